@@ -1,0 +1,91 @@
+"""Everything a person runs: `python -m nox -s notebooks`, `tests`, `docs`, `lab`, `lint`, `bless`.
+
+All sessions share one environment, built by the session `env` that each of them requires. It is
+large (three frameworks), so it is installed again only when pyproject.toml or constraints.txt
+changed. What follows `--` goes to the tool that a session runs.
+"""
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.10.14"
+nox.options.sessions = ["lint", "tests", "docs"]
+nox.options.default_venv_backend = "venv"
+
+ROOT = Path(__file__).parent
+HOME = ROOT / ".nox" / "env"
+BIN = HOME / ("Scripts" if sys.platform == "win32" else "bin")
+PYTHON = str(BIN / "python")
+INPUTS = ("pyproject.toml", "constraints.txt")
+
+# The one place that sets what outputs may depend on. None means: not set, whatever the caller has.
+ENVIRONMENT: dict[str, str | None] = {
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "IPYTHONDIR": str(HOME / "ipython"),  # nobody's start-up files
+    "KERAS_BACKEND": None,  # an engine chooses its own
+    "MPLBACKEND": None,  # kernels choose inline only when nobody else chose
+    "PYTHONPATH": None,
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+}
+
+
+def run(session: nox.Session, *command: str) -> None:
+    """Run a module of the shared environment: `python -m command`."""
+    path = os.pathsep.join([str(BIN), os.environ.get("PATH", "")])
+    session.run(PYTHON, "-m", *command, env={**ENVIRONMENT, "PATH": path}, external=True)
+
+
+@nox.session(reuse_venv=True, default=False)
+def env(session: nox.Session) -> None:
+    """Build the environment that every session shares, if its inputs changed."""
+    stamp = HOME / "inputs.sha256"
+    inputs = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in INPUTS)).hexdigest()
+    if stamp.exists() and stamp.read_text() == inputs:
+        session.log(f"up to date with {' and '.join(INPUTS)}")
+        return
+    groups = nox.project.dependency_groups(nox.project.load_toml(ROOT / "pyproject.toml"), "dev")
+    session.install("--constraint", "constraints.txt", "--editable", ".[all]", *groups)
+    stamp.write_text(inputs)
+
+
+@nox.session(requires=["env"], venv_backend="none")
+def notebooks(session: nox.Session) -> None:
+    """Run the story: every notebook's stored outputs must come out again, exactly."""
+    run(session, "pytest", "--nbval", "--override-ini=testpaths=notebooks", *session.posargs)
+
+
+@nox.session(requires=["env"], venv_backend="none")
+def tests(session: nox.Session) -> None:
+    """Run every test: the package's, the gates', papermill's, and the notebooks themselves."""
+    run(session, "pytest", "--nbval", *session.posargs)
+
+
+@nox.session(requires=["env"], venv_backend="none")
+def lint(session: nox.Session) -> None:
+    """Check style, layout and types; change nothing."""
+    run(session, "ruff", "check", ".")
+    run(session, "ruff", "format", "--check", ".")
+    run(session, "mypy")
+
+
+@nox.session(requires=["env"], venv_backend="none")
+def docs(session: nox.Session) -> None:
+    """Build the site into docs/_build/html, warnings being errors; no notebook is executed."""
+    strict = ("--fail-on-warning", "--keep-going", "--nitpicky", "--fresh-env")
+    run(session, "sphinx", *strict, "--builder=html", "docs", "docs/_build/html", *session.posargs)
+
+
+@nox.session(requires=["env"], venv_backend="none")
+def lab(session: nox.Session) -> None:
+    """Open JupyterLab on the notebooks, with the kernel ready."""
+    run(session, "jupyterlab", "--notebook-dir=notebooks", *session.posargs)
+
+
+@nox.session(requires=["env"], venv_backend="none")
+def bless(session: nox.Session) -> None:
+    """Rewrite stored outputs as nbval will see them; refuse what does not come out twice."""
+    run(session, "tools.bless", *session.posargs)

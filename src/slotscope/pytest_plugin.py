@@ -1,0 +1,24 @@
+"""What slotscope asks of pytest: `-p slotscope.pytest_plugin`.
+
+Cells of one notebook share a kernel and must run in order, in one process. pytest-xdist deals out
+tests one by one unless told otherwise, so nbval under it is refused unless files stay whole.
+"""
+
+import pytest
+
+WHOLE_FILES = ("loadscope", "loadfile")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse to spread the cells of a notebook over processes.
+
+    Raises:
+        pytest.UsageError: nbval is on, and pytest-xdist distributes otherwise than by scope or file.
+    """
+    validating = config.getoption("nbval", False) or config.getoption("nbval_lax", False)
+    distribution = config.getoption("dist", "no")
+    if validating and distribution not in ("no", *WHOLE_FILES):
+        raise pytest.UsageError(
+            f"nbval under pytest-xdist with --dist {distribution} sends cells of one notebook to "
+            "different processes; cells expect one kernel. Add --dist loadscope (or loadfile)."
+        )

@@ -1,0 +1,124 @@
+"""Rewrite the stored outputs of notebooks under exactly the conditions that nbval checks them in.
+
+    nox -s bless                                  every notebook
+    nox -s bless -- notebooks/01_k_zeros.ipynb    these
+
+The outputs are those that nbval itself received: a pytest plugin, `Outputs`, keeps them while nbval
+runs the notebook in its kernel. Then nbval, strict, runs everything twice. A run that fails, or two
+runs that differ in as much as one byte of an image, put the former files back. Exit status: 0 when
+blessed, 1 when refused, 2 when asked for something that is not a notebook.
+"""
+
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from slotscope._gates import code_cells, find
+
+ROOT = Path(__file__).parents[1]
+KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+PYTEST = ("--nbval", f"--config-file={ROOT / 'pyproject.toml'}", "-p", "no:cacheprovider", "-q")
+
+CellOutputs = dict[Path, list[list[Any]]]
+
+
+class Refused(Exception):
+    """The notebooks stay as they were; the message says why."""
+
+
+class Outputs:
+    """A pytest plugin: what nbval received for each code cell, by notebook."""
+
+    def __init__(self) -> None:
+        self.received: CellOutputs = defaultdict(list)
+        self.failed: list[str] = []
+
+    def pytest_runtest_teardown(self, item: Any) -> None:
+        self.received[item.path].append(item.test_outputs or [])
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.failed.append(report.nodeid)
+
+
+class FreshOutputs(Outputs):
+    """The same, with nothing stored to compare with: only a cell that raises fails."""
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        for item in items:
+            item.options["check"] = False
+            item.cell.outputs = []
+
+
+def run(paths: list[Path], outputs: Outputs) -> CellOutputs:
+    """Run notebooks under nbval and return what it received.
+
+    Raises:
+        Refused: A cell raised, or (with plain `Outputs`) differs from what is stored.
+    """
+    status = pytest.main([*PYTEST, "--maxfail=1", *map(str, paths)], plugins=[outputs])
+    if status != pytest.ExitCode.OK:
+        raise Refused(f"failed: {', '.join(outputs.failed) or status}; see above.")
+    return outputs.received
+
+
+def rewrite(path: Path, outputs: list[list[Any]]) -> None:
+    """Store the outputs, count the cells from 1, and keep no trace of this machine."""
+    notebook = nbformat.v4.upgrade(nbformat.read(path, as_version=4))
+    for count, (cell, received) in enumerate(zip(code_cells(notebook), outputs, strict=True), 1):
+        cell.execution_count = count
+        cell.outputs = [nbformat.from_dict(output) for output in received]
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = count
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+    kept = {name: notebook.metadata[name] for name in {"slotscope"} & set(notebook.metadata)}
+    notebook.metadata = nbformat.from_dict(
+        {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}, **kept}
+    )
+    nbformat.write(notebook, path)
+
+
+def bless(paths: list[Path]) -> None:
+    """Rewrite the notebooks, or leave every one of them as it is.
+
+    Raises:
+        Refused: A cell raises, or the new outputs do not come out twice.
+    """
+    former = {path: path.read_bytes() for path in paths}
+    fresh = run(paths, FreshOutputs())
+    try:
+        for path in paths:
+            rewrite(path, fresh[path])
+        first, second = run(paths, Outputs()), run(paths, Outputs())
+        if first != second:
+            unequal = [str(path) for path in paths if first[path] != second[path]]
+            raise Refused(f"two runs differ in the images of {', '.join(unequal)}.")
+    except BaseException:
+        for path, content in former.items():
+            path.write_bytes(content)
+        raise
+
+
+def main(arguments: list[str]) -> int:
+    paths = [Path(name).resolve() for name in arguments] or find(ROOT / "notebooks")
+    wrong = [str(path) for path in paths if path.suffix != ".ipynb" or not path.is_file()]
+    if wrong or not paths:
+        print(f"bless: expected paths of notebooks, not {wrong or 'nothing'}", file=sys.stderr)
+        return 2
+    try:
+        bless(paths)
+    except Refused as refusal:
+        print(f"bless: refused, no notebook was changed. {refusal}", file=sys.stderr)
+        return 1
+    print(f"bless: {len(paths)} notebooks rewritten, and strict nbval passed twice.")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
