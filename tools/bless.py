@@ -26,12 +26,12 @@ PYTEST = ("--nbval", f"--config-file={ROOT / 'pyproject.toml'}", "-p", "no:cache
 CellOutputs = dict[Path, list[list[Any]]]
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - it names what happened, not an error
     """The notebooks stay as they were; the message says why."""
 
 
 class Outputs:
-    """A pytest plugin: what nbval received for each code cell, by notebook."""
+    """A pytest plugin: what nbval received for each code cell, by notebook, and what failed."""
 
     def __init__(self) -> None:
         self.received: CellOutputs = defaultdict(list)
@@ -40,9 +40,10 @@ class Outputs:
     def pytest_runtest_teardown(self, item: Any) -> None:
         self.received[item.path].append(item.test_outputs or [])
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed:
-            self.failed.append(report.nodeid)
+    def pytest_runtest_makereport(self, item: Any, call: pytest.CallInfo[None]) -> None:
+        if call.excinfo:
+            where = f"{item.path.name}::{item.name} (id {item.cell.get('id')})"
+            self.failed.append(f"{where}: {call.excinfo.value}")
 
 
 class FreshOutputs(Outputs):
@@ -62,7 +63,7 @@ def run(paths: list[Path], outputs: Outputs) -> CellOutputs:
     """
     status = pytest.main([*PYTEST, "--maxfail=1", *map(str, paths)], plugins=[outputs])
     if status != pytest.ExitCode.OK:
-        raise Refused(f"failed: {', '.join(outputs.failed) or status}; see above.")
+        raise Refused(f"{'; '.join(outputs.failed) or status}; nbval's report is above.")
     return outputs.received
 
 

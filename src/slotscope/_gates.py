@@ -1,11 +1,12 @@
 """The notebook gates: what must be true of a stored notebook, seen without starting a kernel.
 
-nbval compares what a notebook stores with what it computes, and so trusts what is stored: it compares
-nothing in a cell that was never run, and no image at all. A gate closes such a hole, or holds the
-house's form. Each is a function from a notebook to the sentences that say what breaks it; `GATES` lists
-them, and `violations` runs them all. A notebook is what `nbformat.read` returns.
+nbval compares what a notebook stores with what it computes, and so trusts what is stored: it
+compares nothing in a cell that was never run, and no image at all. A gate closes such a hole, or
+holds the house's form. Each is a function from a notebook to the sentences that say what breaks it;
+`GATES` lists them, and `violations` runs them all. A notebook is what `nbformat.read` returns.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ def cells_are_small(notebook: Notebook) -> Iterator[str]:
 
 
 def has_parameters(notebook: Notebook) -> Iterator[str]:
-    """One code cell is tagged `parameters`, so that papermill can run the notebook on other values."""
+    """One code cell is tagged `parameters`: papermill runs the notebook on other values."""
     if len(parameters(notebook)) != 1:
         yield f"{len(parameters(notebook))} code cells are tagged 'parameters', expected one"
 
@@ -95,8 +96,9 @@ def has_parameters(notebook: Notebook) -> Iterator[str]:
 def everything_is_checked(notebook: Notebook) -> Iterator[str]:
     """No mark tells nbval to look away, but in the cells that `REASONS` lists."""
     for number, cell in enumerate(code_cells(notebook), 1):
-        if unchecked(cell) and cell.get("id") not in REASONS:
-            yield f"code cell {number} is marked {sorted(unchecked(cell))}: nbval would not check it"
+        marks = sorted(unchecked(cell))
+        if marks and cell.get("id") not in REASONS:
+            yield f"code cell {number} is marked {marks}, so nbval would not check it"
 
 
 def cells_have_ids(notebook: Notebook) -> Iterator[str]:
@@ -125,15 +127,11 @@ def engines_are_declared(notebook: Notebook) -> Iterator[str]:
 
     Where there are several, the parameter `engine` says which of them runs.
     """
-    engines = notebook.metadata.get("slotscope", {}).get("engines")
-    if not engines or len(set(engines)) != len(engines):
-        yield f"metadata.slotscope.engines is {engines}, expected the names of distinct engines"
-    elif len(engines) > 1 and not any(
-        line.startswith("engine =")
-        for cell in parameters(notebook)
-        for line in cell.source.split("\n")
-    ):
-        yield f"{len(engines)} engines are declared, but the parameters do not set `engine`"
+    names = engines(notebook)
+    if not names or len(set(names)) != len(names):
+        yield f"metadata.slotscope.engines is {names}, expected the names of distinct engines"
+    elif len(names) > 1 and not re.search(r"^engine\b.*=", defaults(notebook), re.MULTILINE):
+        yield f"{len(names)} engines are declared, but the parameters do not set `engine`"
 
 
 GATES: tuple[Gate, ...] = (
@@ -165,8 +163,18 @@ def code_cells(notebook: Notebook) -> list[Any]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
+def engines(notebook: Notebook) -> list[str]:
+    """The engines that the notebook says its claim is about."""
+    return list(notebook.metadata.get("slotscope", {}).get("engines", []))
+
+
 def parameters(notebook: Notebook) -> list[Any]:
     return [cell for cell in code_cells(notebook) if "parameters" in cell.metadata.get("tags", [])]
+
+
+def defaults(notebook: Notebook) -> str:
+    """The source that sets the parameters' default values."""
+    return "\n".join(cell.source for cell in parameters(notebook))
 
 
 def unchecked(cell: Any) -> set[str]:

@@ -13,7 +13,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Refuse to spread the cells of a notebook over processes.
 
     Raises:
-        pytest.UsageError: nbval is on, and pytest-xdist distributes otherwise than by scope or file.
+        pytest.UsageError: nbval is on, and pytest-xdist would not keep files whole.
     """
     validating = config.getoption("nbval", False) or config.getoption("nbval_lax", False)
     distribution = config.getoption("dist", "no")

@@ -1,0 +1,84 @@
+"""bless writes what nbval will see, or nothing at all."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from slotscope import _gates as gates
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+
+
+def bless(*paths: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tools.bless", *map(str, paths)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def notebook(tmp_path):
+    """Write a notebook with these code cells and no outputs, as one leaves an editor."""
+
+    def write(*sources: str) -> Path:
+        nb = nbformat.read(HERE / "files" / "good.ipynb", as_version=4)
+        nb.cells = nb.cells[:2] + [nbformat.v4.new_code_cell(source) for source in sources]
+        nb.cells[1].execution_count = 41
+        nb.metadata.language_info.version = "3.11.7"
+        path = tmp_path / "draft.ipynb"
+        nbformat.write(nb, path)
+        return path
+
+    return write
+
+
+def test_a_draft_becomes_a_notebook_that_passes_every_gate(notebook):
+    path = notebook("print('once')\nprint('twice')", "2 + 2")
+    ids = [cell.id for cell in nbformat.read(path, as_version=4).cells]
+    result = bless(path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    blessed = nbformat.read(path, as_version=4)
+    assert gates.violations(blessed) == []
+    assert [cell.id for cell in blessed.cells] == ids
+    assert blessed.cells[2].outputs[0].text == "once\ntwice\n"
+    assert blessed.cells[3].outputs[0].data == {"text/plain": "4"}
+    assert blessed.cells[3].outputs[0].execution_count == 3
+
+
+def test_blessing_twice_changes_no_byte(notebook):
+    path = notebook("import os\n'PYTEST_CURRENT_TEST' in os.environ")
+    assert bless(path).returncode == 0
+    once = path.read_bytes()
+    assert bless(path).returncode == 0
+    assert path.read_bytes() == once
+    assert b"True" in once, "the kernel does not run under the conditions of nbval"
+
+
+@pytest.mark.parametrize(
+    ("sources", "words"),
+    [
+        pytest.param(("1 / 0",), "draft.ipynb::Cell 1", id="a cell raises"),
+        pytest.param(("import time\ntime.time_ns()",), "draft.ipynb::Cell 1", id="text varies"),
+        pytest.param(
+            ("import matplotlib.pyplot as plt, random\n_ = plt.plot([random.random(), 1, 2])",),
+            "two runs differ in the images",
+            id="an image varies",
+        ),
+    ],
+)
+def test_what_does_not_come_out_twice_is_refused_and_restored(notebook, sources, words):
+    path = notebook(*sources)
+    former = path.read_bytes()
+    result = bless(path)
+    assert result.returncode == 1
+    assert "refused, no notebook was changed" in result.stderr
+    assert words in result.stderr
+    assert path.read_bytes() == former
+
+
+def test_what_is_not_a_notebook_is_named(tmp_path):
+    result = bless(tmp_path / "absent.ipynb")
+    assert result.returncode == 2
+    assert "absent.ipynb" in result.stderr
