@@ -1,0 +1,42 @@
+"""The site: the notebooks with the very outputs that nbval verified, guides, and the API."""
+
+import shutil
+from importlib import metadata
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+# Sphinx reads below its own folder only. What is deleted or renamed must not stay in the site.
+shutil.rmtree(HERE / "notebooks", ignore_errors=True)
+shutil.copytree(
+    HERE.parent / "notebooks",
+    HERE / "notebooks",
+    ignore=shutil.ignore_patterns(".ipynb_checkpoints"),
+)
+
+project = "slotscope"
+author = "the slotscope authors"
+project_copyright = author
+release = version = metadata.version("slotscope")
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = f"slotscope {release}"
+
+# A second execution could show what nobody verified.
+nb_execution_mode = "off"
+myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
+
+autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented_params"
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+
+# Inventories of other projects' names would be downloads at build time.
+nitpick_ignore_regex = [
+    ("py:.*", r"(collections|contextlib|matplotlib|np|numpy|os|pandas|pathlib|pd|typing)\..*"),
+    ("py:.*", r"(Any|Callable|Iterator|Mapping|Path|Sequence|optional)"),
+]
