@@ -67,13 +67,16 @@ def images_have_alt_text(notebook: Notebook) -> Iterator[str]:
 
 def has_one_title(notebook: Notebook) -> Iterator[str]:
     """There is one H1, in the first cell."""
-    markdown = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-    titles = [title for source in markdown for title in headings(source)]
-    first = notebook.cells[0] if notebook.cells else {"cell_type": None, "source": ""}
+    titles = [
+        (index, title)
+        for index, cell in enumerate(notebook.cells)
+        if cell.cell_type == "markdown"
+        for title in headings(cell.source)
+    ]
     if len(titles) != 1:
-        yield f"there are {len(titles)} H1 headings, expected one: {titles}"
-    elif first["cell_type"] != "markdown" or not headings(first["source"]):
-        yield f"the H1 {titles[0]!r} is not in the first cell; move it there"
+        yield f"there are {len(titles)} H1 headings, expected one: {[t for _, t in titles]}"
+    elif titles[0][0] != 0:
+        yield f"the H1 {titles[0][1]!r} is not in the first cell; move it there"
 
 
 def cells_are_small(notebook: Notebook) -> Iterator[str]:

@@ -1,0 +1,79 @@
+"""Seven ways that Keras runs an optimizer, behind one small protocol."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from typing import Any
+
+from slotscope.engines.base import Engine, Identity, OptimizerVariable, Status
+from slotscope.errors import UnknownEngineError, UnknownModelError
+
+__all__ = [
+    "ENGINES",
+    "Engine",
+    "Identity",
+    "OptimizerVariable",
+    "Status",
+    "engine",
+    "engine_of",
+    "engine_statuses",
+]
+
+#: Every engine, in order of the generations: its name and where its class is.
+ENGINES = {
+    "keras-2.1": "slotscope.engines.keras_2_1:Keras21",
+    "tf_keras-graph": "slotscope.engines.tf_keras:TfKerasGraph",
+    "tf_keras-legacy": "slotscope.engines.tf_keras:TfKerasLegacy",
+    "tf_keras": "slotscope.engines.tf_keras:TfKeras",
+    "keras-tensorflow": "slotscope.engines.keras_3:KerasTensorFlow",
+    "keras-jax": "slotscope.engines.keras_3:KerasJax",
+    "keras-torch": "slotscope.engines.keras_3:KerasTorch",
+}
+
+
+def engine_classes() -> Iterator[type[Engine]]:
+    """The class of every engine; no framework is imported."""
+    for place in ENGINES.values():
+        module, _, name = place.partition(":")
+        yield getattr(importlib.import_module(module), name)
+
+
+def engine(name: str, **options: Any) -> Engine:
+    """The engine called ``name``, ready to build models with.
+
+    Args:
+        name: one of :data:`ENGINES`.
+        **options: ``release`` (str) for ``keras-2.1``: ``"2.1.0"`` to ``"2.1.6"``, the default.
+
+    Raises:
+        UnknownEngineError: there is no engine of this name.
+        EngineUnavailableError: it cannot run in this environment, or in this process.
+    """
+    for cls in engine_classes():
+        if cls.name == name:
+            cls.require()
+            return cls(**options)
+    raise UnknownEngineError(f"There is no engine {name!r}. Choose one of: {', '.join(ENGINES)}.")
+
+
+def engine_of(model: Any) -> Engine:
+    """The engine that runs ``model``, found from its class.
+
+    Raises:
+        UnknownModelError: it is not a model of any engine.
+    """
+    for cls in engine_classes():
+        if cls.owns(model):
+            return cls.of(model)
+    raise UnknownModelError(
+        f"This is not a Keras model that slotscope knows: {type(model).__module__}."
+        f"{type(model).__qualname__}.\nExpected a model of one of the engines"
+        f" {', '.join(ENGINES)}: a keras.Model, a tf_keras.Model, or a model of Keras 2.1"
+        f" built with slotscope.engine('keras-2.1').keras."
+    )
+
+
+def engine_statuses() -> list[Status]:
+    """For every engine, whether it can run here; imports no framework."""
+    return [cls.status() for cls in engine_classes()]

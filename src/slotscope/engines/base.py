@@ -1,0 +1,281 @@
+"""What every engine answers: is it here, how is it used, and what does its optimizer hold?
+
+An *engine* is one way Keras runs an optimizer. The rest of the package never asks which one it
+has: it calls the methods below. To add an engine, write one file with a subclass of
+:class:`Engine` and add one line to the table in ``engines/__init__.py``.
+
+Three groups of members:
+
+* *availability*: :meth:`Engine.status` looks at installed distributions and imports nothing;
+* *use*: :attr:`Engine.keras`, :meth:`Engine.scope`, :meth:`Engine.optimizer`, for code that is
+  written once and runs on every engine;
+* *watching*: which callables to wrap, which variables an optimizer holds, how to read them.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import importlib.metadata
+import os
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from slotscope.errors import EngineUnavailableError
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerVariable:
+    """One variable of an optimizer, as the engine finds it now.
+
+    Attributes:
+        slot: what it holds, in Keras 3's words (``momentum``, ``velocity``, ``iterations``).
+        parameter: path of the model parameter it belongs to; empty where it belongs to none.
+        name: the variable's own name in its engine.
+        shape: its static shape.
+        dtype: name of its dtype.
+        ref: the live variable object.
+    """
+
+    slot: str
+    parameter: str
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    ref: Any
+
+    @property
+    def label(self) -> str:
+        """``slot/parameter``, or the slot alone."""
+        return f"{self.slot}/{self.parameter}" if self.parameter else self.slot
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Three things that may or may not stay the same from one step to the next.
+
+    Attributes:
+        object: the Python variable object.
+        handle: the TensorFlow resource handle, torch Parameter or jax Array.
+        buffer: address of the data; None where the engine does not tell.
+    """
+
+    object: Any
+    handle: Any
+    buffer: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Whether an engine can run here: its versions, or why not and the command that mends it."""
+
+    name: str
+    versions: dict[str, str]
+    problem: str = ""
+    remedy: str = ""
+
+    @property
+    def available(self) -> bool:
+        return not self.problem
+
+
+def installed(*distributions: str) -> dict[str, str]:
+    """The versions of those distributions that are installed, without importing them."""
+    found = {}
+    for name in distributions:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
+
+
+@contextlib.contextmanager
+def quiet_import() -> Iterator[None]:
+    """Keep the C++ log lines of a framework's import away from notebooks and terminals.
+
+    They carry a time and a process id, and no environment variable silences all of them, so
+    file descriptor 2 points to the null device while the import runs.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    saved = os.dup(2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(null)
+
+
+def base_modules(obj: Any) -> set[str]:
+    """The top-level packages that define the classes of ``obj``."""
+    return {cls.__module__.partition(".")[0] for cls in type(obj).__mro__}
+
+
+def unique_paths(paths: Iterable[str]) -> list[str]:
+    """``paths``, where one that comes again is numbered from its second appearance on."""
+    seen: collections.Counter[str] = collections.Counter()
+    unique = []
+    for path in paths:
+        seen[path] += 1
+        unique.append(path if seen[path] == 1 else f"{path}#{seen[path]}")
+    return unique
+
+
+class Engine(ABC):
+    """One way Keras runs an optimizer; see the module's docstring."""
+
+    name: ClassVar[str]
+    #: Distributions that must be installed.
+    requires: ClassVar[tuple[str, ...]]
+    #: The extra of slotscope that brings them.
+    extra: ClassVar[str]
+    #: Method of the model that makes its train function; empty where ``runners`` suffice.
+    maker: ClassVar[str] = "make_train_function"
+    #: Methods of the optimizer that are counted; those that the optimizer lacks are left out.
+    counted: ClassVar[tuple[str, ...]]
+    #: Methods of the optimizer that, called eagerly by a custom loop, are one step.
+    stepping: ClassVar[tuple[str, ...]] = ()
+
+    # ---- availability
+
+    @classmethod
+    def status(cls) -> Status:
+        """Versions, and where it cannot run here: why, and the command that mends it."""
+        versions = installed(*cls.requires)
+        missing = [name for name in cls.requires if name not in versions]
+        problem = f"not installed: {', '.join(missing)}" if missing else ""
+        remedy = f'python -m pip install "slotscope[{cls.extra}]"' if missing else ""
+        return Status(cls.name, versions, problem, remedy)
+
+    @classmethod
+    def require(cls) -> None:
+        """Raise :class:`~slotscope.errors.EngineUnavailableError` unless it can run here."""
+        status = cls.status()
+        if status.problem:
+            raise EngineUnavailableError(
+                f"The engine {cls.name!r} cannot run here: {status.problem}.\n"
+                f"To mend it: {status.remedy}"
+            )
+
+    # ---- use
+
+    @property
+    @abstractmethod
+    def keras(self) -> ModuleType:
+        """The Keras package itself, with ``layers``, ``models`` and the rest."""
+
+    @property
+    def optimizers(self) -> ModuleType:
+        """The module that holds this engine's optimizer classes."""
+        return self.keras.optimizers
+
+    @property
+    def optimizer_names(self) -> list[str]:
+        """Names of the built-in optimizers, sorted; wrappers and abstract classes left out."""
+        base = self.optimizers.Optimizer
+        wrappers = {"Optimizer", "LossScaleOptimizer", "MultiOptimizer", "TFOptimizer"}
+        classes = {
+            cls.__name__
+            for cls in vars(self.optimizers).values()
+            if isinstance(cls, type) and issubclass(cls, base) and cls is not base
+        }
+        return sorted(classes - wrappers)
+
+    def optimizer(self, name: str, **config: Any) -> Any:
+        """The built-in optimizer ``name`` with Keras 3's argument names."""
+        return getattr(self.optimizers, name)(**config)
+
+    def scope(self) -> AbstractContextManager[Any]:
+        """Where this engine's models are built and trained; may be entered again and again."""
+        return contextlib.nullcontext()
+
+    @abstractmethod
+    def seed(self, number: int) -> None:
+        """Seed everything that draws random numbers here."""
+
+    # ---- watching
+
+    @classmethod
+    @abstractmethod
+    def owns(cls, model: Any) -> bool:
+        """Whether ``model`` is run by this engine. Imports nothing."""
+
+    @classmethod
+    def of(cls, model: Any) -> Engine:
+        """The engine that runs ``model``."""
+        return cls()
+
+    def trainer(self, model: Any) -> Any:
+        """The object that holds ``train_function``; nearly always the model itself."""
+        return model
+
+    def parts(self, optimizer: Any) -> Iterable[Any]:
+        """``optimizer`` and the optimizers that it wraps."""
+        return [optimizer]
+
+    @abstractmethod
+    def foreign(self, optimizer: Any, model: Any) -> bool:
+        """Whether ``optimizer`` holds slots for parameters that are not ``model``'s."""
+
+    @abstractmethod
+    def variables(self, optimizer: Any, model: Any = None) -> list[OptimizerVariable]:
+        """The variables that ``optimizer`` shows now, in its own order.
+
+        Where ``model`` is given and its train function updates slots that the optimizer no
+        longer shows, those come first.
+        """
+
+    @abstractmethod
+    def iterations(self, optimizer: Any) -> Any:
+        """The variable that counts steps."""
+
+    def shows(self, optimizer: Any) -> list[Any]:
+        """The variable objects in the optimizer's own list, without labels (cheap)."""
+        return list(optimizer.variables)
+
+    @abstractmethod
+    def read(self, refs: Sequence[Any], context: Any = None) -> list[np.ndarray | None]:
+        """Copies of the values of ``refs``; None for one that has no value yet.
+
+        ``context`` is what :meth:`before` or :meth:`after` returned.
+        """
+
+    @abstractmethod
+    def identify(self, ref: Any, context: Any = None) -> Identity:
+        """What makes ``ref`` the variable that it is, right now."""
+
+    def before(self, optimizer: Any, args: tuple[Any, ...]) -> Any:
+        """The live state as it enters the train function, for engines that pass it through."""
+        return None
+
+    def after(self, optimizer: Any, result: Any) -> Any:
+        """The live state as it leaves the train function."""
+        return None
+
+    def trace(self, args: Iterable[Any]) -> Any:
+        """A token for the trace that is under way, None while code runs for real."""
+        return None
+
+    def convert(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """``function`` as it would be called here if no hook stood in between."""
+        return function
+
+    def mark(self, wrapper: Callable[..., Any]) -> None:
+        """Tell the engine's own compilers to leave ``wrapper`` as it is."""
+
+    def runners(self) -> list[tuple[Any, str]]:
+        """Methods, as (class, name), through which compiled steps run, whoever calls them."""
+        return []
+
+    def finds(self, runner: Any) -> Any:
+        """The live state seen from a call of one of :meth:`runners`; ``runner`` is its self."""
+        return None

@@ -1,0 +1,122 @@
+"""What the engines share whose train function is a TensorFlow graph: Keras 2.1 and training_v1.
+
+``get_updates`` returns update ops, ``K.function`` groups them, and one ``session.run`` is one
+step. The graph itself says which variables a train function updates, whatever the optimizer
+shows: they are the resource inputs of the ops that the group depends on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from slotscope.engines.base import Engine, Identity, OptimizerVariable
+from slotscope.engines.tensorflow_runtime import tensorflow
+
+
+def path_of(variable: Any) -> str:
+    """A variable's name without the output number: ``dense/kernel``."""
+    return str(variable.name).removesuffix(":0")
+
+
+def described(slot: str, parameter: str, variable: Any) -> OptimizerVariable:
+    """The record of a ``tf.Variable``."""
+    shape = tuple(variable.shape.as_list())
+    dtype = variable.dtype.base_dtype.name
+    return OptimizerVariable(slot, parameter, path_of(variable), shape, dtype, variable)
+
+
+def global_variables(graph: Any) -> list[Any]:
+    """Every variable of ``graph``, in order of creation."""
+    key = tensorflow().compat.v1.GraphKeys.GLOBAL_VARIABLES
+    return list({variable.op.name: variable for variable in graph.get_collection(key)}.values())
+
+
+def assigned_variables(train_function: Any) -> list[Any]:
+    """The variables that one call of ``train_function`` assigns, in order of creation."""
+    group = getattr(train_function, "updates_op", None)
+    if group is None:
+        return []
+    names: set[str] = set()
+    seen = set()
+    pending = [group]
+    while pending:
+        op = pending.pop()
+        if op in seen:
+            continue
+        seen.add(op)
+        if op.type == "NoOp":
+            pending.extend(op.control_inputs)
+        elif op.type.startswith(("Assign", "ResourceApply", "ResourceSparseApply", "Apply")):
+            names.update(tensor.op.name for tensor in op.inputs)
+        elif op.type == "Identity":
+            pending.extend(tensor.op for tensor in op.inputs)
+            pending.extend(op.control_inputs)
+    return [v for v in global_variables(group.graph) if v.op.name in names]
+
+
+
+class GraphEngine(Engine):
+    """An engine that builds a graph and runs it in a session."""
+
+    maker: ClassVar[str] = ""
+
+    def __init__(self) -> None:
+        self._graph: Any = None
+        self._session: Any = None
+
+    @property
+    @abstractmethod
+    def backend(self) -> Any:
+        """The Keras backend module, ``K``."""
+
+    @property
+    @abstractmethod
+    def function_class(self) -> type:
+        """The class of what ``K.function`` returns."""
+
+    @contextlib.contextmanager
+    def scope(self) -> Iterator[Any]:
+        """Enter this engine's own graph and session; yields the session."""
+        v1 = tensorflow().compat.v1
+        if self._graph is None:
+            self._graph = v1.Graph()
+            self._session = v1.Session(graph=self._graph)
+        with self._graph.as_default(), self._session.as_default():
+            self.backend.set_session(self._session)
+            yield self._session
+
+    def seed(self, number: int) -> None:
+        with self.scope():
+            tensorflow().compat.v1.set_random_seed(number)
+        np.random.seed(number)
+
+    def read(self, refs: Sequence[Any], context: Any = None) -> list[np.ndarray | None]:
+        session = context or tensorflow().compat.v1.get_default_session()
+        if session is None or session.graph is not refs[0].graph:
+            return [None] * len(refs)
+        errors = tensorflow().errors
+        try:
+            # A variable is fetched by the read op that it was born with: the graph gains nothing.
+            return [np.asarray(value) for value in session.run(list(refs))]
+        except errors.FailedPreconditionError:
+            if len(refs) == 1:
+                return [None]
+            return [self.read([ref], session)[0] for ref in refs]
+
+    def identify(self, ref: Any, context: Any = None) -> Identity:
+        return Identity(id(ref), ref.handle.name if hasattr(ref, "handle") else ref.name, None)
+
+    def runners(self) -> list[tuple[Any, str]]:
+        base_session = tensorflow().compat.v1.Session.__mro__[1]
+        return [(self.function_class, "__call__"), (base_session, "run")]
+
+    def finds(self, runner: Any) -> Any:
+        if isinstance(runner, self.function_class):
+            # Its own first act is this very call, which initializes new variables.
+            return self.backend.get_session()
+        return runner

@@ -1,0 +1,136 @@
+"""``keras-2.1``: the unmodified source of Keras 2.1.0 to 2.1.6 on today's TensorFlow.
+
+The package is imported under a private name, with ``tensorflow`` standing for
+``tensorflow.compat.v1`` while its modules load; both names are put back afterwards, so Keras 3
+and tf_keras live in the same process, and so do several releases of 2.1.
+"""
+
+from __future__ import annotations
+
+import collections
+import collections.abc
+import contextlib
+import functools
+import importlib.util
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any, ClassVar
+from unittest import mock
+
+from slotscope.engines.base import Engine, OptimizerVariable, Status, base_modules
+from slotscope.engines.graph import GraphEngine
+from slotscope.engines.tensorflow_runtime import tensorflow
+from slotscope.engines.unnamed import shown_variables, unnamed_foreign, unnamed_variables
+from slotscope.engines.wheels import SHA256, keras_source
+from slotscope.errors import EngineUnavailableError
+
+_PRIVATE = "slotscope_keras_"
+_SUBMODULES = ("backend", "initializers", "layers", "models", "optimizers", "utils")
+
+
+@contextlib.contextmanager
+def _as_in_2018() -> Iterator[None]:
+    """The names that Keras 2.1's modules expect while they load."""
+    names = {"tensorflow": tensorflow().compat.v1}
+    with (
+        tempfile.TemporaryDirectory() as home,
+        # Keras 2.1 reads, and writes, ~/.keras/keras.json, whose owner here is Keras 3.
+        mock.patch.dict(os.environ, HOME=home, USERPROFILE=home, KERAS_BACKEND="tensorflow"),
+        mock.patch.dict(sys.modules, names),
+        mock.patch.object(collections, "Iterable", collections.abc.Iterable, create=True),
+        contextlib.redirect_stderr(io.StringIO()),  # "Using TensorFlow backend."
+    ):
+        yield
+
+
+@functools.cache
+def load(release: str) -> ModuleType:
+    """The ``keras`` package of ``release``, imported once under a private name."""
+    name = _PRIVATE + release.replace(".", "_")
+    folder = keras_source(release)
+    spec = importlib.util.spec_from_file_location(
+        name, folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    # mock.patch.dict removes what a failed import left in sys.modules; a good one is kept below.
+    with _as_in_2018():
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+        for submodule in _SUBMODULES:
+            importlib.import_module(f"{name}.{submodule}")
+        loaded = {key: value for key, value in sys.modules.items() if key.startswith(name)}
+    sys.modules.update(loaded)
+    return module
+
+
+class Keras21(GraphEngine):
+    """Keras 2.1 in one of its releases."""
+
+    name: ClassVar[str] = "keras-2.1"
+    requires: ClassVar[tuple[str, ...]] = ("tensorflow", "six", "pyyaml", "h5py")
+    extra: ClassVar[str] = "tensorflow"
+    counted: ClassVar[tuple[str, ...]] = ("get_updates", "get_gradients")
+
+    def __init__(self, release: str = "2.1.6") -> None:
+        super().__init__()
+        if release not in SHA256:
+            raise EngineUnavailableError(
+                f"The engine {self.name!r} has no release {release!r}."
+                f" Choose one of: {', '.join(SHA256)}."
+            )
+        self.release = release
+
+    @classmethod
+    def status(cls) -> Status:
+        status = super().status()
+        return Status(cls.name, {"keras": "2.1.6", **status.versions}, status.problem, status.remedy)
+
+    @property
+    def keras(self) -> ModuleType:
+        self.require()
+        return load(self.release)
+
+    @property
+    def backend(self) -> Any:
+        return self.keras.backend
+
+    @property
+    def function_class(self) -> type:
+        function_class: type = self.backend.tensorflow_backend.Function
+        return function_class
+
+    def optimizer(self, name: str, **config: Any) -> Any:
+        renamed = {{"learning_rate": "lr"}.get(key, key): value for key, value in config.items()}
+        # Hyperparameters are variables of the graph in which the optimizer is made.
+        with self.scope():
+            return super().optimizer(name, **renamed)
+
+    @classmethod
+    def owns(cls, model: Any) -> bool:
+        return any(module.startswith(_PRIVATE) for module in base_modules(model))
+
+    @classmethod
+    def of(cls, model: Any) -> Engine:
+        module = next(m for m in base_modules(model) if m.startswith(_PRIVATE))
+        return cls(module.removeprefix(_PRIVATE).replace("_", "."))
+
+    def trainer(self, model: Any) -> Any:
+        # A Sequential trains by way of the Model inside of it, a new one at each compile.
+        return getattr(model, "model", None) or model
+
+    def iterations(self, optimizer: Any) -> Any:
+        return optimizer.iterations
+
+    def shows(self, optimizer: Any) -> list[Any]:
+        return shown_variables(optimizer)
+
+    def variables(self, optimizer: Any, model: Any = None) -> list[OptimizerVariable]:
+        return unnamed_variables(optimizer, None if model is None else self.trainer(model))
+
+    def foreign(self, optimizer: Any, model: Any) -> bool:
+        return unnamed_foreign(optimizer, self.trainer(model))

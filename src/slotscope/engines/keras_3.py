@@ -1,0 +1,273 @@
+"""``keras-tensorflow``, ``keras-jax`` and ``keras-torch``: Keras 3 on its three backends.
+
+One optimizer class for all of them: ``build`` makes the variables, ``update_step`` computes, and
+the backend decides what a step is. On TensorFlow it is a ``tf.function``; on JAX the state enters
+and leaves the jitted train function as arrays, and between steps of ``fit`` the variables
+themselves are empty; on torch everything runs eagerly.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from slotscope.engines import tensorflow_runtime as runtime
+from slotscope.engines.base import (
+    Engine,
+    Identity,
+    OptimizerVariable,
+    Status,
+    base_modules,
+    quiet_import,
+    unique_paths,
+)
+
+
+def parts(optimizer: Any) -> Iterator[Any]:
+    """``optimizer`` and those that it wraps (loss scaling, several optimizers in one)."""
+    yield optimizer
+    wrapped = [getattr(optimizer, "inner_optimizer", None), *getattr(optimizer, "optimizers", [])]
+    for part in wrapped:
+        if part is not None:
+            yield from parts(part)
+
+
+def labelled(optimizer: Any) -> Iterator[OptimizerVariable]:
+    """The variables that one optimizer itself made."""
+    parameters = _parameters(optimizer)
+    paths = unique_paths(parameter.path for parameter in parameters)
+    known = {
+        id(optimizer._iterations): ("iterations", ""),
+        id(optimizer._learning_rate): ("learning_rate", ""),
+    }
+    places = _places(optimizer, len(parameters))
+    for variable in optimizer._variables:
+        slot, parameter = known.get(id(variable)) or _label(
+            variable, places.get(id(variable)), parameters, paths
+        )
+        shape = tuple(variable.shape)
+        name = getattr(variable, "path", variable.name)
+        yield OptimizerVariable(slot, parameter, name, shape, str(variable.dtype), variable)
+
+
+def _parameters(optimizer: Any) -> list[Any]:
+    """The parameters that ``build`` was called with, none before that."""
+    return list(getattr(optimizer, "_trainable_variables", []))
+
+
+def _places(optimizer: Any, count: int) -> dict[int, tuple[str, int | None]]:
+    """Where an optimizer keeps each variable: the attribute, and the index of its parameter."""
+    places: dict[int, tuple[str, int | None]] = {}
+    for attribute, value in vars(optimizer).items():
+        if isinstance(value, (list, tuple)) and len(value) == count:
+            places |= {id(v): (attribute, i) for i, v in enumerate(value) if v is not None}
+        else:
+            places.setdefault(id(value), (attribute, None))
+    return places
+
+
+def _label(
+    variable: Any,
+    place: tuple[str, int | None] | None,
+    parameters: Sequence[Any],
+    paths: Sequence[str],
+) -> tuple[str, str]:
+    """Slot and parameter of a variable, which Keras names ``path_of_parameter_slot``."""
+    attribute, index = place or ("", None)
+    indices = range(len(paths)) if index is None else [index]
+    matches = []
+    for i in indices:
+        prefix = parameters[i].path.replace("/", "_") + "_"
+        if variable.name.startswith(prefix):
+            matches.append((len(prefix), i, variable.name.removeprefix(prefix)))
+    if matches:
+        _, i, slot = max(matches, key=lambda match: match[0])
+        return slot, paths[i]
+    if index is not None:
+        return attribute.strip("_"), paths[index]
+    return attribute.strip("_") or variable.name, ""
+
+
+class Keras3(Engine):
+    """Keras 3; a process has one backend, chosen when ``keras`` is first imported."""
+
+    backend_name: ClassVar[str]
+    counted: ClassVar[tuple[str, ...]] = ("build", "add_variable", "apply", "update_step")
+    stepping: ClassVar[tuple[str, ...]] = ("apply",)
+
+    @classmethod
+    def status(cls) -> Status:
+        status = super().status()
+        running = _running_backend()
+        if status.problem or running in (None, cls.backend_name):
+            return status
+        problem = f"this process already runs Keras on {running}"
+        remedy = f"start a process with KERAS_BACKEND={cls.backend_name}"
+        return Status(cls.name, status.versions, problem, remedy)
+
+    @property
+    def keras(self) -> ModuleType:
+        self.require()
+        os.environ["KERAS_BACKEND"] = self.backend_name
+        return load()
+
+    def seed(self, number: int) -> None:
+        self.keras.utils.set_random_seed(number)
+
+    @classmethod
+    def owns(cls, model: Any) -> bool:
+        return "keras" in base_modules(model) and _running_backend() == cls.backend_name
+
+    def iterations(self, optimizer: Any) -> Any:
+        return getattr(optimizer, "inner_optimizer", optimizer)._iterations
+
+    def variables(self, optimizer: Any, model: Any = None) -> list[OptimizerVariable]:
+        found = {id(v.ref): v for part in parts(optimizer) for v in labelled(part)}
+        return [found[id(ref)] for ref in self.shows(optimizer) if id(ref) in found]
+
+    def parts(self, optimizer: Any) -> Iterable[Any]:
+        return parts(optimizer)
+
+    def foreign(self, optimizer: Any, model: Any) -> bool:
+        known = {id(v) for v in model.variables}
+        held = {id(v) for part in parts(optimizer) for v in _parameters(part)}
+        return bool(known) and not known.issuperset(held)
+
+
+@functools.cache
+def load() -> ModuleType:
+    """The ``keras`` package, on the backend that ``KERAS_BACKEND`` names."""
+    with quiet_import():
+        import keras
+    return keras
+
+
+def _running_backend() -> str | None:
+    """The backend of the ``keras`` of this process, None where it has not been imported."""
+    keras = sys.modules.get("keras")
+    return str(keras.backend.backend()) if hasattr(keras, "backend") else None
+
+
+class KerasTensorFlow(Keras3):
+    """Keras 3 on TensorFlow."""
+
+    name: ClassVar[str] = "keras-tensorflow"
+    backend_name: ClassVar[str] = "tensorflow"
+    requires: ClassVar[tuple[str, ...]] = ("keras", "tensorflow")
+    extra: ClassVar[str] = "tensorflow"
+
+    @property
+    def keras(self) -> ModuleType:
+        runtime.tensorflow()
+        return super().keras
+
+    def read(self, refs: Sequence[Any], context: Any = None) -> list[np.ndarray | None]:
+        return runtime.read_eager([ref.value for ref in refs])
+
+    def identify(self, ref: Any, context: Any = None) -> Identity:
+        return runtime.identify_eager(ref, ref.value)
+
+    def trace(self, args: Iterable[Any]) -> Any:
+        return runtime.current_trace()
+
+    def convert(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return runtime.as_autograph_would(function)
+
+    def mark(self, wrapper: Callable[..., Any]) -> None:
+        runtime.mark_for_autograph(wrapper)
+
+    def runners(self) -> list[tuple[Any, str]]:
+        return [runtime.compiled_function_call()]
+
+
+class KerasJax(Keras3):
+    """Keras 3 on JAX. The context of a read maps ids of variables to the arrays in flight."""
+
+    name: ClassVar[str] = "keras-jax"
+    backend_name: ClassVar[str] = "jax"
+    requires: ClassVar[tuple[str, ...]] = ("keras", "jax")
+    extra: ClassVar[str] = "jax"
+    counted: ClassVar[tuple[str, ...]] = (
+        "build",
+        "add_variable",
+        "apply",
+        "stateless_apply",
+        "update_step",
+    )
+
+    def before(self, optimizer: Any, args: tuple[Any, ...]) -> Any:
+        return self._in_flight(optimizer, args[0])
+
+    def after(self, optimizer: Any, result: Any) -> Any:
+        return self._in_flight(optimizer, result[1])
+
+    def _in_flight(self, optimizer: Any, state: Any) -> dict[int, Any]:
+        # The state is (trainable, non-trainable, optimizer, metrics) variables.
+        return {id(v): a for v, a in zip(self.shows(optimizer), state[2], strict=True)}
+
+    def read(self, refs: Sequence[Any], context: Any = None) -> list[np.ndarray | None]:
+        return [_copied(self._array(ref, context)) for ref in refs]
+
+    def identify(self, ref: Any, context: Any = None) -> Identity:
+        array = self._array(ref, context)
+        return Identity(id(ref), id(array), _pointer(array))
+
+    def _array(self, ref: Any, context: Any) -> Any:
+        return (context or {}).get(id(ref), getattr(ref, "_value", None))
+
+    def trace(self, args: Iterable[Any]) -> Any:
+        import jax
+
+        leaves = jax.tree_util.tree_leaves(list(args))
+        return object() if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves) else None
+
+
+def _is_concrete(array: Any) -> bool:
+    import jax
+
+    concrete = isinstance(array, jax.Array) and not isinstance(array, jax.core.Tracer)
+    return concrete and not array.is_deleted()
+
+
+def _copied(array: Any) -> np.ndarray | None:
+    """A copy that leaves no reference behind: JAX reuses the buffer in the next step."""
+    if not _is_concrete(array):
+        return None
+    try:
+        return np.from_dlpack(array).copy()
+    except (BufferError, TypeError, ValueError, RuntimeError):  # bfloat16; another device
+        return np.array(array)
+
+
+def _pointer(array: Any) -> int | None:
+    if not _is_concrete(array) or len(array.devices()) > 1:
+        return None
+    return int(array.unsafe_buffer_pointer())
+
+
+class KerasTorch(Keras3):
+    """Keras 3 on torch."""
+
+    name: ClassVar[str] = "keras-torch"
+    backend_name: ClassVar[str] = "torch"
+    requires: ClassVar[tuple[str, ...]] = ("keras", "torch")
+    extra: ClassVar[str] = "torch"
+    counted: ClassVar[tuple[str, ...]] = (*Keras3.counted, "_parallel_update_step")
+
+    def read(self, refs: Sequence[Any], context: Any = None) -> list[np.ndarray | None]:
+        import torch
+
+        tensors = [ref.value.detach().cpu() for ref in refs]
+        # NumPy has no bfloat16; float32 holds each of its values exactly.
+        return [
+            (t.float() if t.dtype is torch.bfloat16 else t).numpy().copy() for t in tensors
+        ]
+
+    def identify(self, ref: Any, context: Any = None) -> Identity:
+        return Identity(id(ref), id(ref.value), int(ref.value.data_ptr()))

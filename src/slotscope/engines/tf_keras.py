@@ -1,0 +1,262 @@
+"""``tf_keras-graph``, ``tf_keras-legacy`` and ``tf_keras``: the middle generation.
+
+One package, three ways. Inside a graph its models are ``training_v1`` models, whose
+``_make_train_function`` calls ``get_updates`` as Keras 2.1 did; under ``tf.function`` the legacy
+optimizers make their slots with ``add_slot`` in the first ``apply_gradients``; the new ones make
+them in ``build``.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from slotscope.engines import tensorflow_runtime as runtime
+from slotscope.engines.base import (
+    Engine,
+    Identity,
+    OptimizerVariable,
+    base_modules,
+    quiet_import,
+    unique_paths,
+)
+from slotscope.engines.graph import GraphEngine, described, path_of
+from slotscope.engines.unnamed import shown_variables, unnamed_foreign, unnamed_variables
+from slotscope.engines.vocabulary import slot_name
+
+
+@functools.cache
+def load() -> ModuleType:
+    """The ``tf_keras`` package."""
+    runtime.tensorflow()
+    with quiet_import():
+        import tf_keras
+    return tf_keras
+
+
+def class_names(obj: Any) -> set[str]:
+    return {cls.__name__ for cls in type(obj).__mro__}
+
+
+def is_graph_model(model: Any) -> bool:
+    return any(cls.__module__.endswith("training_v1") for cls in type(model).__mro__)
+
+
+def inner(optimizer: Any) -> Any:
+    """The optimizer that holds the slots: itself, or what a LossScaleOptimizer wraps."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def parts(optimizer: Any) -> list[Any]:
+    holder = inner(optimizer)
+    return [optimizer] if holder is optimizer else [optimizer, holder]
+
+
+def is_legacy(optimizer: Any) -> bool:
+    return "OptimizerV2" in class_names(inner(optimizer))
+
+
+def legacy_variables(optimizer: Any) -> list[OptimizerVariable]:
+    """The weights of an ``OptimizerV2``, labelled by its table of slots."""
+    holder = inner(optimizer)
+    labels = {}
+    for slots, path in zip(holder._slots.values(), _legacy_paths(holder), strict=True):
+        for own, variable in slots.items():
+            labels[id(variable)] = (slot_name(holder, own), path)
+    found = []
+    for variable in optimizer.weights:
+        own = "iterations" if variable is holder.iterations else path_of(variable).split("/")[-1]
+        slot, parameter = labels.get(id(variable), (own, ""))
+        found.append(described(slot, parameter, variable))
+    return found
+
+
+def weights_of(model: Any) -> list[Any]:
+    """The weights of ``model``, none where it has not been built: tf_keras raises then."""
+    try:
+        return list(model.weights)
+    except ValueError:
+        return []
+
+
+def legacy_foreign(optimizer: Any, model: Any) -> bool:
+    """Whether there are slots for parameters that are not the model's."""
+    from tf_keras.src.optimizers.legacy.optimizer_v2 import _var_key
+
+    known = {_var_key(v) for v in weights_of(model)}
+    return bool(known) and not known.issuperset(inner(optimizer)._slots)
+
+
+def _legacy_paths(optimizer: Any) -> list[str]:
+    """Paths of the parameters that have slots; a slot is named ``scope/path/own name``."""
+    firsts = [next(iter(slots.items())) for slots in optimizer._slots.values()]
+    return unique_paths(
+        _within(optimizer._name, variable).removesuffix(f"/{own}") for own, variable in firsts
+    )
+
+
+def built_variables(optimizer: Any) -> list[OptimizerVariable]:
+    """The variables of a new tf_keras optimizer, named ``scope/own name/path``."""
+    holder = inner(optimizer)
+    own_names = {id(holder._iterations): "iterations", id(holder._learning_rate): "learning_rate"}
+    labels = []
+    for variable in optimizer.variables:
+        own, _, path = _within(holder.name, variable).partition("/")
+        labels.append((own_names.get(id(variable)) or slot_name(holder, own), path))
+    unique = unique_paths("/".join(label) for label in labels)
+    found = []
+    for variable, (slot, path), label in zip(optimizer.variables, labels, unique, strict=True):
+        found.append(described(slot, label.removeprefix(f"{slot}/") if path else "", variable))
+    return found
+
+
+def _within(scope: str, variable: Any) -> str:
+    """The path of ``variable`` from behind the name scope that its optimizer opened."""
+    return path_of(variable).split(f"{scope}/", 1)[-1]
+
+
+class TfKerasGraph(GraphEngine):
+    """tf_keras in a graph: ``get_updates`` lives on in the legacy optimizers."""
+
+    name: ClassVar[str] = "tf_keras-graph"
+    requires: ClassVar[tuple[str, ...]] = ("tensorflow", "tf_keras")
+    extra: ClassVar[str] = "tensorflow"
+    counted: ClassVar[tuple[str, ...]] = ("get_updates", "apply_gradients", "add_slot")
+
+    @property
+    def keras(self) -> ModuleType:
+        self.require()
+        return load()
+
+    @property
+    def backend(self) -> Any:
+        # The public module lacks set_session.
+        return self.keras.src.backend
+
+    @property
+    def function_class(self) -> type:
+        function_class: type = self.backend.GraphExecutionFunction
+        return function_class
+
+    @property
+    def optimizers(self) -> ModuleType:
+        return self.keras.optimizers.legacy
+
+    @classmethod
+    def owns(cls, model: Any) -> bool:
+        return "tf_keras" in base_modules(model) and is_graph_model(model)
+
+    def iterations(self, optimizer: Any) -> Any:
+        return inner(optimizer).iterations
+
+    def shows(self, optimizer: Any) -> list[Any]:
+        return list(optimizer.weights) if is_legacy(optimizer) else shown_variables(optimizer)
+
+    def variables(self, optimizer: Any, model: Any = None) -> list[OptimizerVariable]:
+        if is_legacy(optimizer):
+            return legacy_variables(optimizer)
+        return unnamed_variables(optimizer, model)
+
+    def parts(self, optimizer: Any) -> Iterable[Any]:
+        return parts(optimizer)
+
+    def foreign(self, optimizer: Any, model: Any) -> bool:
+        if is_legacy(optimizer):
+            return legacy_foreign(optimizer, model)
+        return unnamed_foreign(optimizer, model)
+
+
+class TfKerasEager(Engine):
+    """What the two engines under ``tf.function`` share."""
+
+    requires: ClassVar[tuple[str, ...]] = ("tensorflow", "tf_keras")
+    extra: ClassVar[str] = "tensorflow"
+    stepping: ClassVar[tuple[str, ...]] = ("apply_gradients",)
+
+    @property
+    def keras(self) -> ModuleType:
+        self.require()
+        return load()
+
+    def seed(self, number: int) -> None:
+        self.keras.utils.set_random_seed(number)
+
+    def parts(self, optimizer: Any) -> Iterable[Any]:
+        return parts(optimizer)
+
+    def iterations(self, optimizer: Any) -> Any:
+        return inner(optimizer).iterations
+
+    def read(self, refs: Sequence[Any], context: Any = None) -> list[np.ndarray | None]:
+        return runtime.read_eager(refs)
+
+    def identify(self, ref: Any, context: Any = None) -> Identity:
+        return runtime.identify_eager(ref, ref)
+
+    def trace(self, args: Iterable[Any]) -> Any:
+        return runtime.current_trace()
+
+    def convert(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return runtime.as_autograph_would(function)
+
+    def mark(self, wrapper: Callable[..., Any]) -> None:
+        runtime.mark_for_autograph(wrapper)
+
+    def runners(self) -> list[tuple[Any, str]]:
+        return [runtime.compiled_function_call()]
+
+
+class TfKerasLegacy(TfKerasEager):
+    """tf_keras under ``tf.function`` with the legacy optimizers."""
+
+    name: ClassVar[str] = "tf_keras-legacy"
+    counted: ClassVar[tuple[str, ...]] = ("apply_gradients", "add_slot")
+
+    @property
+    def optimizers(self) -> ModuleType:
+        return self.keras.optimizers.legacy
+
+    @classmethod
+    def owns(cls, model: Any) -> bool:
+        optimizer = getattr(model, "optimizer", None)
+        return _is_eager(model) and optimizer is not None and is_legacy(optimizer)
+
+    def shows(self, optimizer: Any) -> list[Any]:
+        return list(optimizer.weights)
+
+    def variables(self, optimizer: Any, model: Any = None) -> list[OptimizerVariable]:
+        return legacy_variables(optimizer)
+
+    def foreign(self, optimizer: Any, model: Any) -> bool:
+        return legacy_foreign(optimizer, model)
+
+
+class TfKeras(TfKerasEager):
+    """tf_keras under ``tf.function`` with its new optimizers."""
+
+    name: ClassVar[str] = "tf_keras"
+    counted: ClassVar[tuple[str, ...]] = (
+        "build",
+        "add_variable_from_reference",
+        "apply_gradients",
+        "update_step",
+    )
+
+    @classmethod
+    def owns(cls, model: Any) -> bool:
+        return _is_eager(model) and not TfKerasLegacy.owns(model)
+
+    def variables(self, optimizer: Any, model: Any = None) -> list[OptimizerVariable]:
+        return built_variables(optimizer)
+
+    def foreign(self, optimizer: Any, model: Any) -> bool:
+        known = {v._unique_id for v in weights_of(model)}
+        return bool(known) and not known.issuperset(getattr(inner(optimizer), "_index_dict", {}))
+
+
+def _is_eager(model: Any) -> bool:
+    return "tf_keras" in base_modules(model) and not is_graph_model(model)

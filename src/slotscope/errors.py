@@ -1,0 +1,49 @@
+"""Every error that slotscope raises on purpose, by cause.
+
+Each message says what was wrong, what was expected and what to do now. All derive from
+:class:`SlotscopeError`, so ``except slotscope.SlotscopeError`` catches them all and nothing else.
+"""
+
+
+class SlotscopeError(Exception):
+    """Base of every error of this package."""
+
+
+class EngineUnavailableError(SlotscopeError):
+    """An engine was asked for that cannot run in this environment or this process."""
+
+
+class UnknownEngineError(SlotscopeError, ValueError):
+    """No engine has this name."""
+
+
+class WheelError(SlotscopeError):
+    """An old release of Keras could not be fetched, or is not what it should be."""
+
+
+class UnknownModelError(SlotscopeError, TypeError):
+    """The object is not a model of any engine."""
+
+
+class NotCompiledError(SlotscopeError, ValueError):
+    """The model has no optimizer yet."""
+
+
+class AlreadyWatchedError(SlotscopeError, RuntimeError):
+    """A second watch was opened on a model, or one watch was opened twice."""
+
+
+class VariableNotFoundError(SlotscopeError, KeyError):
+    """The recording holds no such optimizer variable."""
+
+    def __str__(self) -> str:
+        # KeyError prints the repr of its argument, which hides line breaks in a message.
+        return str(self.args[0]) if self.args else ""
+
+
+class ValuesNotKeptError(SlotscopeError, LookupError):
+    """The variable was recorded, but only its statistics were kept."""
+
+
+class DamagedRecordingError(SlotscopeError, ValueError):
+    """A file is not a recording, or no longer a whole one."""

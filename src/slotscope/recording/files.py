@@ -1,0 +1,142 @@
+"""Recordings as files: a NumPy ``.npz`` archive that needs no pickle.
+
+Arrays are stored flat, one archive member a kind, beside a JSON text that says how to cut them.
+The archive carries a CRC of every member, so a damaged file is noticed, and it is written beside
+its final name first, so a torn one never appears.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import zipfile
+import zlib
+from dataclasses import asdict
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from slotscope.errors import DamagedRecordingError
+from slotscope.recording.recording import Event, Recording, Row, Variable
+
+_FORMAT = 1
+_SIGNS_OF_DAMAGE = (
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+_PLAIN = ("engine", "versions", "optimizer", "every", "counts")
+
+
+def save(recording: Recording, path: str | PathLike[str]) -> None:
+    """Write ``recording`` to ``path``; the file appears whole or not at all."""
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez_compressed(file, **_members(recording))
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _members(recording: Recording) -> dict[str, np.ndarray]:
+    rows = recording.rows
+    about: dict[str, Any] = {name: getattr(recording, name) for name in _PLAIN}
+    about["format"] = _FORMAT
+    about["events"] = [asdict(event) for event in recording.events]
+    about["seen"] = [asdict(variable) for variable in recording.seen]
+    text = json.dumps(about).encode()
+    members = {
+        "about": np.frombuffer(text, dtype=np.uint8),
+        "iterations": recording.iterations,
+        "sizes": np.array([len(row.indices) for row in rows], dtype=np.int64),
+        "kept": np.array([row.values is not None for row in rows], dtype=bool),
+        "indices": _joined([row.indices for row in rows], np.int64, ()),
+        "statistics": _joined([row.statistics for row in rows], np.float64, (6,)),
+        "identity": _joined([row.identity for row in rows], np.int64, (3,)),
+        "live": _joined([row.live for row in rows], np.bool_, ()),
+    }
+    for index in range(len(recording.seen)):
+        kept = [
+            row.values[place]
+            for row in rows
+            if row.values is not None
+            for place in np.flatnonzero(row.indices == index)
+        ]
+        if kept:
+            members[f"values_{index}"] = np.stack(kept)
+    return members
+
+
+def _joined(parts: list[np.ndarray], dtype: Any, tail: tuple[int, ...]) -> np.ndarray:
+    return np.concatenate([np.zeros((0, *tail), dtype), *parts])
+
+
+def load(path: str | PathLike[str]) -> Recording:
+    """Read a recording that :meth:`Recording.save` wrote.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        DamagedRecordingError: it is not a recording, or not all of it is there.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return _recording({name: archive[name] for name in archive.files})
+    except FileNotFoundError:
+        raise
+    except _SIGNS_OF_DAMAGE as error:
+        raise DamagedRecordingError(
+            f"{os.fspath(path)} is not a whole recording ({type(error).__name__}: {error}).\n"
+            "Expected a file that Recording.save wrote. Record the run again, or restore the file."
+        ) from error
+
+
+def _recording(members: dict[str, np.ndarray]) -> Recording:
+    about = json.loads(members["about"].tobytes())
+    if about["format"] != _FORMAT:
+        raise ValueError(f"format {about['format']}, this version reads {_FORMAT}")
+    recording = Recording(**{name: about[name] for name in _PLAIN})
+    recording.events = [Event(**event) for event in about["events"]]
+    recording.seen = [
+        Variable(**{**variable, "shape": tuple(variable["shape"])}) for variable in about["seen"]
+    ]
+    recording.rows = _rows(members)
+    return recording
+
+
+def _rows(members: dict[str, np.ndarray]) -> list[Row]:
+    taken: dict[int, int] = {}
+    rows = []
+    end = 0
+    for iterations, size, kept in zip(
+        members["iterations"], members["sizes"], members["kept"], strict=True
+    ):
+        cut = slice(end, end + size)
+        end += size
+        indices = members["indices"][cut]
+        values = None
+        if kept:
+            values = tuple(members[f"values_{i}"][taken.get(i, 0)] for i in indices.tolist())
+            taken |= {i: taken.get(i, 0) + 1 for i in indices.tolist()}
+        rows.append(
+            Row(
+                int(iterations),
+                indices,
+                members["statistics"][cut],
+                members["identity"][cut],
+                members["live"][cut],
+                values,
+            )
+        )
+    return rows

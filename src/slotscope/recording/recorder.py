@@ -1,0 +1,221 @@
+"""Turning what an engine shows into a recording.
+
+The recorder is told that something happened (a method returned, a step was run) and looks: which
+variables are there now, which are new, what are their values. It wraps nothing itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+
+from slotscope.engines.base import Engine, OptimizerVariable
+from slotscope.recording.recording import Event, Recording, Row, Variable
+from slotscope.recording.statistics import describe
+
+#: Values are kept by default while one step's optimizer variables hold at most so many numbers.
+SMALL_STATE = 100_000
+
+
+class _Seen:
+    """A variable under observation: the live object, and what was last read from it."""
+
+    def __init__(self, found: OptimizerVariable) -> None:
+        self.ref = found.ref
+        self.label = found.label
+        self.statistics: np.ndarray | None = None
+        self.dead = False
+        self.identities: tuple[dict[Any, int], ...] = ({}, {}, {})
+
+
+class Recorder:
+    """Fills one :class:`~slotscope.recording.recording.Recording`."""
+
+    def __init__(self, recording: Recording, keep: str | None) -> None:
+        self.recording = recording
+        self.keep = keep
+        self.seen: list[_Seen] = []
+        self._index: dict[int, int] = {}
+        self._shown: dict[str, int] = {}
+        self._shown_ids: tuple[int, ...] | None = None
+        self._frozen: set[str] = set()
+        self._unread: set[int] = set()
+        self.iterations: int | None = None
+
+    def event(self, kind: str, detail: str = "", count: int = 1) -> None:
+        """Note that something happened."""
+        self.recording.events.append(Event(kind, self.iterations or 0, detail, count))
+
+    # ---- construction
+
+    def look(self, engine: Engine, optimizer: Any, model: Any, cause: str | None) -> None:
+        """See which variables ``optimizer`` holds now; ``cause`` is None before the watch."""
+        shown_ids = tuple(map(id, engine.shows(optimizer)))
+        if shown_ids == self._shown_ids:
+            return
+        self._shown_ids = shown_ids
+        created = -1 if cause is None else self.iterations or 0
+        kinds: dict[str, int] = defaultdict(int)
+        self._shown = {}
+        for found in engine.variables(optimizer, model):
+            index = self._index.get(id(found.ref))
+            if index is None:
+                index = self._add(found, created)
+                if found.parameter:
+                    number = self.recording.seen[index].number
+                    kinds["constructed" if number == 1 else "replaced"] += 1
+            if id(found.ref) in shown_ids:
+                self._shown[found.label] = index
+        if cause is not None:
+            self.recording.counts["slots created"] += sum(kinds.values())
+            for kind, count in kinds.items():
+                self.event(kind, f"{cause} made {count} slots", count)
+
+    def _add(self, found: OptimizerVariable, created: int) -> int:
+        index = len(self.seen)
+        number = 1 + sum(seen.label == found.label for seen in self.seen)
+        self.recording.seen.append(
+            Variable(
+                found.slot,
+                found.parameter,
+                number,
+                found.name,
+                found.shape,
+                found.dtype,
+                created,
+            )
+        )
+        self.seen.append(_Seen(found))
+        self._index[id(found.ref)] = index
+        self._unread.add(index)
+        return index
+
+    def read_initial(self, engine: Engine, optimizer: Any, context: Any) -> None:
+        """Read variables that no step has touched yet, as far as they have values."""
+        if self.iterations is None:
+            counter = engine.read([engine.iterations(optimizer)], context)[0]
+            self.iterations = None if counter is None else int(counter)
+        unread = sorted(self._unread)
+        if not unread:
+            return
+        values = engine.read([self.seen[index].ref for index in unread], context)
+        for index, value in zip(unread, values, strict=True):
+            if value is None:
+                continue
+            self._unread.discard(index)
+            self.seen[index].statistics = describe(value)
+            if value.size and np.all(value == value.flat[0]):
+                self.recording.seen[index] = dataclasses.replace(
+                    self.recording.seen[index], initial=float(value.flat[0])
+                )
+
+    # ---- steps
+
+    def step(
+        self, engine: Engine, optimizer: Any, context: Any, *, certain: bool, longest: int = 1
+    ) -> bool:
+        """See whether the step counter moved, and record a row where it is due.
+
+        Args:
+            certain: a train function returned, so there was a step even if the counter stood.
+            longest: the most steps that one call can make.
+
+        Returns:
+            Whether there was a step.
+        """
+        counter = engine.read([engine.iterations(optimizer)], context)[0]
+        if counter is None:
+            return False
+        before, now = self.iterations or 0, int(counter)
+        if now == before and not certain:
+            return False
+        self.iterations = now
+        self._unread.clear()
+        advance = now - before
+        if not 0 <= advance <= longest:
+            self.event("gap", f"the counter went from {before} to {now}", advance)
+        elif advance == 0:
+            self.event("stepped", "the counter did not move", 1)
+        else:
+            self.event("stepped", count=advance)
+        self.recording.counts["steps"] += 1 if certain and advance <= 0 else max(advance, 0)
+        every = self.recording.every
+        if now // every != before // every or advance <= 0:
+            self._record(engine, context)
+        return True
+
+    def _record(self, engine: Engine, context: Any) -> None:
+        indices = [index for index, seen in enumerate(self.seen) if not seen.dead]
+        refs = [self.seen[index].ref for index in indices]
+        values = engine.read(refs, context)
+        present = [place for place, value in enumerate(values) if value is not None]
+        indices = [indices[place] for place in present]
+        arrays = [_native(values[place]) for place in present]
+        statistics = np.array([describe(array) for array in arrays]).reshape(-1, 6)
+        identity = np.array([self._identify(engine, index, context) for index in indices])
+        live = self._live(indices, statistics)
+        small = sum(array.size for array in arrays) <= SMALL_STATE
+        kept = self.keep == "values" or (self.keep is None and small)
+        self.recording.rows.append(
+            Row(
+                self.iterations or 0,
+                np.array(indices, dtype=np.int64),
+                statistics,
+                identity.astype(np.int64).reshape(-1, 3),
+                live,
+                tuple(arrays) if kept else None,
+            )
+        )
+
+    def _identify(self, engine: Engine, index: int, context: Any) -> list[int]:
+        seen = self.seen[index]
+        identity = engine.identify(seen.ref, context)
+        tokens = (identity.object, identity.handle, identity.buffer)
+        return [
+            -1 if token is None else known.setdefault(token, len(known))
+            for token, known in zip(tokens, seen.identities, strict=True)
+        ]
+
+    def _live(self, indices: list[int], statistics: np.ndarray) -> np.ndarray:
+        """Which variable of each slot training updates, and what that tells of the others."""
+        rivals = defaultdict(list)
+        for place, index in enumerate(indices):
+            rivals[self.seen[index].label].append(place)
+        live = np.ones(len(indices), dtype=bool)
+        frozen = set()
+        for label, places in rivals.items():
+            moved = [p for p in places if self._moved(indices[p], statistics[p])]
+            shown = [p for p in places if indices[p] == self._shown.get(label)]
+            if len(places) > 1:
+                chosen = (moved or shown or places)[-1]
+                live[places] = False
+                live[chosen] = True
+                if shown and chosen in shown and moved:
+                    for place in set(places) - set(moved):
+                        self.seen[indices[place]].dead = True
+            if moved and not set(moved) & set(shown):
+                frozen.add(label)
+        for place, index in enumerate(indices):
+            self.seen[index].statistics = statistics[place]
+        if frozen - self._frozen:
+            self._frozen |= frozen
+            self.event(
+                "frozen mirror",
+                "training updates slots that the optimizer does not show: "
+                + ", ".join(sorted(frozen)),
+                len(frozen),
+            )
+        return live
+
+    def _moved(self, index: int, statistics: np.ndarray) -> bool:
+        last = self.seen[index].statistics
+        return last is not None and not np.array_equal(last, statistics, equal_nan=True)
+
+
+def _native(value: Any) -> np.ndarray:
+    """``value`` in a dtype that NumPy itself has; float32 holds every narrower float exactly."""
+    array = np.asarray(value)
+    return array if array.dtype.kind in "biufc" else array.astype(np.float32)
