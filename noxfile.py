@@ -1,11 +1,11 @@
 """Everything a person runs: `python -m nox -s notebooks`, `tests`, `docs`, `lab`, `lint`, `bless`.
 
 All sessions share one environment, built by the session `env` that each of them requires. It is
-large (three frameworks), so it is installed again only when pyproject.toml or constraints.txt
-changed. What follows `--` goes to the tool that a session runs.
+large (three frameworks), so it is installed again only when what pyproject.toml requires or
+constraints.txt changed. What follows `--` goes to the tool that a session runs.
 """
 
-import hashlib
+import json
 import os
 import sys
 from pathlib import Path
@@ -20,7 +20,6 @@ ROOT = Path(__file__).parent
 HOME = ROOT / ".nox" / "env"
 BIN = HOME / ("Scripts" if sys.platform == "win32" else "bin")
 PYTHON = str(BIN / "python")
-INPUTS = ("pyproject.toml", "constraints.txt")
 
 # The one place that sets what outputs may depend on. None means: not set, whatever the caller has.
 ENVIRONMENT: dict[str, str | None] = {
@@ -42,12 +41,14 @@ def run(session: nox.Session, *command: str) -> None:
 @nox.session(reuse_venv=True, default=False)
 def env(session: nox.Session) -> None:
     """Build the environment that every session shares, if its inputs changed."""
-    stamp = HOME / "inputs.sha256"
-    inputs = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in INPUTS)).hexdigest()
+    pyproject = nox.project.load_toml(ROOT / "pyproject.toml")
+    tables = [pyproject[name] for name in ("build-system", "project", "dependency-groups")]
+    inputs = json.dumps(tables) + (ROOT / "constraints.txt").read_text()
+    stamp = HOME / "inputs.txt"
     if stamp.exists() and stamp.read_text() == inputs:
-        session.log(f"up to date with {' and '.join(INPUTS)}")
+        session.log("up to date with pyproject.toml and constraints.txt")
         return
-    groups = nox.project.dependency_groups(nox.project.load_toml(ROOT / "pyproject.toml"), "dev")
+    groups = nox.project.dependency_groups(pyproject, "dev")
     session.install("--constraint", "constraints.txt", "--editable", ".[all]", *groups)
     stamp.write_text(inputs)
 

@@ -19,6 +19,7 @@ BROKEN = {
     "image_without_alt": (gates.images_have_alt_text, "code cell 3"),
     "no_title": (gates.has_one_title, "0 H1 headings"),
     "two_titles": (gates.has_one_title, "2 H1 headings"),
+    "late_title": (gates.has_one_title, "not in the first cell"),
     "nine_lines": (gates.cells_are_small, "9 lines"),
     "seventy_three_columns": (gates.cells_are_small, "73 columns"),
     "no_parameters": (gates.has_parameters, "expected one"),
