@@ -1,5 +1,9 @@
+from . import engines as engines
+from . import errors as errors
 from .engines import engine as engine
 from .engines import engine_statuses as engine_statuses
+from .engines.processes import on_engine as on_engine
+from .engines.processes import on_engines as on_engines
 from .errors import SlotscopeError as SlotscopeError
 from .recording.files import load as load
 from .recording.recording import Event as Event

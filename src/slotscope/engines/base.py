@@ -74,12 +74,21 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Whether an engine can run here: its versions, or why not and the command that mends it."""
+    """Whether an engine can run here.
+
+    Attributes:
+        name: the engine's.
+        versions: version of each distribution that it needs and that is installed.
+        problem: why it cannot run in this process; empty where it can.
+        remedy: the command that mends it.
+        elsewhere: whether it could run in another process of this environment.
+    """
 
     name: str
     versions: dict[str, str]
     problem: str = ""
     remedy: str = ""
+    elsewhere: bool = False
 
     @property
     def available(self) -> bool:

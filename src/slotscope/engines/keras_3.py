@@ -24,6 +24,7 @@ from slotscope.engines.base import (
     OptimizerVariable,
     Status,
     base_modules,
+    installed,
     quiet_import,
     unique_paths,
 )
@@ -109,12 +110,15 @@ class Keras3(Engine):
             return status
         problem = f"this process already runs Keras on {running}"
         remedy = f"start a process with KERAS_BACKEND={cls.backend_name}"
-        return Status(cls.name, status.versions, problem, remedy)
+        return Status(cls.name, status.versions, problem, remedy, elsewhere=True)
 
     @property
     def keras(self) -> ModuleType:
         self.require()
         os.environ["KERAS_BACKEND"] = self.backend_name
+        if installed("tensorflow"):
+            # Keras imports it in the first `fit` on every backend; here its log lines are caught.
+            runtime.tensorflow()
         return load()
 
     def seed(self, number: int) -> None:
@@ -161,11 +165,6 @@ class KerasTensorFlow(Keras3):
     backend_name: ClassVar[str] = "tensorflow"
     requires: ClassVar[tuple[str, ...]] = ("keras", "tensorflow")
     extra: ClassVar[str] = "tensorflow"
-
-    @property
-    def keras(self) -> ModuleType:
-        runtime.tensorflow()
-        return super().keras
 
     def read(self, refs: Sequence[Any], context: Any = None) -> list[np.ndarray | None]:
         return runtime.read_eager([ref.value for ref in refs])

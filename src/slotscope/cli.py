@@ -1,0 +1,20 @@
+"""The command ``slotscope``: a thin skin over the package."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="slotscope")
+def main() -> None:
+    """What does a Keras optimizer really build, how often, and what happens at every batch?"""
+
+
+@main.command()
+def engines() -> None:
+    """List the engines with their versions and, for one that can't run here, what mends it."""
+    from slotscope.engines import engine_statuses
+    from slotscope.report.tables import print_engines
+
+    print_engines(engine_statuses())

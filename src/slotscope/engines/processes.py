@@ -1,0 +1,58 @@
+"""Running a function on an engine, in this process where that is possible.
+
+Keras 3 has one backend a process. Where this process already runs another one, the function runs
+in a worker process of its own (by loky, which also carries functions defined in a notebook),
+kept for the next call.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from slotscope.engines import ENGINES, engine, engine_statuses
+
+Result = TypeVar("Result")
+
+
+def on_engine(name: str, function: Callable[..., Result], *args: Any) -> Result:
+    """``function(engine, *args)`` with the engine called ``name``.
+
+    Args:
+        name: one of the engines.
+        function: takes an :class:`~slotscope.engines.Engine` first. What it takes and returns
+            must be picklable: recordings, arrays and tables are, models are not.
+        *args: passed on.
+
+    Raises:
+        UnknownEngineError: there is no engine of this name.
+        EngineUnavailableError: it cannot run in this environment.
+    """
+    statuses = {status.name: status for status in engine_statuses()}
+    if name in statuses and not statuses[name].available and statuses[name].elsewhere:
+        result: Result = _worker(name).submit(_run, name, function, args).result()
+        return result
+    return _run(name, function, args)
+
+
+def on_engines(
+    function: Callable[..., Result], names: Iterable[str] | None = None
+) -> dict[str, Result]:
+    """``function(engine)`` on each of ``names``, by default every engine: {name: result}."""
+    return {name: on_engine(name, function) for name in names or ENGINES}
+
+
+def _run(name: str, function: Callable[..., Result], args: tuple[Any, ...]) -> Result:
+    return function(engine(name), *args)
+
+
+@functools.cache
+def _worker(name: str) -> Any:
+    """The worker process of one engine."""
+    import loky
+
+    executor = loky.ProcessPoolExecutor(max_workers=1, timeout=600)
+    atexit.register(executor.shutdown, kill_workers=True)
+    return executor

@@ -1,0 +1,1 @@
+"""The only place that draws, prints or writes what a person looks at."""
