@@ -17,7 +17,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from slotscope._gates import code_cells, find
+from slotscope._gates import code_cells, find, outputs_are_clean
 
 ROOT = Path(__file__).parents[1]
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -68,7 +68,11 @@ def run(paths: list[Path], outputs: Outputs) -> CellOutputs:
 
 
 def rewrite(path: Path, outputs: list[list[Any]]) -> None:
-    """Store the outputs, count the cells from 1, and keep no trace of this machine."""
+    """Store the outputs, count the cells from 1, and keep no trace of this machine.
+
+    Raises:
+        Refused: A cell wrote to stderr.
+    """
     notebook = nbformat.v4.upgrade(nbformat.read(path, as_version=4))
     for count, (cell, received) in enumerate(zip(code_cells(notebook), outputs, strict=True), 1):
         cell.execution_count = count
@@ -83,13 +87,16 @@ def rewrite(path: Path, outputs: list[list[Any]]) -> None:
         {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}, **kept}
     )
     nbformat.write(notebook, path)
+    # A warning names a path of this machine: it would come out again here, and nowhere else.
+    if unclean := list(outputs_are_clean(notebook)):
+        raise Refused(f"{path.name}: {'; '.join(unclean)}")
 
 
 def bless(paths: list[Path]) -> None:
     """Rewrite the notebooks, or leave every one of them as it is.
 
     Raises:
-        Refused: A cell raises, or the new outputs do not come out twice.
+        Refused: A cell raises or writes to stderr, or the new outputs do not come out twice.
     """
     former = {path: path.read_bytes() for path in paths}
     fresh = run(paths, FreshOutputs())

@@ -60,6 +60,7 @@ def test_blessing_twice_changes_no_byte(notebook):
     ("sources", "words"),
     [
         pytest.param(("1 / 0",), "draft.ipynb::Cell 1", id="a cell raises"),
+        pytest.param(("import warnings\nwarnings.warn('no')",), "to stderr", id="a cell warns"),
         pytest.param(("import time\ntime.time_ns()",), "draft.ipynb::Cell 1", id="text varies"),
         pytest.param(
             ("import matplotlib.pyplot as plt, random\n_ = plt.plot([random.random(), 1, 2])",),
@@ -68,7 +69,7 @@ def test_blessing_twice_changes_no_byte(notebook):
         ),
     ],
 )
-def test_what_does_not_come_out_twice_is_refused_and_restored(notebook, sources, words):
+def test_what_cannot_be_stored_is_refused_and_restored(notebook, sources, words):
     path = notebook(*sources)
     former = path.read_bytes()
     result = bless(path)
