@@ -16,6 +16,7 @@ import io
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any, ClassVar
@@ -33,9 +34,12 @@ _SUBMODULES = ("backend", "initializers", "layers", "models", "optimizers", "uti
 
 
 @contextlib.contextmanager
-def _as_in_2018() -> Iterator[None]:
-    """The names that Keras 2.1's modules expect while they load."""
-    names = {"tensorflow": tensorflow().compat.v1}
+def _as_in_2018(package: str) -> Iterator[None]:
+    """The names that the modules of Keras 2.1, loaded as ``package``, expect while they load."""
+    # Until 2.1.2 engine/training.py imports from `keras.utils`, absolutely, while that loads.
+    utils = ModuleType("keras.utils")
+    utils.__getattr__ = lambda name: getattr(sys.modules[f"{package}.utils"], name)  # type: ignore[method-assign]
+    names = {"tensorflow": tensorflow().compat.v1, "keras.utils": utils}
     with (
         tempfile.TemporaryDirectory() as home,
         # Keras 2.1 reads, and writes, ~/.keras/keras.json, whose owner here is Keras 3.
@@ -43,7 +47,11 @@ def _as_in_2018() -> Iterator[None]:
         mock.patch.dict(sys.modules, names),
         mock.patch.object(collections, "Iterable", collections.abc.Iterable, create=True),
         contextlib.redirect_stderr(io.StringIO()),  # "Using TensorFlow backend."
+        warnings.catch_warnings(),
     ):
+        # `is` with a literal, and the like, was legal then.
+        warnings.simplefilter("ignore", SyntaxWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
         yield
 
 
@@ -57,8 +65,8 @@ def load(release: str) -> ModuleType:
     )
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    # mock.patch.dict removes what a failed import left in sys.modules; a good one is kept below.
-    with _as_in_2018():
+    # What a failed import left in sys.modules goes with the patch; a good one is put back below.
+    with _as_in_2018(name):
         sys.modules[name] = module
         spec.loader.exec_module(module)
         for submodule in _SUBMODULES:
@@ -74,7 +82,7 @@ class Keras21(GraphEngine):
     name: ClassVar[str] = "keras-2.1"
     requires: ClassVar[tuple[str, ...]] = ("tensorflow", "six", "pyyaml", "h5py")
     extra: ClassVar[str] = "tensorflow"
-    counted: ClassVar[tuple[str, ...]] = ("get_updates", "get_gradients")
+    counted: ClassVar[tuple[str, ...]] = ("get_updates",)
 
     def __init__(self, release: str = "2.1.6") -> None:
         super().__init__()
