@@ -83,6 +83,7 @@ class Watch:
         self.recording = Recording(engine.name, versions, cls.__name__, every)
         self.recorder = Recorder(self.recording, keep)
         self._stops: list[Any] = []
+        self._stop_train: Any = None
         self._hooked: list[Any] = []
         self._in_optimizer = 0
         self._in_step = 0
@@ -173,6 +174,14 @@ class Watch:
         function = vars(trainer).get("train_function")
         if function is not None and original_of(trainer, "train_function") is function:
             self._listen(trainer, "train_function", self._train)
+            self._stop_train = self._stops[-1]
+
+    def _unhook_train_function(self) -> None:
+        """Let go of an earlier compile's: while it lives, JAX runs its trace for the new one."""
+        if self._stop_train is not None:
+            self._stops.remove(self._stop_train)
+            self._stop_train()
+            self._stop_train = None
 
     # ---- what the hooks do
 
@@ -183,6 +192,8 @@ class Watch:
         return result
 
     def _made(self, proceed: Any, /, *args: Any, **kwargs: Any) -> Any:
+        if vars(self.engine.trainer(self.model)).get("train_function") is None:
+            self._unhook_train_function()
         result = proceed(*args, **kwargs)
         self._hook_train_function()
         function = vars(self.engine.trainer(self.model))["train_function"]
