@@ -57,14 +57,20 @@ def engine(name: str, **options: Any) -> Engine:
     raise UnknownEngineError(f"There is no engine {name!r}. Choose one of: {', '.join(ENGINES)}.")
 
 
-def engine_of(model: Any) -> Engine:
-    """The engine that runs ``model``, found from its class.
+def engine_of(model: Any, optimizer: Any = None) -> Engine:
+    """The engine that runs ``model``, found from its class and its optimizer's.
+
+    Args:
+        model: any object.
+        optimizer: the one that trains the model, by default the one it was compiled with.
 
     Raises:
         UnknownModelError: it is not a model of any engine.
     """
+    if optimizer is None:
+        optimizer = getattr(model, "optimizer", None)
     for cls in engine_classes():
-        if cls.owns(model):
+        if cls.owns(model, optimizer):
             return cls.of(model)
     raise UnknownModelError(
         f"This is not a Keras model that slotscope knows: {type(model).__module__}."

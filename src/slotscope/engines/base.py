@@ -215,8 +215,11 @@ class Engine(ABC):
 
     @classmethod
     @abstractmethod
-    def owns(cls, model: Any) -> bool:
-        """Whether ``model`` is run by this engine. Imports nothing."""
+    def owns(cls, model: Any, optimizer: Any) -> bool:
+        """Whether ``model``, trained with ``optimizer`` (or None), is this engine's.
+
+        Imports nothing.
+        """
 
     @classmethod
     def of(cls, model: Any) -> Engine:
@@ -245,7 +248,7 @@ class Engine(ABC):
 
     @abstractmethod
     def iterations(self, optimizer: Any) -> Any:
-        """The variable that counts steps."""
+        """The variable that counts steps, None while the optimizer has none."""
 
     def shows(self, optimizer: Any) -> list[Any]:
         """The variable objects in the optimizer's own list, without labels (cheap)."""

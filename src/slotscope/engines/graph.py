@@ -59,7 +59,6 @@ def assigned_variables(train_function: Any) -> list[Any]:
     return [v for v in global_variables(group.graph) if v.op.name in names]
 
 
-
 class GraphEngine(Engine):
     """An engine that builds a graph and runs it in a session."""
 
@@ -96,7 +95,9 @@ class GraphEngine(Engine):
         np.random.seed(number)
 
     def read(self, refs: Sequence[Any], context: Any = None) -> list[np.ndarray | None]:
-        session = context or tensorflow().compat.v1.get_default_session()
+        # The context is the session of a step. Without one nothing is read: a run would hand the
+        # graph over to the session while it is still being built.
+        session = context
         if session is None or session.graph is not refs[0].graph:
             return [None] * len(refs)
         errors = tensorflow().errors

@@ -96,7 +96,9 @@ class Keras21(GraphEngine):
     @classmethod
     def status(cls) -> Status:
         status = super().status()
-        return Status(cls.name, {"keras": "2.1.6", **status.versions}, status.problem, status.remedy)
+        return Status(
+            cls.name, {"keras": "2.1.6", **status.versions}, status.problem, status.remedy
+        )
 
     @property
     def keras(self) -> ModuleType:
@@ -119,7 +121,7 @@ class Keras21(GraphEngine):
             return super().optimizer(name, **renamed)
 
     @classmethod
-    def owns(cls, model: Any) -> bool:
+    def owns(cls, model: Any, optimizer: Any) -> bool:
         return any(module.startswith(_PRIVATE) for module in base_modules(model))
 
     @classmethod

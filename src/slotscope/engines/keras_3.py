@@ -66,6 +66,8 @@ def _places(optimizer: Any, count: int) -> dict[int, tuple[str, int | None]]:
     """Where an optimizer keeps each variable: the attribute, and the index of its parameter."""
     places: dict[int, tuple[str, int | None]] = {}
     for attribute, value in vars(optimizer).items():
+        if attribute == "_variables":
+            continue
         if isinstance(value, (list, tuple)) and len(value) == count:
             places |= {id(v): (attribute, i) for i, v in enumerate(value) if v is not None}
         else:
@@ -125,7 +127,7 @@ class Keras3(Engine):
         self.keras.utils.set_random_seed(number)
 
     @classmethod
-    def owns(cls, model: Any) -> bool:
+    def owns(cls, model: Any, optimizer: Any) -> bool:
         return "keras" in base_modules(model) and _running_backend() == cls.backend_name
 
     def iterations(self, optimizer: Any) -> Any:
@@ -264,9 +266,7 @@ class KerasTorch(Keras3):
 
         tensors = [ref.value.detach().cpu() for ref in refs]
         # NumPy has no bfloat16; float32 holds each of its values exactly.
-        return [
-            (t.float() if t.dtype is torch.bfloat16 else t).numpy().copy() for t in tensors
-        ]
+        return [(t.float() if t.dtype is torch.bfloat16 else t).numpy().copy() for t in tensors]
 
     def identify(self, ref: Any, context: Any = None) -> Identity:
         return Identity(id(ref), id(ref.value), int(ref.value.data_ptr()))

@@ -12,7 +12,8 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from slotscope.engines import ENGINES, engine, engine_statuses
+from slotscope.engines import ENGINES, Status, engine, engine_classes, engine_statuses
+from slotscope.engines.keras_3 import Keras3
 
 Result = TypeVar("Result")
 
@@ -40,8 +41,30 @@ def on_engine(name: str, function: Callable[..., Result], *args: Any) -> Result:
 def on_engines(
     function: Callable[..., Result], names: Iterable[str] | None = None
 ) -> dict[str, Result]:
-    """``function(engine)`` on each of ``names``, by default every engine: {name: result}."""
-    return {name: on_engine(name, function) for name in names or ENGINES}
+    """``function(engine)`` on each of ``names``, by default every engine: {name: result}.
+
+    The worker processes are at it while this process runs the engines that it can.
+
+    Raises:
+        UnknownEngineError: there is no engine of one of these names.
+        EngineUnavailableError: one cannot run in this environment.
+    """
+    names = list(names or ENGINES)
+    waiting = {name: _worker(name).submit(_run, name, function, ()) for name in _elsewhere(names)}
+    here = {name: _run(name, function, ()) for name in names if name not in waiting}
+    return {name: here[name] if name in here else waiting[name].result() for name in names}
+
+
+def _elsewhere(names: Iterable[str]) -> list[str]:
+    """Those that need another process: this one has, or will get, one backend of Keras 3."""
+    three = {cls.name: cls.status() for cls in engine_classes() if issubclass(cls, Keras3)}
+    able = [name for name in names if name in three and _can_run(three[name])]
+    here = next((name for name in able if three[name].available), None)
+    return [name for name in able if name != here]
+
+
+def _can_run(status: Status) -> bool:
+    return status.available or status.elsewhere
 
 
 def _run(name: str, function: Callable[..., Result], args: tuple[Any, ...]) -> Result:

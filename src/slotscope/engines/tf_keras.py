@@ -51,6 +51,12 @@ def inner(optimizer: Any) -> Any:
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
+def step_counter(optimizer: Any) -> Any:
+    """The counter, None before there is one: asking a legacy optimizer for it would make it."""
+    holder = inner(optimizer)
+    return holder._iterations if hasattr(holder, "_iterations") else holder.iterations
+
+
 def parts(optimizer: Any) -> list[Any]:
     holder = inner(optimizer)
     return [optimizer] if holder is optimizer else [optimizer, holder]
@@ -69,7 +75,11 @@ def legacy_variables(optimizer: Any) -> list[OptimizerVariable]:
             labels[id(variable)] = (slot_name(holder, own), path)
     found = []
     for variable in optimizer.weights:
-        own = "iterations" if variable is holder.iterations else path_of(variable).split("/")[-1]
+        own = (
+            "iterations"
+            if variable is step_counter(optimizer)
+            else path_of(variable).split("/")[-1]
+        )
         slot, parameter = labels.get(id(variable), (own, ""))
         found.append(described(slot, parameter, variable))
     return found
@@ -142,16 +152,20 @@ class TfKerasGraph(GraphEngine):
         function_class: type = self.backend.GraphExecutionFunction
         return function_class
 
+    def seed(self, number: int) -> None:
+        with self.scope():
+            self.keras.utils.set_random_seed(number)
+
     @property
     def optimizers(self) -> ModuleType:
         return self.keras.optimizers.legacy
 
     @classmethod
-    def owns(cls, model: Any) -> bool:
+    def owns(cls, model: Any, optimizer: Any) -> bool:
         return "tf_keras" in base_modules(model) and is_graph_model(model)
 
     def iterations(self, optimizer: Any) -> Any:
-        return inner(optimizer).iterations
+        return step_counter(optimizer)
 
     def shows(self, optimizer: Any) -> list[Any]:
         return list(optimizer.weights) if is_legacy(optimizer) else shown_variables(optimizer)
@@ -189,7 +203,7 @@ class TfKerasEager(Engine):
         return parts(optimizer)
 
     def iterations(self, optimizer: Any) -> Any:
-        return inner(optimizer).iterations
+        return step_counter(optimizer)
 
     def read(self, refs: Sequence[Any], context: Any = None) -> list[np.ndarray | None]:
         return runtime.read_eager(refs)
@@ -221,9 +235,8 @@ class TfKerasLegacy(TfKerasEager):
         return self.keras.optimizers.legacy
 
     @classmethod
-    def owns(cls, model: Any) -> bool:
-        optimizer = getattr(model, "optimizer", None)
-        return _is_eager(model) and optimizer is not None and is_legacy(optimizer)
+    def owns(cls, model: Any, optimizer: Any) -> bool:
+        return _is_eager(model) and is_legacy(optimizer)
 
     def shows(self, optimizer: Any) -> list[Any]:
         return list(optimizer.weights)
@@ -247,8 +260,8 @@ class TfKeras(TfKerasEager):
     )
 
     @classmethod
-    def owns(cls, model: Any) -> bool:
-        return _is_eager(model) and not TfKerasLegacy.owns(model)
+    def owns(cls, model: Any, optimizer: Any) -> bool:
+        return _is_eager(model) and not is_legacy(optimizer)
 
     def variables(self, optimizer: Any, model: Any = None) -> list[OptimizerVariable]:
         return built_variables(optimizer)

@@ -51,11 +51,15 @@ class Recorder:
 
     # ---- construction
 
-    def look(self, engine: Engine, optimizer: Any, model: Any, cause: str | None) -> None:
-        """See which variables ``optimizer`` holds now; ``cause`` is None before the watch."""
+    def look(self, engine: Engine, optimizer: Any, model: Any, cause: str | None) -> bool:
+        """See which variables ``optimizer`` holds now; ``cause`` is None before the watch.
+
+        Returns:
+            Whether they are others than at the last look.
+        """
         shown_ids = tuple(map(id, engine.shows(optimizer)))
         if shown_ids == self._shown_ids:
-            return
+            return False
         self._shown_ids = shown_ids
         created = -1 if cause is None else self.iterations or 0
         kinds: dict[str, int] = defaultdict(int)
@@ -73,6 +77,7 @@ class Recorder:
             self.recording.counts["slots created"] += sum(kinds.values())
             for kind, count in kinds.items():
                 self.event(kind, f"{cause} made {count} slots", count)
+        return True
 
     def _add(self, found: OptimizerVariable, created: int) -> int:
         index = len(self.seen)
@@ -96,8 +101,7 @@ class Recorder:
     def read_initial(self, engine: Engine, optimizer: Any, context: Any) -> None:
         """Read variables that no step has touched yet, as far as they have values."""
         if self.iterations is None:
-            counter = engine.read([engine.iterations(optimizer)], context)[0]
-            self.iterations = None if counter is None else int(counter)
+            self.iterations = self._counter(engine, optimizer, context)
         unread = sorted(self._unread)
         if not unread:
             return
@@ -111,6 +115,14 @@ class Recorder:
                 self.recording.seen[index] = dataclasses.replace(
                     self.recording.seen[index], initial=float(value.flat[0])
                 )
+
+    def _counter(self, engine: Engine, optimizer: Any, context: Any) -> int | None:
+        """The value of the step counter, None where it cannot be read."""
+        variable = engine.iterations(optimizer)
+        if variable is None:
+            return 0
+        value = engine.read([variable], context)[0]
+        return None if value is None else int(value)
 
     # ---- steps
 
@@ -126,10 +138,10 @@ class Recorder:
         Returns:
             Whether there was a step.
         """
-        counter = engine.read([engine.iterations(optimizer)], context)[0]
-        if counter is None:
+        now = self._counter(engine, optimizer, context)
+        if now is None:
             return False
-        before, now = self.iterations or 0, int(counter)
+        before = self.iterations or 0
         if now == before and not certain:
             return False
         self.iterations = now

@@ -57,7 +57,7 @@ def watch(model: Any, *, every: int = 1, keep: str | None = None, optimizer: Any
         raise SlotscopeError(f"every={every!r} must be a whole number of steps, 1 or more.")
     if keep not in _KEEP:
         raise SlotscopeError(f"keep={keep!r} must be one of {_KEEP}.")
-    engine = engine_of(model)
+    engine = engine_of(model, optimizer)
     if optimizer is None and getattr(model, "optimizer", None) is None:
         raise NotCompiledError(
             f"The model {getattr(model, 'name', model)!r} has no optimizer to watch. Compile it"
@@ -87,6 +87,7 @@ class Watch:
         self._hooked: list[Any] = []
         self._in_optimizer = 0
         self._in_step = 0
+        self._in_own_step = False
         self._shared = False
         self._spent = False
 
@@ -115,7 +116,7 @@ class Watch:
         self._detach()
 
     def __getattr__(self, name: str) -> Any:
-        if hasattr(Recording, name):
+        if hasattr(Recording, name) or name in Recording.__dataclass_fields__:
             raise SlotscopeError(
                 f"The recording, and its {name!r}, comes from the block: write"
                 " `with slotscope.watch(model) as recording:` and train inside."
@@ -130,11 +131,11 @@ class Watch:
         if self.engine.maker:
             self._listen(trainer, self.engine.maker, self._made)
             self._hook_train_function()
-        for owner, name in self.engine.runners():
-            self._listen(owner, name, self._ran)
         self._follow_optimizer(cause=None)
         for total in ("slots created", "traces", "steps"):
             self.recording.counts.setdefault(total, 0)
+        for owner, name in self.engine.runners():
+            self._listen(owner, name, self._ran)
 
     def _detach(self) -> None:
         while self._stops:
@@ -150,14 +151,14 @@ class Watch:
         if optimizer is self.optimizer or optimizer is None:
             return
         self.optimizer = optimizer
-        if self._given is None:
-            self.engine = engine_of(self.model)
+        self.recorder.iterations = None
+        self.engine = engine_of(self.model, optimizer)
         for part in self.engine.parts(optimizer):
             if not any(part is hooked for hooked in self._hooked):
                 self._hooked.append(part)
                 self._hook_optimizer(part)
         self._look(cause)
-        self.recorder.read_initial(self.engine, optimizer, None)
+        self._read_initial(None)
 
     def _hook_optimizer(self, optimizer: Any) -> None:
         engine = self.engine
@@ -165,9 +166,7 @@ class Watch:
             if hasattr(optimizer, name):
                 self.recording.counts.setdefault(name, 0)
                 listener = functools.partial(self._called, name)
-                self._listen(
-                    optimizer, name, listener, convert=engine.convert, mark=engine.mark
-                )
+                self._listen(optimizer, name, listener, convert=engine.convert, mark=engine.mark)
 
     def _hook_train_function(self) -> None:
         trainer = self.engine.trainer(self.model)
@@ -203,6 +202,8 @@ class Watch:
         """A method of the optimizer was called."""
         self.recording.counts[name] += 1
         outermost = not self._in_optimizer
+        if outermost:
+            self._note_other_model()
         trace = self._note_trace(args) if outermost and name in _TRACED else None
         self._in_optimizer += 1
         try:
@@ -210,9 +211,8 @@ class Watch:
         finally:
             self._in_optimizer -= 1
         if outermost:
-            self._note_other_model()
             self._look(name)
-            self.recorder.read_initial(self.engine, self.optimizer, None)
+            self._read_initial(None)
             if name in self.engine.stepping and not self._in_step and trace is None:
                 self._step(None, certain=False)
         return result
@@ -223,8 +223,8 @@ class Watch:
             return proceed(*args, **kwargs)
         self._follow_optimizer("assignment")
         context = self.engine.before(self.optimizer, args)
-        self.recorder.read_initial(self.engine, self.optimizer, context)
-        result = self._run(proceed, *args, **kwargs)
+        self._read_initial(context)
+        result = self._run(True, proceed, *args, **kwargs)
         self._step(self.engine.after(self.optimizer, result), certain=True)
         return result
 
@@ -236,33 +236,47 @@ class Watch:
         context = self.engine.finds(runner)
         if own:
             self._follow_optimizer("assignment")
-            self.recorder.read_initial(self.engine, self.optimizer, context)
-        result = self._run(proceed, runner, *args, **kwargs)
+        if own or self.recorder.iterations is None:
+            self._read_initial(context)
+        result = self._run(own, proceed, runner, *args, **kwargs)
         if self._step(context, certain=own) and not own:
             self._note_other_model()
         return result
 
-    def _run(self, proceed: Any, /, *args: Any, **kwargs: Any) -> Any:
+    def _run(self, own: bool, proceed: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Run a step, the model's own or perhaps another's."""
+        self._in_own_step = own
+        try:
+            return self._unwatched(proceed, *args, **kwargs)
+        finally:
+            self._in_own_step = False
+
+    def _unwatched(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Call what may itself run through hooks: a step, or a read of the recorder's own."""
         self._in_step += 1
         try:
-            return proceed(*args, **kwargs)
+            return function(*args, **kwargs)
         finally:
             self._in_step -= 1
 
     def _step(self, context: Any, *, certain: bool) -> bool:
         self._look("a step")
         longest = _whole(getattr(self.model, "steps_per_execution", 1))
-        self._in_step += 1  # reading runs through a session that is watched too
-        try:
-            return self.recorder.step(
-                self.engine, self.optimizer, context, certain=certain, longest=longest
-            )
-        finally:
-            self._in_step -= 1
+        return self._unwatched(
+            self.recorder.step,
+            self.engine,
+            self.optimizer,
+            context,
+            certain=certain,
+            longest=longest,
+        )
+
+    def _read_initial(self, context: Any) -> None:
+        self._unwatched(self.recorder.read_initial, self.engine, self.optimizer, context)
 
     def _look(self, cause: str | None) -> None:
-        self.recorder.look(self.engine, self.optimizer, self.model, cause)
-        if self.engine.foreign(self.optimizer, self.model):
+        changed = self.recorder.look(self.engine, self.optimizer, self.model, cause)
+        if changed and self.engine.foreign(self.optimizer, self.model):
             self._note_shared("it holds slots for the parameters of another model")
 
     def _note_trace(self, args: Any) -> Any:
@@ -273,7 +287,7 @@ class Watch:
         return trace
 
     def _note_other_model(self) -> None:
-        if not self._in_step and not self._shared:
+        if not self._in_own_step and not self._shared:
             own = (self.model, self.engine.trainer(self.model))
             other = _user_on_the_stack(self.optimizer, own)
             if other is not None:
