@@ -36,7 +36,7 @@ def test_later_epochs_and_fits_build_nothing(engine):
     fit(engine, model, epochs=1)
     counts = fit(engine, model, epochs=2)
     called = {name: count for name, count in counts.items() if count}
-    expected = {name: 20 for name in EVERY_BATCH.get(engine.name, ())}
+    expected = dict.fromkeys(EVERY_BATCH.get(engine.name, ()), 20)
     assert called == expected | {"steps": 20}
 
 

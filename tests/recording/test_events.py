@@ -1,5 +1,7 @@
 """What is noticed when construction happens more than once, or for more than one model."""
 
+from itertools import pairwise
+
 import slotscope
 from engine_cases import (
     GRAPH,
@@ -110,7 +112,7 @@ def test_a_second_get_updates_freezes_the_mirror(engine):
     (frozen,) = find(recording, "frozen mirror")
     assert (frozen.iterations, frozen.count) == (4, 4)
     values = recording.values("momentum", "hidden/kernel")
-    assert all((a != b).any() for a, b in zip(values, values[1:], strict=False))
+    assert all((a != b).any() for a, b in pairwise(values))
     assert not recording.values("momentum", "hidden/kernel", number=2).any()
 
 

@@ -326,5 +326,5 @@ def test_an_unknown_object_is_refused(thing):
 @on("tf_keras")
 def test_reading_the_watch_instead_of_the_recording_says_what_to_write(engine):
     watch = slotscope.watch(dense_model(engine))
-    with pytest.raises(slotscope.SlotscopeError, match="with slotscope.watch"):
+    with pytest.raises(slotscope.SlotscopeError, match="write `with slotscope"):
         watch.counts  # noqa: B018

@@ -63,7 +63,7 @@ class Identity:
 
     Attributes:
         object: the Python variable object.
-        handle: the TensorFlow resource handle, torch Parameter or jax Array.
+        handle: the TensorFlow resource handle, torch Parameter or jax Array, or a key of it.
         buffer: address of the data; None where the engine does not tell.
     """
 
@@ -165,6 +165,11 @@ class Engine(ABC):
         remedy = f'python -m pip install "slotscope[{cls.extra}]"' if missing else ""
         return Status(cls.name, versions, problem, remedy)
 
+    @property
+    def versions(self) -> dict[str, str]:
+        """Version of each distribution that this engine needs."""
+        return self.status().versions
+
     @classmethod
     def require(cls) -> None:
         """Raise :class:`~slotscope.errors.EngineUnavailableError` unless it can run here."""
@@ -176,6 +181,12 @@ class Engine(ABC):
             )
 
     # ---- use
+
+    def __init__(self, **options: Any) -> None:
+        if options:
+            raise EngineUnavailableError(
+                f"The engine {self.name!r} takes no option {next(iter(options))!r}."
+            )
 
     @property
     @abstractmethod
@@ -281,8 +292,9 @@ class Engine(ABC):
         """``function`` as it would be called here if no hook stood in between."""
         return function
 
-    def mark(self, wrapper: Callable[..., Any]) -> None:
-        """Tell the engine's own compilers to leave ``wrapper`` as it is."""
+    def mark(self, wrapper: Callable[..., Any]) -> Callable[..., Any]:
+        """``wrapper``, told to the engine's own compilers as one to leave as it is."""
+        return wrapper
 
     def runners(self) -> list[tuple[Any, str]]:
         """Methods, as (class, name), through which compiled steps run, whoever calls them."""

@@ -64,7 +64,8 @@ class GraphEngine(Engine):
 
     maker: ClassVar[str] = ""
 
-    def __init__(self) -> None:
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
         self._graph: Any = None
         self._session: Any = None
 

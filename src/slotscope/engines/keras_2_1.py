@@ -18,11 +18,12 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
+from importlib.machinery import SourceFileLoader
 from types import ModuleType
 from typing import Any, ClassVar
 from unittest import mock
 
-from slotscope.engines.base import Engine, OptimizerVariable, Status, base_modules
+from slotscope.engines.base import Engine, OptimizerVariable, base_modules
 from slotscope.engines.graph import GraphEngine
 from slotscope.engines.tensorflow_runtime import tensorflow
 from slotscope.engines.unnamed import shown_variables, unnamed_foreign, unnamed_variables
@@ -60,15 +61,15 @@ def load(release: str) -> ModuleType:
     """The ``keras`` package of ``release``, imported once under a private name."""
     name = _PRIVATE + release.replace(".", "_")
     folder = keras_source(release)
-    spec = importlib.util.spec_from_file_location(
-        name, folder / "__init__.py", submodule_search_locations=[str(folder)]
-    )
-    assert spec is not None and spec.loader is not None
+    loader = SourceFileLoader(name, str(folder / "__init__.py"))
+    spec = importlib.util.spec_from_loader(name, loader, is_package=True)
+    assert spec is not None
+    spec.submodule_search_locations = [str(folder)]
     module = importlib.util.module_from_spec(spec)
     # What a failed import left in sys.modules goes with the patch; a good one is put back below.
     with _as_in_2018(name):
         sys.modules[name] = module
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
         for submodule in _SUBMODULES:
             importlib.import_module(f"{name}.{submodule}")
         loaded = {key: value for key, value in sys.modules.items() if key.startswith(name)}
@@ -93,12 +94,9 @@ class Keras21(GraphEngine):
             )
         self.release = release
 
-    @classmethod
-    def status(cls) -> Status:
-        status = super().status()
-        return Status(
-            cls.name, {"keras": "2.1.6", **status.versions}, status.problem, status.remedy
-        )
+    @property
+    def versions(self) -> dict[str, str]:
+        return {"keras": self.release, **super().versions}
 
     @property
     def keras(self) -> ModuleType:

@@ -156,8 +156,8 @@ def load() -> ModuleType:
 
 def _running_backend() -> str | None:
     """The backend of the ``keras`` of this process, None where it has not been imported."""
-    keras = sys.modules.get("keras")
-    return str(keras.backend.backend()) if hasattr(keras, "backend") else None
+    backend = getattr(sys.modules.get("keras"), "backend", None)
+    return None if backend is None else str(backend.backend())
 
 
 class KerasTensorFlow(Keras3):
@@ -180,8 +180,8 @@ class KerasTensorFlow(Keras3):
     def convert(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return runtime.as_autograph_would(function)
 
-    def mark(self, wrapper: Callable[..., Any]) -> None:
-        runtime.mark_for_autograph(wrapper)
+    def mark(self, wrapper: Callable[..., Any]) -> Callable[..., Any]:
+        return runtime.mark_for_autograph(wrapper)
 
     def runners(self) -> list[tuple[Any, str]]:
         return [runtime.compiled_function_call()]
@@ -217,7 +217,7 @@ class KerasJax(Keras3):
 
     def identify(self, ref: Any, context: Any = None) -> Identity:
         array = self._array(ref, context)
-        return Identity(id(ref), id(array), _pointer(array))
+        return Identity(id(ref), array, _pointer(array))
 
     def _array(self, ref: Any, context: Any) -> Any:
         return (context or {}).get(id(ref), getattr(ref, "_value", None))

@@ -74,9 +74,10 @@ def as_autograph_would(function: Callable[..., Any]) -> Callable[..., Any]:
     return converted
 
 
-def mark_for_autograph(wrapper: Any) -> None:
+def mark_for_autograph(wrapper: Any) -> Any:
     """Make autograph call ``wrapper`` as it is, with the conversion status left untouched."""
     wrapper.autograph_info__ = {}
+    return wrapper
 
 
 def compiled_function_call() -> tuple[Any, str]:

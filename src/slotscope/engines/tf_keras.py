@@ -217,8 +217,8 @@ class TfKerasEager(Engine):
     def convert(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return runtime.as_autograph_would(function)
 
-    def mark(self, wrapper: Callable[..., Any]) -> None:
-        runtime.mark_for_autograph(wrapper)
+    def mark(self, wrapper: Callable[..., Any]) -> Callable[..., Any]:
+        return runtime.mark_for_autograph(wrapper)
 
     def runners(self) -> list[tuple[Any, str]]:
         return [runtime.compiled_function_call()]

@@ -6,12 +6,15 @@ pip, compared with the SHA-256 sum kept here, and unpacked into a folder of its 
 
 The folder of a release appears in one rename, after all of its files are in place. A process that
 is killed leaves a temporary folder that nobody reads, and of two processes that start at once
-the second finds the first one's folder.
+the second finds the first one's folder. A file that was changed since is noticed by the wheel's own
+list of sums, and the folder is made anew.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import importlib.metadata
 import os
 import shutil
 import subprocess
@@ -61,7 +64,7 @@ def keras_source(release: str) -> Path:
             f"Keras {release} is not one of the releases known here: {', '.join(SHA256)}."
         )
     folder = cache_folder() / f"keras-{release}"
-    if not (folder / "keras" / "__init__.py").is_file():
+    if not _intact(folder):
         _install(release, folder)
     return folder / "keras"
 
@@ -84,14 +87,33 @@ def _install(release: str, folder: Path) -> None:
 
 
 def _publish(unpacked: Path, folder: Path) -> None:
-    if folder.exists() and not (folder / "keras" / "__init__.py").is_file():
-        # What is there was damaged by hand: an intact folder always holds this file.
+    if folder.exists() and not _intact(folder):
+        # It appeared whole, so it was damaged since.
         shutil.rmtree(folder)
     try:
         unpacked.rename(folder)
     except OSError:
-        if not (folder / "keras" / "__init__.py").is_file():
+        if not _intact(folder):
             raise
+
+
+def _intact(folder: Path) -> bool:
+    """Whether every file is there, as the wheel's own RECORD lists it."""
+    records = list(folder.glob("*.dist-info"))
+    if len(records) != 1:
+        return False
+    files = importlib.metadata.Distribution.at(records[0]).files or []
+    return bool(files) and all(_as_recorded(file) for file in files)
+
+
+def _as_recorded(file: importlib.metadata.PackagePath) -> bool:
+    path = Path(str(file.locate()))
+    if not path.is_file():
+        return False
+    if file.hash is None:  # RECORD itself
+        return True
+    digest = hashlib.new(file.hash.mode, path.read_bytes()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=") == file.hash.value
 
 
 def _supplied(release: str) -> Path | None:

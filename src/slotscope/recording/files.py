@@ -43,7 +43,7 @@ def save(recording: Recording, path: str | PathLike[str]) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(file, **_members(recording))
+            np.savez_compressed(file, allow_pickle=False, **_members(recording))
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 Listener = Callable[..., Any]
 
@@ -22,7 +22,7 @@ def _unchanged(function: Callable[..., Any]) -> Callable[..., Any]:
 class Patch:
     """The one wrapper at a place, and its listeners."""
 
-    _places: dict[tuple[int, str], Patch] = {}
+    _places: ClassVar[dict[tuple[int, str], Patch]] = {}
 
     def __init__(self, owner: Any, name: str, convert: Callable[..., Any]) -> None:
         self.owner = owner

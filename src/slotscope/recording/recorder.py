@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,30 @@ class _Seen:
         self.label = found.label
         self.statistics: np.ndarray | None = None
         self.dead = False
-        self.identities: tuple[dict[Any, int], ...] = ({}, {}, {})
+        self.identities = (_Numbering(), _Numbering(), _Numbering())
+
+
+class _Numbering:
+    """Numbers tokens in the order in which they first appear; None is -1.
+
+    A jax Array has no hash and never comes back once it has been replaced: it is held on to until
+    then, since the id of one that is gone may be used again.
+    """
+
+    def __init__(self) -> None:
+        self.known: dict[Any, int] = {}
+        self.arrays = 0
+        self.last: Any = None
+
+    def __call__(self, token: Any) -> int:
+        if token is None:
+            return -1
+        if isinstance(token, Hashable):
+            return self.known.setdefault(token, len(self.known))
+        if token is not self.last:
+            self.last = token
+            self.arrays += 1
+        return self.arrays - 1
 
 
 class Recorder:
@@ -186,10 +210,7 @@ class Recorder:
         seen = self.seen[index]
         identity = engine.identify(seen.ref, context)
         tokens = (identity.object, identity.handle, identity.buffer)
-        return [
-            -1 if token is None else known.setdefault(token, len(known))
-            for token, known in zip(tokens, seen.identities, strict=True)
-        ]
+        return [number(token) for number, token in zip(seen.identities, tokens, strict=True)]
 
     def _live(self, indices: list[int], statistics: np.ndarray) -> np.ndarray:
         """Which variable of each slot training updates, and what that tells of the others."""

@@ -15,7 +15,7 @@ import functools
 import inspect
 import sys
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 from slotscope.engines import Engine, engine_of
 from slotscope.errors import AlreadyWatchedError, NotCompiledError, SlotscopeError
@@ -69,7 +69,7 @@ def watch(model: Any, *, every: int = 1, keep: str | None = None, optimizer: Any
 class Watch:
     """The context manager that :func:`watch` returns."""
 
-    _active: dict[int, Any] = {}
+    _active: ClassVar[dict[int, Any]] = {}
 
     def __init__(
         self, model: Any, engine: Engine, every: int, keep: str | None, optimizer: Any
@@ -79,8 +79,7 @@ class Watch:
         self.optimizer = None
         self._given = optimizer
         cls = type(optimizer if optimizer is not None else model.optimizer)
-        versions = engine.status().versions
-        self.recording = Recording(engine.name, versions, cls.__name__, every)
+        self.recording = Recording(engine.name, engine.versions, cls.__name__, every)
         self.recorder = Recorder(self.recording, keep)
         self._stops: list[Any] = []
         self._stop_train: Any = None

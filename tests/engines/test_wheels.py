@@ -1,0 +1,142 @@
+"""Old releases are fetched once, checked, and unpacked whole, or a clear error says why not."""
+
+import base64
+import hashlib
+import io
+import multiprocessing
+import subprocess
+import zipfile
+
+import pytest
+
+from slotscope.engines import wheels
+from slotscope.errors import WheelError
+
+
+def wheel_of(text="made = 1\n"):
+    """The bytes of a small wheel that holds a package ``keras``."""
+    record = "Keras-2.1.6.dist-info/RECORD"
+    files = {"keras/__init__.py": text, "keras/optimizers.py": "SGD = 1\n"}
+    lines = [f"{name},sha256={recorded(content)},{len(content)}" for name, content in files.items()]
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+        archive.writestr(record, "\n".join([*lines, f"{record},,\n"]))
+    return buffer.getvalue()
+
+
+def recorded(content):
+    """A sum as a wheel's RECORD writes it."""
+    digest = hashlib.sha256(content.encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv(wheels.CACHE_VARIABLE, str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def index(monkeypatch):
+    """A package index of one release, 2.1.6: set its content, count its downloads."""
+
+    class Index:
+        content = wheel_of()
+        downloads = 0
+
+        def run(self, command, **_):
+            self.downloads += 1
+            if self.content is None:
+                return subprocess.CompletedProcess(command, 1, "", "ERROR: no route to host\n")
+            from pathlib import Path
+
+            folder = Path(command[command.index("--dest") + 1])
+            (folder / wheels.wheel_name("2.1.6")).write_bytes(self.content)
+            return subprocess.CompletedProcess(command, 0, "", "")
+
+    index = Index()
+    monkeypatch.setattr(wheels.subprocess, "run", index.run)
+    monkeypatch.setitem(wheels.SHA256, "2.1.6", hashlib.sha256(index.content).hexdigest())
+    return index
+
+
+def test_it_is_fetched_once(cache, index):
+    folder = wheels.keras_source("2.1.6")
+    assert wheels.keras_source("2.1.6") == folder
+    assert index.downloads == 1
+    assert (folder / "optimizers.py").is_file()
+    assert [path.name for path in cache.iterdir()] == ["keras-2.1.6"]
+
+
+def test_a_wrong_sum_is_refused_and_nothing_is_kept(cache, index):
+    index.content = wheel_of("made = 2\n")
+    with pytest.raises(WheelError, match="SHA-256"):
+        wheels.keras_source("2.1.6")
+    assert list(cache.iterdir()) == []
+
+
+def test_without_network_the_error_says_how_to_supply_the_wheel(cache, index):
+    index.content = None
+    with pytest.raises(WheelError, match="no route to host") as caught:
+        wheels.keras_source("2.1.6")
+    assert "pip download --no-deps keras==2.1.6" in str(caught.value)
+    assert str(cache) in str(caught.value)
+    assert list(cache.iterdir()) == []
+
+
+def test_a_wheel_that_was_supplied_by_hand_is_used(cache, index):
+    cache.mkdir()
+    (cache / wheels.wheel_name("2.1.6")).write_bytes(index.content)
+    index.content = None
+    assert (wheels.keras_source("2.1.6") / "__init__.py").is_file()
+    assert index.downloads == 0
+
+
+def test_a_folder_without_the_package_is_made_anew(cache, index):
+    (cache / "keras-2.1.6").mkdir(parents=True)
+    assert (wheels.keras_source("2.1.6") / "__init__.py").is_file()
+
+
+def test_a_source_file_that_was_changed_or_lost_is_made_anew(cache, index):
+    changed = wheels.keras_source("2.1.6") / "optimizers.py"
+    changed.write_text("SGD = 2\n")
+    assert wheels.keras_source("2.1.6").joinpath("optimizers.py").read_text() == "SGD = 1\n"
+    changed.unlink()
+    assert wheels.keras_source("2.1.6").joinpath("optimizers.py").read_text() == "SGD = 1\n"
+
+
+def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path, monkeypatch, index):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv(wheels.CACHE_VARIABLE, str(tmp_path / "file" / "cache"))
+    with pytest.raises(WheelError, match=f"Set {wheels.CACHE_VARIABLE} to a folder"):
+        wheels.keras_source("2.1.6")
+
+
+def test_an_unknown_release_is_refused(cache):
+    with pytest.raises(WheelError, match=r"2\.1\.0, 2\.1\.1"):
+        wheels.keras_source("2.2.0")
+
+
+def fetch(barrier, cache, queue):
+    import os
+
+    os.environ[wheels.CACHE_VARIABLE] = cache
+    barrier.wait()
+    queue.put(str(wheels.keras_source("2.1.3")))
+
+
+def test_processes_that_start_at_once_get_one_folder(tmp_path):
+    """The real wheel, from the index, by four processes at once."""
+    context = multiprocessing.get_context("fork")
+    barrier, queue = context.Barrier(4), context.Queue()
+    arguments = (barrier, str(tmp_path), queue)
+    started = [context.Process(target=fetch, args=arguments) for _ in range(4)]
+    for process in started:
+        process.start()
+    folders = {queue.get(timeout=120) for _ in started}
+    for process in started:
+        process.join()
+    assert len(folders) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["keras-2.1.3"]
