@@ -9,3 +9,5 @@ from .recording.files import load as load
 from .recording.recording import Event as Event
 from .recording.recording import Recording as Recording
 from .recording.watch import watch as watch
+from .report.results import read_results as read_results
+from .report.results import result as result

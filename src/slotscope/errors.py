@@ -47,3 +47,15 @@ class ValuesNotKeptError(SlotscopeError, LookupError):
 
 class DamagedRecordingError(SlotscopeError, ValueError):
     """A file is not a recording, or no longer a whole one."""
+
+
+class UnfitResultError(SlotscopeError, TypeError):
+    """A value is of a type that a notebook's results cannot hold."""
+
+
+class NoResultsError(SlotscopeError, LookupError):
+    """The notebook holds no results."""
+
+
+class DamagedResultsError(SlotscopeError, ValueError):
+    """A file is not a notebook, or its results are no longer as they were written."""
