@@ -35,7 +35,12 @@ def _value(variable: Any) -> np.ndarray | None:
 
 
 def identify_eager(ref: Any, variable: Any) -> Identity:
-    """``ref`` is the object that the optimizer holds, ``variable`` its ``tf.Variable``."""
+    """``ref`` is the object that the optimizer holds, ``variable`` its ``tf.Variable``.
+
+    Of a variable that ``tf.distribute`` mirrors, the first replica's is identified.
+    """
+    if hasattr(variable, "_distribute_strategy") and hasattr(variable, "values"):
+        variable = variable.values[0]
     handle = getattr(variable, "handle", None)
     return Identity(id(ref), getattr(handle, "_id", None) or variable._unique_id, _buffer(variable))
 
@@ -45,7 +50,7 @@ def _buffer(variable: Any) -> int | None:
     value = variable.read_value()
     try:
         return int(np.frombuffer(memoryview(value), dtype=np.uint8).ctypes.data)
-    except (ValueError, TypeError):  # bfloat16 has no buffer format; distributed values have none
+    except (ValueError, TypeError):  # bfloat16 has no buffer format
         array = getattr(value, "_numpy", lambda: None)()
         return int(array.ctypes.data) if isinstance(array, np.ndarray) else None
 
