@@ -165,16 +165,18 @@ def test_an_optimizer_of_two_models_is_noticed(engine):
         other = shared_model(engine, model.optimizer)
         try:
             fit(other)
-        except (ValueError, KeyError) as error:
-            refusal = type(error).__name__
+        except Exception as error:
+            # Older releases of tf_keras wrap the error of a traced function into another one.
+            refusal = f"{type(error).__name__}: {error}"
         else:
-            refusal = None
+            refusal = ""
     refusing = {
         "tf_keras": "KeyError",
         "keras-tensorflow": "ValueError",
         "keras-torch": "ValueError",
     }
-    assert refusal == refusing.get(engine.name)
+    assert refusing.get(engine.name, "") in refusal
+    assert bool(refusal) is (engine.name in refusing)
     assert len(find(recording, "shared")) == 1
 
 

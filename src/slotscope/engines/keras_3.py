@@ -44,7 +44,7 @@ def labelled(optimizer: Any) -> Iterator[OptimizerVariable]:
     parameters = _parameters(optimizer)
     paths = unique_paths(parameter.path for parameter in parameters)
     known = {
-        id(optimizer._iterations): ("iterations", ""),
+        id(_counter(optimizer)): ("iterations", ""),
         id(optimizer._learning_rate): ("learning_rate", ""),
     }
     places = _places(optimizer, len(parameters))
@@ -55,6 +55,14 @@ def labelled(optimizer: Any) -> Iterator[OptimizerVariable]:
         shape = tuple(variable.shape)
         name = getattr(variable, "path", variable.name)
         yield OptimizerVariable(slot, parameter, name, shape, str(variable.dtype), variable)
+
+
+def _counter(optimizer: Any) -> Any:
+    """The variable that every ``apply`` advances.
+
+    Since gradient accumulation came, ``iterations`` is that one divided by the accumulated steps.
+    """
+    return optimizer._iterations if hasattr(optimizer, "_iterations") else optimizer.iterations
 
 
 def _parameters(optimizer: Any) -> list[Any]:
@@ -131,7 +139,7 @@ class Keras3(Engine):
         return "keras" in base_modules(model) and _running_backend() == cls.backend_name
 
     def iterations(self, optimizer: Any) -> Any:
-        return getattr(optimizer, "inner_optimizer", optimizer)._iterations
+        return _counter(getattr(optimizer, "inner_optimizer", optimizer))
 
     def variables(self, optimizer: Any, model: Any = None) -> list[OptimizerVariable]:
         found = {id(v.ref): v for part in parts(optimizer) for v in labelled(part)}

@@ -49,7 +49,7 @@ def on_engines(
         UnknownEngineError: there is no engine of one of these names.
         EngineUnavailableError: one cannot run in this environment.
     """
-    names = list(names or ENGINES)
+    names = list(ENGINES if names is None else names)
     waiting = {name: _worker(name).submit(_run, name, function, ()) for name in _elsewhere(names)}
     here = {name: _run(name, function, ()) for name in names if name not in waiting}
     return {name: here[name] if name in here else waiting[name].result() for name in names}
