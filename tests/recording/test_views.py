@@ -88,6 +88,19 @@ def test_identity_numbers_what_was_seen(engine):
     assert identity["handle"].tolist() == handles
 
 
+@on_every_engine
+def test_a_replaced_slot_is_another_object(engine):
+    model = dense_model(engine, "SGD", momentum=0.5)
+    with engine.scope(), slotscope.watch(model) as recording:
+        model.fit(X, Y, batch_size=32, verbose=0)
+        optimizer = engine.optimizer("SGD", learning_rate=0.01, momentum=0.5)
+        model.compile(optimizer=optimizer, loss="mse")
+        model.fit(X, Y, batch_size=32, verbose=0)
+    identity = recording.identity("momentum", "hidden/kernel")
+    assert identity["object"].tolist() == [0, 0, 0, 1, 1, 1]
+    assert set(identity["handle"][:3]).isdisjoint(identity["handle"][3:])
+
+
 @on("tf_keras")
 def test_the_end_of_a_path_is_enough(engine):
     recording = watched(engine)

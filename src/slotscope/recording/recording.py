@@ -202,14 +202,24 @@ class Recording:
         return np.array(picked)
 
     def identity(self, slot: str, parameter: str | None = None) -> pd.DataFrame:
-        """For each recorded step, which object, handle and buffer a slot had: 0 for the first."""
+        """For each recorded step, which object, handle and buffer a slot had: 0 for the first.
+
+        A slot that was replaced has others from that step on; -1 is what the engine does not tell.
+        """
         indices = self._find(slot, parameter, None)
+        known: tuple[dict[Any, int], ...] = ({}, {}, {})
         records = []
         for row in self.rows:
             places = [place for place, index in enumerate(row.indices) if index in indices]
             live = [place for place in places if row.live[place]] or places
             if live:
-                records.append((row.iterations, *row.identity[live[-1]]))
+                # Each variable numbers its own identities from 0.
+                own = [(int(row.indices[live[-1]]), int(n)) for n in row.identity[live[-1]]]
+                numbers = [
+                    -1 if token[1] < 0 else seen.setdefault(token, len(seen))
+                    for token, seen in zip(own, known, strict=True)
+                ]
+                records.append((row.iterations, *numbers))
         return pd.DataFrame(records, columns=["iterations", "object", "handle", "buffer"])
 
     def _find(self, slot: str, parameter: str | None, number: int | None) -> list[int]:
