@@ -1,0 +1,34 @@
+"""Handwritten digits, and a small network that reads them.
+
+The images are those that scikit-learn ships, from E. Alpaydin and C. Kaynak, *Optical Recognition
+of Handwritten Digits*, UCI Machine Learning Repository, 1998. A pixel is a whole number from 0 to
+16; divided by 16 it is exact in float32.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from slotscope.engines import Engine
+
+
+def digits(count: int = 1600) -> tuple[np.ndarray, np.ndarray]:
+    """The first ``count`` of 1797: images float32 (count, 64) in [0, 1], labels int32 (count,)."""
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    return (images[:count] / 16).astype(np.float32), labels[:count].astype(np.int32)
+
+
+def classifier(engine: Engine, optimizer: Any) -> Any:
+    """64 pixels, 32 hidden units, 10 digits; compiled. To be called in the engine's scope."""
+    layers = engine.keras.layers
+    image = layers.Input((64,))
+    hidden = layers.Dense(32, activation="relu", name="hidden")(image)
+    digit = layers.Dense(10, activation="softmax", name="digit")(hidden)
+    model = engine.keras.models.Model(image, digit)
+    loss = "sparse_categorical_crossentropy"
+    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
+    return model
