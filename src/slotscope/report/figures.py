@@ -46,6 +46,8 @@ def recording_figure(recording: Recording) -> Figure:
     draw_timeline(calls, recording)
     draw_identity(strip, recording)
     draw_norms(norms, recording)
+    if 0 < len(norms.lines) <= _NAMED:
+        figure.legend(loc="outside lower center", fontsize=7, ncols=2, frameon=False)
     norms.set_xlabel("iterations (the optimizer's step counter)")
     figure.suptitle(f"{recording.optimizer} on {recording.engine}", fontsize=11)
     plt.close(figure)
@@ -117,8 +119,6 @@ def draw_norms(axes: Axes, recording: Recording) -> None:
             linestyle=("-", "--", ":")[number // len(COLOURS) % 3],
             label=str(label),
         )
-    if 0 < groups.ngroups <= _NAMED:
-        axes.legend(fontsize=7, ncols=2, frameon=False)
     axes.set_title("L2 norm of each slot", fontsize=9, loc="left")
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
