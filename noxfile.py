@@ -21,6 +21,9 @@ HOME = ROOT / ".nox" / "env"
 BIN = HOME / ("Scripts" if sys.platform == "win32" else "bin")
 PYTHON = str(BIN / "python")
 
+# The oldest releases that pyproject.toml accepts, or nearly: what the wide ranges promise.
+OLDEST = ("keras==3.0.5", "tensorflow==2.16.2", "tf_keras==2.16.0", "jax==0.4.30", "torch==2.13.0")
+
 # The one place that sets what outputs may depend on. None means: not set, whatever the caller has.
 ENVIRONMENT: dict[str, str | None] = {
     "CUDA_VISIBLE_DEVICES": "-1",
@@ -63,6 +66,14 @@ def notebooks(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run every test: the package's, the gates', papermill's, and the notebooks themselves."""
     run(session, "pytest", "--nbval", *session.posargs)
+
+
+@nox.session(reuse_venv=True, default=False)
+def oldest(session: nox.Session) -> None:
+    """Run the tests of engines and recordings on the oldest frameworks, in their own environment."""
+    session.install("--editable", ".[tensorflow,jax,torch]", *OLDEST, "nbval", "pytest")
+    tests = ("tests/engines", "tests/recording", *session.posargs)
+    session.run("python", "-m", "pytest", *tests, env=ENVIRONMENT)
 
 
 @nox.session(requires=["env"], venv_backend="none")
