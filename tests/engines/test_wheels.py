@@ -3,9 +3,11 @@
 import base64
 import hashlib
 import io
-import multiprocessing
+import os
 import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -50,8 +52,6 @@ def index(monkeypatch):
             self.downloads += 1
             if self.content is None:
                 return subprocess.CompletedProcess(command, 1, "", "ERROR: no route to host\n")
-            from pathlib import Path
-
             folder = Path(command[command.index("--dest") + 1])
             (folder / wheels.wheel_name("2.1.6")).write_bytes(self.content)
             return subprocess.CompletedProcess(command, 0, "", "")
@@ -119,24 +119,16 @@ def test_an_unknown_release_is_refused(cache):
         wheels.keras_source("2.2.0")
 
 
-def fetch(barrier, cache, queue):
-    import os
-
-    os.environ[wheels.CACHE_VARIABLE] = cache
-    barrier.wait()
-    queue.put(str(wheels.keras_source("2.1.3")))
-
-
 def test_processes_that_start_at_once_get_one_folder(tmp_path):
     """The real wheel, from the index, by four processes at once."""
-    context = multiprocessing.get_context("fork")
-    barrier, queue = context.Barrier(4), context.Queue()
-    arguments = (barrier, str(tmp_path), queue)
-    started = [context.Process(target=fetch, args=arguments) for _ in range(4)]
-    for process in started:
-        process.start()
-    folders = {queue.get(timeout=120) for _ in started}
-    for process in started:
-        process.join()
-    assert len(folders) == 1
+    code = "from slotscope.engines.wheels import keras_source; print(keras_source('2.1.3'))"
+    environment = os.environ | {wheels.CACHE_VARIABLE: str(tmp_path)}
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(4)
+    ]
+    folders = {process.communicate(timeout=120)[0] for process in started}
+    assert folders == {f"{tmp_path / 'keras-2.1.3' / 'keras'}\n"}
     assert [path.name for path in tmp_path.iterdir()] == ["keras-2.1.3"]

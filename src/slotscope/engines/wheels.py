@@ -13,8 +13,8 @@ list of sums, and the folder is made anew.
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
-import importlib.metadata
 import os
 import shutil
 import subprocess
@@ -98,22 +98,21 @@ def _publish(unpacked: Path, folder: Path) -> None:
 
 
 def _intact(folder: Path) -> bool:
-    """Whether every file is there, as the wheel's own RECORD lists it."""
-    records = list(folder.glob("*.dist-info"))
+    """Whether every file is there and unchanged, by the wheel's own list of sums."""
+    records = list(folder.glob("*.dist-info/RECORD"))
     if len(records) != 1:
         return False
-    files = importlib.metadata.Distribution.at(records[0]).files or []
-    return bool(files) and all(_as_recorded(file) for file in files)
+    lines = csv.reader(records[0].read_text().splitlines())
+    return all(_as_recorded(folder / name, recorded) for name, recorded, _ in lines)
 
 
-def _as_recorded(file: importlib.metadata.PackagePath) -> bool:
-    path = Path(str(file.locate()))
-    if not path.is_file():
-        return False
-    if file.hash is None:  # RECORD itself
-        return True
-    digest = hashlib.new(file.hash.mode, path.read_bytes()).digest()
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=") == file.hash.value
+def _as_recorded(path: Path, recorded: str) -> bool:
+    """``recorded`` is ``algorithm=sum``; empty for the RECORD itself."""
+    if not path.is_file() or not recorded:
+        return path.is_file()
+    algorithm, _, expected = recorded.partition("=")
+    digest = hashlib.new(algorithm, path.read_bytes()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=") == expected
 
 
 def _supplied(release: str) -> Path | None:
