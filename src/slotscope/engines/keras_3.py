@@ -11,13 +11,12 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
 
-from slotscope.engines import tensorflow_runtime as runtime
 from slotscope.engines.base import (
     Engine,
     Identity,
@@ -28,6 +27,7 @@ from slotscope.engines.base import (
     quiet_import,
     unique_paths,
 )
+from slotscope.engines.tensorflow_runtime import EagerTensorFlow, tensorflow
 
 
 def parts(optimizer: Any) -> Iterator[Any]:
@@ -128,7 +128,7 @@ class Keras3(Engine):
         os.environ["KERAS_BACKEND"] = self.backend_name
         if installed("tensorflow"):
             # Keras imports it in the first `fit` on every backend; here its log lines are caught.
-            runtime.tensorflow()
+            tensorflow()
         return load()
 
     def seed(self, number: int) -> None:
@@ -168,7 +168,7 @@ def _running_backend() -> str | None:
     return None if backend is None else str(backend.backend())
 
 
-class KerasTensorFlow(Keras3):
+class KerasTensorFlow(EagerTensorFlow, Keras3):
     """Keras 3 on TensorFlow."""
 
     name: ClassVar[str] = "keras-tensorflow"
@@ -176,23 +176,8 @@ class KerasTensorFlow(Keras3):
     requires: ClassVar[tuple[str, ...]] = ("keras", "tensorflow")
     extra: ClassVar[str] = "tensorflow"
 
-    def read(self, refs: Sequence[Any], context: Any = None) -> list[np.ndarray | None]:
-        return runtime.read_eager([ref.value for ref in refs])
-
-    def identify(self, ref: Any, context: Any = None) -> Identity:
-        return runtime.identify_eager(ref, ref.value)
-
-    def trace(self, args: Iterable[Any]) -> Any:
-        return runtime.current_trace()
-
-    def convert(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        return runtime.as_autograph_would(function)
-
-    def mark(self, wrapper: Callable[..., Any]) -> Callable[..., Any]:
-        return runtime.mark_for_autograph(wrapper)
-
-    def runners(self) -> list[tuple[Any, str]]:
-        return [runtime.compiled_function_call()]
+    def variable(self, ref: Any) -> Any:
+        return ref.value
 
 
 class KerasJax(Keras3):

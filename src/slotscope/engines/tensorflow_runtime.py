@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from slotscope.engines.base import Identity, quiet_import
+from slotscope.engines.base import Engine, Identity, quiet_import
 
 
 @functools.cache
@@ -22,27 +22,54 @@ def tensorflow() -> Any:
     return tf
 
 
-def read_eager(variables: Sequence[Any]) -> list[np.ndarray | None]:
-    """Copies of the values of eager ``tf.Variable`` objects, also from within a trace."""
-    with tensorflow().init_scope():
-        return [_value(variable) for variable in variables]
+class EagerTensorFlow(Engine):
+    """An engine whose steps run in a ``tf.function``, or eagerly, on eager variables."""
+
+    def variable(self, ref: Any) -> Any:
+        """The ``tf.Variable`` of an object in the optimizer's list."""
+        return ref
+
+    def read(self, refs: Sequence[Any], context: Any = None) -> list[np.ndarray | None]:
+        with tensorflow().init_scope():  # a trace may be under way
+            return [_value(self.variable(ref)) for ref in refs]
+
+    def identify(self, ref: Any, context: Any = None) -> Identity:
+        variable = self.variable(ref)
+        if hasattr(variable, "_distribute_strategy") and hasattr(variable, "values"):
+            variable = variable.values[0]  # tf.distribute mirrors it: the first replica's
+        handle = getattr(variable, "handle", None)
+        key = getattr(handle, "_id", None) or variable._unique_id
+        return Identity(id(ref), key, _buffer(variable))
+
+    def trace(self, args: Iterable[Any]) -> Any:
+        """The function graph that is being built, None where ops run for real."""
+        tf = tensorflow()
+        graph = tf.compat.v1.get_default_graph()
+        return graph if not tf.executing_eagerly() and hasattr(graph, "outer_graph") else None
+
+    def convert(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        tf = tensorflow()
+        if tf.executing_eagerly():
+            return function
+        autograph = tf.__internal__.autograph
+        converted: Callable[..., Any] = autograph.tf_convert(
+            function, autograph.control_status_ctx(), convert_by_default=False
+        )
+        return converted
+
+    def mark(self, wrapper: Callable[..., Any]) -> Callable[..., Any]:
+        # Autograph then calls it as it is, and its conversion status stays what it was.
+        vars(wrapper)["autograph_info__"] = {}
+        return wrapper
+
+    def runners(self) -> list[tuple[Any, str]]:
+        return [(type(tensorflow().function(lambda: None)), "__call__")]
 
 
 def _value(variable: Any) -> np.ndarray | None:
     value = np.asarray(variable.numpy())
     # One that a trace has made, and not yet initialized, reads as an empty array.
     return value if variable.shape.is_compatible_with(value.shape) else None
-
-
-def identify_eager(ref: Any, variable: Any) -> Identity:
-    """``ref`` is the object that the optimizer holds, ``variable`` its ``tf.Variable``.
-
-    Of a variable that ``tf.distribute`` mirrors, the first replica's is identified.
-    """
-    if hasattr(variable, "_distribute_strategy") and hasattr(variable, "values"):
-        variable = variable.values[0]
-    handle = getattr(variable, "handle", None)
-    return Identity(id(ref), getattr(handle, "_id", None) or variable._unique_id, _buffer(variable))
 
 
 def _buffer(variable: Any) -> int | None:
@@ -53,38 +80,3 @@ def _buffer(variable: Any) -> int | None:
     except (ValueError, TypeError):  # bfloat16 has no buffer format
         array = getattr(value, "_numpy", lambda: None)()
         return int(array.ctypes.data) if isinstance(array, np.ndarray) else None
-
-
-def current_trace() -> Any:
-    """The outermost function graph that is being traced, None where ops run for real."""
-    tf = tensorflow()
-    if tf.executing_eagerly():
-        return None
-    graph = tf.compat.v1.get_default_graph()
-    outermost = None
-    while hasattr(graph, "outer_graph"):
-        outermost, graph = graph, graph.outer_graph
-    return outermost
-
-
-def as_autograph_would(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``function`` with the conversion that autograph would give it at this point of a trace."""
-    tf = tensorflow()
-    if tf.executing_eagerly():
-        return function
-    autograph = tf.__internal__.autograph
-    converted: Callable[..., Any] = autograph.tf_convert(
-        function, autograph.control_status_ctx(), convert_by_default=False
-    )
-    return converted
-
-
-def mark_for_autograph(wrapper: Any) -> Any:
-    """Make autograph call ``wrapper`` as it is, with the conversion status left untouched."""
-    wrapper.autograph_info__ = {}
-    return wrapper
-
-
-def compiled_function_call() -> tuple[Any, str]:
-    """Where every call of a ``tf.function`` passes through, as (owner, name)."""
-    return type(tensorflow().function(lambda: None)), "__call__"

@@ -9,22 +9,18 @@ them in ``build``.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any, ClassVar
 
-import numpy as np
-
-from slotscope.engines import tensorflow_runtime as runtime
 from slotscope.engines.base import (
-    Engine,
-    Identity,
     OptimizerVariable,
     base_modules,
     quiet_import,
     unique_paths,
 )
 from slotscope.engines.graph import GraphEngine, described, path_of
+from slotscope.engines.tensorflow_runtime import EagerTensorFlow, tensorflow
 from slotscope.engines.unnamed import shown_variables, unnamed_foreign, unnamed_variables
 from slotscope.engines.vocabulary import slot_name
 
@@ -32,7 +28,7 @@ from slotscope.engines.vocabulary import slot_name
 @functools.cache
 def load() -> ModuleType:
     """The ``tf_keras`` package."""
-    runtime.tensorflow()
+    tensorflow()
     with quiet_import():
         import tf_keras
     return tf_keras
@@ -184,7 +180,7 @@ class TfKerasGraph(GraphEngine):
         return unnamed_foreign(optimizer, model)
 
 
-class TfKerasEager(Engine):
+class TfKerasEager(EagerTensorFlow):
     """What the two engines under ``tf.function`` share."""
 
     requires: ClassVar[tuple[str, ...]] = ("tensorflow", "tf_keras")
@@ -204,24 +200,6 @@ class TfKerasEager(Engine):
 
     def iterations(self, optimizer: Any) -> Any:
         return step_counter(optimizer)
-
-    def read(self, refs: Sequence[Any], context: Any = None) -> list[np.ndarray | None]:
-        return runtime.read_eager(refs)
-
-    def identify(self, ref: Any, context: Any = None) -> Identity:
-        return runtime.identify_eager(ref, ref)
-
-    def trace(self, args: Iterable[Any]) -> Any:
-        return runtime.current_trace()
-
-    def convert(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        return runtime.as_autograph_would(function)
-
-    def mark(self, wrapper: Callable[..., Any]) -> Callable[..., Any]:
-        return runtime.mark_for_autograph(wrapper)
-
-    def runners(self) -> list[tuple[Any, str]]:
-        return [runtime.compiled_function_call()]
 
 
 class TfKerasLegacy(TfKerasEager):
