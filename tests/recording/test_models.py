@@ -136,13 +136,14 @@ def test_a_model_trained_before(engine):
 @on(*TF_FUNCTION, "keras-jax")
 def test_several_steps_an_execution(engine):
     model = dense_model(engine, compiled={"steps_per_execution": 4})
-    x, y = data(rows=320)
+    # Keras 3.0 on TensorFlow counts steps that never were when data end within an execution.
+    miscounts = engine.versions.get("keras", "").startswith("3.0.") and engine.name in TF_FUNCTION
+    steps = 8 if miscounts else 10
+    x, y = data(rows=32 * steps)
     with slotscope.watch(model) as recording:
         model.fit(x, y, batch_size=32, verbose=0)
-    # Keras 3.0 on TensorFlow drops the execution that is not a whole one.
-    ended = int(engine.read([engine.iterations(model.optimizer)])[0])
-    assert recording.iterations.tolist() == [4, 8, 10][: 2 if ended == 8 else 3]
-    assert recording.counts["steps"] == ended
+    assert recording.iterations.tolist() == [4, 8, 10][: 2 if miscounts else 3]
+    assert recording.counts["steps"] == steps
     assert not find(recording, "gap")
 
 

@@ -11,9 +11,11 @@ whatever way, every attribute is what it was.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import sys
+from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any, ClassVar
 
@@ -223,7 +225,8 @@ class Watch:
         self._follow_optimizer("assignment")
         context = self.engine.before(self.optimizer, args)
         self._read_initial(context)
-        result = self._run(True, proceed, *args, **kwargs)
+        with self._step_even_if_it_raises(None):
+            result = self._run(True, proceed, *args, **kwargs)
         self._step(self.engine.after(self.optimizer, result), certain=True)
         return result
 
@@ -237,10 +240,20 @@ class Watch:
             self._follow_optimizer("assignment")
         if own or self.recorder.iterations is None:
             self._read_initial(context)
-        result = self._run(own, proceed, runner, *args, **kwargs)
+        with self._step_even_if_it_raises(context):
+            result = self._run(own, proceed, runner, *args, **kwargs)
         if self._step(context, certain=own) and not own:
             self._note_other_model()
         return result
+
+    @contextlib.contextmanager
+    def _step_even_if_it_raises(self, context: Any) -> Iterator[None]:
+        """A function that ran out of data has made the steps before: Keras 3.0 ends epochs so."""
+        try:
+            yield
+        except Exception:
+            self._step(context, certain=False)
+            raise
 
     def _run(self, own: bool, proceed: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Run a step, the model's own or perhaps another's."""

@@ -69,7 +69,7 @@ def draw_timeline(axes: Axes, recording: Recording) -> None:
     totals = [_total(recording.events, kind) for kind in kinds]
     labels = [f"{kind}: {total}" for kind, total in zip(kinds, totals, strict=True)]
     axes.set_yticks(range(len(kinds)), labels, fontsize=8)
-    axes.set_ylim(len(kinds) - 0.5, -0.5)
+    axes.set_ylim(max(len(kinds), 1) - 0.5, -0.5)
     axes.set_title("what happened", fontsize=9, loc="left")
     axes.margins(x=0.02)
 
