@@ -17,6 +17,10 @@ class UnknownEngineError(SlotscopeError, ValueError):
     """No engine has this name."""
 
 
+class UnknownOptimizerError(SlotscopeError, ValueError):
+    """An engine has no optimizer of this name."""
+
+
 class WheelError(SlotscopeError):
     """An old release of Keras could not be fetched, or is not what it should be."""
 

@@ -9,7 +9,7 @@ import pytest
 import slotscope
 from engine_cases import GRAPH, data, dense_model, on, on_every_engine
 from slotscope.engines import ENGINES, base, engine_of, engine_statuses
-from slotscope.errors import EngineUnavailableError, UnknownEngineError
+from slotscope.errors import EngineUnavailableError, UnknownEngineError, UnknownOptimizerError
 
 
 def python(code, **environment):
@@ -60,6 +60,15 @@ def test_another_backend_in_this_process_is_refused_with_the_way_out():
 def test_an_unknown_name_is_refused():
     with pytest.raises(UnknownEngineError, match=r"Choose one of: keras-2\.1, "):
         slotscope.engine("keras-4")
+
+
+@on_every_engine
+def test_an_unknown_optimizer_is_refused_with_one_that_is_like_it(engine):
+    for name in ("Sgd", "Optimizer", "K", "get", 7):
+        with pytest.raises(UnknownOptimizerError, match=f"has no optimizer {name!r}"):
+            engine.optimizer(name, learning_rate=1.0)
+    with pytest.raises(UnknownOptimizerError, match="Did you mean 'RMSprop'"):
+        engine.optimizer("RMSProp")
 
 
 def test_an_unknown_release_is_refused():

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import difflib
 import importlib.metadata
 import os
 import sys
@@ -28,7 +29,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from slotscope.errors import EngineUnavailableError
+from slotscope.errors import EngineUnavailableError, UnknownOptimizerError
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +212,19 @@ class Engine(ABC):
         return sorted(classes - wrappers)
 
     def optimizer(self, name: str, **config: Any) -> Any:
-        """The built-in optimizer ``name`` with Keras 3's argument names."""
+        """The built-in optimizer ``name`` with Keras 3's argument names.
+
+        Raises:
+            UnknownOptimizerError: this engine has no optimizer of this name.
+        """
+        names = self.optimizer_names
+        if name not in names:
+            near = difflib.get_close_matches(str(name), names, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise UnknownOptimizerError(
+                f"The engine {self.name!r} has no optimizer {name!r}.{hint}"
+                f" Choose one of: {', '.join(names)}."
+            )
         return getattr(self.optimizers, name)(**config)
 
     def scope(self) -> AbstractContextManager[Any]:
