@@ -12,7 +12,7 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from slotscope.engines import ENGINES, Status, engine, engine_classes, engine_statuses
+from slotscope.engines import ENGINES, Status, engine, engine_classes
 from slotscope.engines.keras_3 import Keras3
 
 Result = TypeVar("Result")
@@ -20,6 +20,8 @@ Result = TypeVar("Result")
 
 def on_engine(name: str, function: Callable[..., Result], *args: Any) -> Result:
     """``function(engine, *args)`` with the engine called ``name``.
+
+    The first engine on Keras 3 that a process runs settles the backend of that process.
 
     Args:
         name: one of the engines.
@@ -31,11 +33,7 @@ def on_engine(name: str, function: Callable[..., Result], *args: Any) -> Result:
         UnknownEngineError: there is no engine of this name.
         EngineUnavailableError: it cannot run in this environment.
     """
-    statuses = {status.name: status for status in engine_statuses()}
-    if name in statuses and not statuses[name].available and statuses[name].elsewhere:
-        result: Result = _worker(name).submit(_run, name, function, args).result()
-        return result
-    return _run(name, function, args)
+    return on_engines(lambda engine: function(engine, *args), [name])[name]
 
 
 def on_engines(
@@ -50,8 +48,8 @@ def on_engines(
         EngineUnavailableError: one cannot run in this environment.
     """
     names = list(ENGINES if names is None else names)
-    waiting = {name: _worker(name).submit(_run, name, function, ()) for name in _elsewhere(names)}
-    here = {name: _run(name, function, ()) for name in names if name not in waiting}
+    waiting = {name: _worker(name).submit(_run, name, function) for name in _elsewhere(names)}
+    here = {name: _run(name, function) for name in names if name not in waiting}
     return {name: here[name] if name in here else waiting[name].result() for name in names}
 
 
@@ -67,8 +65,8 @@ def _can_run(status: Status) -> bool:
     return status.available or status.elsewhere
 
 
-def _run(name: str, function: Callable[..., Result], args: tuple[Any, ...]) -> Result:
-    return function(engine(name), *args)
+def _run(name: str, function: Callable[..., Result]) -> Result:
+    return function(engine(name))
 
 
 @functools.cache
