@@ -67,8 +67,9 @@ def test_an_unknown_optimizer_is_refused_with_one_that_is_like_it(engine):
     for name in ("Sgd", "Optimizer", "K", "get", 7):
         with pytest.raises(UnknownOptimizerError, match=f"has no optimizer {name!r}"):
             engine.optimizer(name, learning_rate=1.0)
-    with pytest.raises(UnknownOptimizerError, match="Did you mean 'RMSprop'"):
-        engine.optimizer("RMSProp")
+    for name, meant in {"RMSProp": "RMSprop", "sgd": "SGD", "adm": "Adam"}.items():
+        with pytest.raises(UnknownOptimizerError, match=f"Did you mean '{meant}'"):
+            engine.optimizer(name)
 
 
 def test_an_unknown_release_is_refused():

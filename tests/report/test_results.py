@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -47,6 +48,14 @@ def kept(monkeypatch):
         return written
 
     return keep
+
+
+def test_the_stored_experiment_holds_its_results():
+    path = Path(__file__).parents[2] / "notebooks" / "experiments" / "momentum.ipynb"
+    values = slotscope.read_results(path)
+    assert (values["engine"], values["optimizer"], values["steps"]) == ("keras-2.1", "SGD", 12)
+    assert values["values"][:3] == [1.25, 1.875, 2.1875]
+    assert values["error"] == 0.0
 
 
 def test_results_come_back_from_a_notebook_that_papermill_ran(tmp_path):

@@ -219,8 +219,9 @@ class Engine(ABC):
         """
         names = self.optimizer_names
         if name not in names:
-            near = difflib.get_close_matches(str(name), names, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            spelt = {known.lower(): known for known in names}
+            near = difflib.get_close_matches(str(name).lower(), spelt, n=1)
+            hint = f" Did you mean {spelt[near[0]]!r}?" if near else ""
             raise UnknownOptimizerError(
                 f"The engine {self.name!r} has no optimizer {name!r}.{hint}"
                 f" Choose one of: {', '.join(names)}."

@@ -1,0 +1,66 @@
+"""The figures of the later notebooks hold the data that they were given."""
+
+import re
+
+import numpy as np
+
+from slotscope.recording.recording import Event, Recording, Row
+from slotscope.report.closed_form import closed_form_figure
+from slotscope.report.events import STYLES, events_figure
+from slotscope.report.series import series_figure
+
+
+def recorded(*kinds):
+    """A recording of events before, between and after two steps."""
+    events = [Event(kind, iterations) for kind, iterations in kinds]
+    empty = np.zeros(0)
+    rows = [Row(step, empty, empty, empty, empty, None) for step in (1, 2)]
+    return Recording("keras-jax", {}, "SGD", events=events, rows=rows)
+
+
+def test_events_stand_in_order_between_the_batches():
+    recording = recorded(
+        ("traced", 0), ("constructed", 0), ("traced", 0), ("stepped", 1), ("stepped", 2)
+    )
+    axes = events_figure({"one": recording}, [("a fit", 2)]).axes[0]
+    places = [line.get_xdata()[0] for line in axes.lines]
+    assert places == [0.25, 0.5, 0.75, 1, 2]
+    assert [line.get_marker() for line in axes.lines[:2]] == ["^", "D"]
+    assert [text.get_text() for text in axes.texts] == ["a fit"]
+
+
+def test_the_key_names_each_kind_that_occurs():
+    figure = events_figure({"one": recorded(("stepped", 1)), "two": recorded(("compiled", 1))})
+    (key,) = figure.legends
+    assert [text.get_text() for text in key.get_texts()] == ["stepped", "compiled"]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["one", "two"]
+
+
+def test_every_kind_of_event_has_a_style_of_its_own():
+    told = re.findall(r"``([a-z ]+)``", Event.__doc__)
+    assert set(told) == set(STYLES)
+    assert len(set(STYLES.values())) == len(STYLES)
+
+
+def test_engines_that_agree_share_a_line():
+    series = {"a": np.array([1, 2]), "b": np.array([1, 1]), "c": np.array([1, 2])}
+    figure = series_figure(series, "v", limit=3)
+    limit, *lines = figure.axes[0].lines
+    assert list(limit.get_ydata()) == [3, 3]
+    assert {line.get_label(): list(line.get_ydata()) for line in lines} == {
+        "a, c": [1, 2],
+        "b": [1, 1],
+    }
+
+
+def test_the_closed_form_passes_through_the_recorded_dots():
+    def closed(k):
+        return 2 * (1 - 0.5**k)
+
+    values = closed(np.arange(1, 5))
+    axes = closed_form_figure(values, closed, 2.0, "momentum", "heading").axes[0]
+    lines = {line.get_label(): line for line in axes.lines}
+    assert np.array_equal(lines["recorded"].get_ydata(), values)
+    x, y = lines["closed form"].get_data()
+    assert np.array_equal(y, closed(x))
+    assert list(lines["if it were zero at every batch: 1"].get_ydata()) == [1, 1]
