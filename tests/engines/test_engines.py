@@ -73,12 +73,12 @@ def test_an_unknown_optimizer_is_refused_with_one_that_is_like_it(engine):
 
 
 def test_an_unknown_release_is_refused():
-    with pytest.raises(EngineUnavailableError, match=r"2\.1\.0, 2\.1\.1"):
+    with pytest.raises(UnknownEngineError, match=r"2\.1\.0, 2\.1\.1"):
         slotscope.engine("keras-2.1", release="2.2.4")
 
 
 def test_an_option_that_an_engine_lacks_is_refused():
-    with pytest.raises(EngineUnavailableError, match="takes no option 'release'"):
+    with pytest.raises(UnknownEngineError, match="takes no option 'release'"):
         slotscope.engine("tf_keras", release="2.1.0")
 
 

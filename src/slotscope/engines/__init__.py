@@ -69,9 +69,10 @@ def engine_of(model: Any, optimizer: Any = None) -> Engine:
     """
     if optimizer is None:
         optimizer = getattr(model, "optimizer", None)
-    for cls in engine_classes():
-        if cls.owns(model, optimizer):
-            return cls.of(model)
+    if hasattr(type(model), "fit"):  # a layer and an optimizer come from the same packages
+        for cls in engine_classes():
+            if cls.owns(model, optimizer):
+                return cls.of(model)
     raise UnknownModelError(
         f"This is not a Keras model that slotscope knows: {type(model).__module__}."
         f"{type(model).__qualname__}.\nExpected a model of one of the engines"

@@ -29,7 +29,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from slotscope.errors import EngineUnavailableError, UnknownOptimizerError
+from slotscope.errors import EngineUnavailableError, UnknownEngineError, UnknownOptimizerError
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +152,12 @@ class Engine(ABC):
     maker: ClassVar[str] = "make_train_function"
     #: Methods of the optimizer that are counted; those that the optimizer lacks are left out.
     counted: ClassVar[tuple[str, ...]]
-    #: Methods of the optimizer that, called eagerly by a custom loop, are one step.
+    #: Those of them that, called eagerly by a custom loop, are one step.
     stepping: ClassVar[tuple[str, ...]] = ()
+    #: Those of them that a trace of a train step calls, once each.
+    traced: ClassVar[tuple[str, ...]] = ()
+    #: Whether ``fit`` runs what ``maker`` returns; else what it leaves in ``train_function``.
+    takes_what_is_made: ClassVar[bool] = False
 
     # ---- availability
 
@@ -185,7 +189,7 @@ class Engine(ABC):
 
     def __init__(self, **options: Any) -> None:
         if options:
-            raise EngineUnavailableError(
+            raise UnknownEngineError(
                 f"The engine {self.name!r} takes no option {next(iter(options))!r}."
             )
 
@@ -280,26 +284,35 @@ class Engine(ABC):
         return list(optimizer.variables)
 
     @abstractmethod
-    def read(self, refs: Sequence[Any], context: Any = None) -> list[np.ndarray | None]:
+    def read(self, refs: Sequence[Any], state: Any = None) -> list[np.ndarray | None]:
         """Copies of the values of ``refs``; None for one that has no value yet.
 
-        ``context`` is what :meth:`before` or :meth:`after` returned.
+        ``state`` is where the values are while a step runs, if not in the variables themselves: a
+        session, or the arrays in flight. It is good for the step for which it was asked alone.
         """
 
     @abstractmethod
-    def identify(self, ref: Any, context: Any = None) -> Identity:
+    def identify(self, ref: Any, state: Any = None) -> Identity:
         """What makes ``ref`` the variable that it is, right now."""
 
-    def before(self, optimizer: Any, args: tuple[Any, ...]) -> Any:
-        """The live state as it enters the train function, for engines that pass it through."""
+    def state_before(self, optimizer: Any, args: tuple[Any, ...]) -> Any:
+        """The state as it enters the train function, found in its arguments."""
         return None
 
-    def after(self, optimizer: Any, result: Any) -> Any:
-        """The live state as it leaves the train function."""
+    def state_after(self, optimizer: Any, result: Any) -> Any:
+        """The state as it leaves the train function, found in its result."""
         return None
 
-    def trace(self, args: Iterable[Any]) -> Any:
-        """A token for the trace that is under way, None while code runs for real."""
+    def state_of(self, runner: Any) -> Any:
+        """The state behind a call of one of :meth:`runners`; ``runner`` is its self."""
+        return None
+
+    def runners(self) -> list[tuple[Any, str]]:
+        """Methods, as (class, name), through which compiled steps run, whoever calls them."""
+        return []
+
+    def trace(self, arguments: Any) -> Any:
+        """The trace that is under way in a call with ``arguments``; None while ops run."""
         return None
 
     def convert(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -309,11 +322,3 @@ class Engine(ABC):
     def mark(self, wrapper: Callable[..., Any]) -> Callable[..., Any]:
         """``wrapper``, told to the engine's own compilers as one to leave as it is."""
         return wrapper
-
-    def runners(self) -> list[tuple[Any, str]]:
-        """Methods, as (class, name), through which compiled steps run, whoever calls them."""
-        return []
-
-    def finds(self, runner: Any) -> Any:
-        """The live state seen from a call of one of :meth:`runners`; ``runner`` is its self."""
-        return None

@@ -95,11 +95,11 @@ class GraphEngine(Engine):
             tensorflow().compat.v1.set_random_seed(number)
         np.random.seed(number)
 
-    def read(self, refs: Sequence[Any], context: Any = None) -> list[np.ndarray | None]:
+    def read(self, refs: Sequence[Any], state: Any = None) -> list[np.ndarray | None]:
         # The context is the session of a step. Without one nothing is read: a run would hand the
         # graph over to the session while it is still being built.
-        session = context
-        if session is None or session.graph is not refs[0].graph:
+        session = state
+        if session is None or not refs or session.graph is not refs[0].graph:
             return [None] * len(refs)
         errors = tensorflow().errors
         try:
@@ -110,14 +110,16 @@ class GraphEngine(Engine):
                 return [None]
             return [self.read([ref], session)[0] for ref in refs]
 
-    def identify(self, ref: Any, context: Any = None) -> Identity:
+    def identify(self, ref: Any, state: Any = None) -> Identity:
         return Identity(id(ref), ref.handle.name if hasattr(ref, "handle") else ref.name, None)
 
     def runners(self) -> list[tuple[Any, str]]:
-        base_session = tensorflow().compat.v1.Session.__mro__[1]
-        return [(self.function_class, "__call__"), (base_session, "run")]
+        tensorflow()
+        from tensorflow.python.client.session import BaseSession
 
-    def finds(self, runner: Any) -> Any:
+        return [(self.function_class, "__call__"), (BaseSession, "run")]
+
+    def state_of(self, runner: Any) -> Any:
         if isinstance(runner, self.function_class):
             # Its own first act is this very call, which initializes new variables.
             return self.backend.get_session()

@@ -28,7 +28,7 @@ from slotscope.engines.graph import GraphEngine
 from slotscope.engines.tensorflow_runtime import tensorflow
 from slotscope.engines.unnamed import shown_variables, unnamed_foreign, unnamed_variables
 from slotscope.engines.wheels import SHA256, keras_source
-from slotscope.errors import EngineUnavailableError
+from slotscope.errors import UnknownEngineError
 
 _PRIVATE = "slotscope_keras_"
 _SUBMODULES = ("backend", "initializers", "layers", "models", "optimizers", "utils")
@@ -88,7 +88,7 @@ class Keras21(GraphEngine):
     def __init__(self, release: str = "2.1.6") -> None:
         super().__init__()
         if release not in SHA256:
-            raise EngineUnavailableError(
+            raise UnknownEngineError(
                 f"The engine {self.name!r} has no release {release!r}."
                 f" Choose one of: {', '.join(SHA256)}."
             )
@@ -129,10 +129,11 @@ class Keras21(GraphEngine):
 
     def trainer(self, model: Any) -> Any:
         # A Sequential trains by way of the Model inside of it, a new one at each compile.
-        return getattr(model, "model", None) or model
+        sequential = any(cls.__name__ == "Sequential" for cls in type(model).__mro__)
+        return model.model if sequential and model.model is not None else model
 
     def iterations(self, optimizer: Any) -> Any:
-        return optimizer.iterations
+        return getattr(optimizer, "iterations", None)
 
     def shows(self, optimizer: Any) -> list[Any]:
         return shown_variables(optimizer)

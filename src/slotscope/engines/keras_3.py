@@ -111,6 +111,7 @@ class Keras3(Engine):
     backend_name: ClassVar[str]
     counted: ClassVar[tuple[str, ...]] = ("build", "add_variable", "apply", "update_step")
     stepping: ClassVar[tuple[str, ...]] = ("apply",)
+    traced: ClassVar[tuple[str, ...]] = ("apply", "stateless_apply")
 
     @classmethod
     def status(cls) -> Status:
@@ -181,7 +182,7 @@ class KerasTensorFlow(EagerTensorFlow, Keras3):
 
 
 class KerasJax(Keras3):
-    """Keras 3 on JAX. The context of a read maps ids of variables to the arrays in flight."""
+    """Keras 3 on JAX. The state maps ids of variables to the arrays in flight."""
 
     name: ClassVar[str] = "keras-jax"
     backend_name: ClassVar[str] = "jax"
@@ -195,30 +196,34 @@ class KerasJax(Keras3):
         "update_step",
     )
 
-    def before(self, optimizer: Any, args: tuple[Any, ...]) -> Any:
-        return self._in_flight(optimizer, args[0])
+    def state_before(self, optimizer: Any, args: tuple[Any, ...]) -> Any:
+        return self._in_flight(optimizer, args[0] if args else None)
 
-    def after(self, optimizer: Any, result: Any) -> Any:
-        return self._in_flight(optimizer, result[1])
+    def state_after(self, optimizer: Any, result: Any) -> Any:
+        return self._in_flight(optimizer, result[1] if isinstance(result, tuple) else None)
 
     def _in_flight(self, optimizer: Any, state: Any) -> dict[int, Any]:
-        # The state is (trainable, non-trainable, optimizer, metrics) variables.
-        return {id(v): a for v, a in zip(self.shows(optimizer), state[2], strict=True)}
+        """The arrays in the train function's state, none where a model uses another layout."""
+        refs = self.shows(optimizer)
+        # It is (trainable, non-trainable, optimizer, metrics) variables.
+        arrays = state[2] if isinstance(state, tuple) and len(state) > 2 else []
+        known = isinstance(arrays, (list, tuple)) and len(arrays) == len(refs)
+        return {id(ref): array for ref, array in zip(refs, arrays, strict=True)} if known else {}
 
-    def read(self, refs: Sequence[Any], context: Any = None) -> list[np.ndarray | None]:
-        return [_copied(self._array(ref, context)) for ref in refs]
+    def read(self, refs: Sequence[Any], state: Any = None) -> list[np.ndarray | None]:
+        return [_copied(self._array(ref, state)) for ref in refs]
 
-    def identify(self, ref: Any, context: Any = None) -> Identity:
-        array = self._array(ref, context)
+    def identify(self, ref: Any, state: Any = None) -> Identity:
+        array = self._array(ref, state)
         return Identity(id(ref), array, _pointer(array))
 
-    def _array(self, ref: Any, context: Any) -> Any:
-        return (context or {}).get(id(ref), getattr(ref, "_value", None))
+    def _array(self, ref: Any, state: Any) -> Any:
+        return (state or {}).get(id(ref), getattr(ref, "_value", None))
 
-    def trace(self, args: Iterable[Any]) -> Any:
+    def trace(self, arguments: Any) -> Any:
         import jax
 
-        leaves = jax.tree_util.tree_leaves(list(args))
+        leaves = jax.tree_util.tree_leaves(arguments)
         return object() if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves) else None
 
 
@@ -254,12 +259,12 @@ class KerasTorch(Keras3):
     extra: ClassVar[str] = "torch"
     counted: ClassVar[tuple[str, ...]] = (*Keras3.counted, "_parallel_update_step")
 
-    def read(self, refs: Sequence[Any], context: Any = None) -> list[np.ndarray | None]:
+    def read(self, refs: Sequence[Any], state: Any = None) -> list[np.ndarray | None]:
         import torch
 
         tensors = [ref.value.detach().cpu() for ref in refs]
         # NumPy has no bfloat16; float32 holds each of its values exactly.
         return [(t.float() if t.dtype is torch.bfloat16 else t).numpy().copy() for t in tensors]
 
-    def identify(self, ref: Any, context: Any = None) -> Identity:
+    def identify(self, ref: Any, state: Any = None) -> Identity:
         return Identity(id(ref), id(ref.value), int(ref.value.data_ptr()))

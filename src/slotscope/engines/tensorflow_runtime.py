@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,11 +29,11 @@ class EagerTensorFlow(Engine):
         """The ``tf.Variable`` of an object in the optimizer's list."""
         return ref
 
-    def read(self, refs: Sequence[Any], context: Any = None) -> list[np.ndarray | None]:
+    def read(self, refs: Sequence[Any], state: Any = None) -> list[np.ndarray | None]:
         with tensorflow().init_scope():  # a trace may be under way
             return [_value(self.variable(ref)) for ref in refs]
 
-    def identify(self, ref: Any, context: Any = None) -> Identity:
+    def identify(self, ref: Any, state: Any = None) -> Identity:
         variable = self.variable(ref)
         if hasattr(variable, "_distribute_strategy") and hasattr(variable, "values"):
             variable = variable.values[0]  # tf.distribute mirrors it: the first replica's
@@ -41,11 +41,10 @@ class EagerTensorFlow(Engine):
         key = getattr(handle, "_id", None) or variable._unique_id
         return Identity(id(ref), key, _buffer(variable))
 
-    def trace(self, args: Iterable[Any]) -> Any:
-        """The function graph that is being built, None where ops run for real."""
+    def trace(self, arguments: Any) -> Any:
+        """The graph that is being built, None where ops run for real."""
         tf = tensorflow()
-        graph = tf.compat.v1.get_default_graph()
-        return graph if not tf.executing_eagerly() and hasattr(graph, "outer_graph") else None
+        return None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
 
     def convert(self, function: Callable[..., Any]) -> Callable[..., Any]:
         tf = tensorflow()

@@ -50,7 +50,7 @@ def inner(optimizer: Any) -> Any:
 def step_counter(optimizer: Any) -> Any:
     """The counter, None before there is one: asking a legacy optimizer for it would make it."""
     holder = inner(optimizer)
-    return holder._iterations if hasattr(holder, "_iterations") else holder.iterations
+    return getattr(holder, "_iterations" if hasattr(holder, "_iterations") else "iterations", None)
 
 
 def parts(optimizer: Any) -> list[Any]:
@@ -186,6 +186,8 @@ class TfKerasEager(EagerTensorFlow):
     requires: ClassVar[tuple[str, ...]] = ("tensorflow", "tf_keras")
     extra: ClassVar[str] = "tensorflow"
     stepping: ClassVar[tuple[str, ...]] = ("apply_gradients",)
+    traced: ClassVar[tuple[str, ...]] = ("apply_gradients",)
+    takes_what_is_made: ClassVar[bool] = True
 
     @property
     def keras(self) -> ModuleType:
@@ -214,7 +216,7 @@ class TfKerasLegacy(TfKerasEager):
 
     @classmethod
     def owns(cls, model: Any, optimizer: Any) -> bool:
-        return _is_eager(model) and is_legacy(optimizer)
+        return _runs_in_functions(model) and is_legacy(optimizer)
 
     def shows(self, optimizer: Any) -> list[Any]:
         return list(optimizer.weights)
@@ -239,7 +241,7 @@ class TfKeras(TfKerasEager):
 
     @classmethod
     def owns(cls, model: Any, optimizer: Any) -> bool:
-        return _is_eager(model) and not is_legacy(optimizer)
+        return _runs_in_functions(model) and not is_legacy(optimizer)
 
     def variables(self, optimizer: Any, model: Any = None) -> list[OptimizerVariable]:
         return built_variables(optimizer)
@@ -249,5 +251,5 @@ class TfKeras(TfKerasEager):
         return bool(known) and not known.issuperset(getattr(inner(optimizer), "_index_dict", {}))
 
 
-def _is_eager(model: Any) -> bool:
+def _runs_in_functions(model: Any) -> bool:
     return "tf_keras" in base_modules(model) and not is_graph_model(model)

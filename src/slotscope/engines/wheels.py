@@ -6,14 +6,13 @@ pip, compared with the SHA-256 sum kept here, and unpacked into a folder of its 
 
 The folder of a release appears in one rename, after all of its files are in place. A process that
 is killed leaves a temporary folder that nobody reads, and of two processes that start at once
-the second finds the first one's folder. A file that was changed since is noticed by the wheel's own
-list of sums, and the folder is made anew.
+the second finds the first one's folder. The wheel is kept in that folder: a source file that was
+changed since is noticed by comparison, and the folder is made anew.
 """
 
 from __future__ import annotations
 
-import base64
-import csv
+import contextlib
 import hashlib
 import os
 import shutil
@@ -45,7 +44,7 @@ SHA256 = {
 def cache_folder() -> Path:
     """Where old releases are kept."""
     moved = os.environ.get(CACHE_VARIABLE)
-    return Path(moved) if moved else platformdirs.user_cache_path("slotscope")
+    return Path(moved).expanduser() if moved else platformdirs.user_cache_path("slotscope")
 
 
 def wheel_name(release: str) -> str:
@@ -64,7 +63,7 @@ def keras_source(release: str) -> Path:
             f"Keras {release} is not one of the releases known here: {', '.join(SHA256)}."
         )
     folder = cache_folder() / f"keras-{release}"
-    if not _intact(folder):
+    if not _intact(folder, release):
         _install(release, folder)
     return folder / "keras"
 
@@ -78,7 +77,8 @@ def _install(release: str, folder: Path) -> None:
             unpacked = Path(scratch) / "unpacked"
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(unpacked)
-            _publish(unpacked, folder)
+            shutil.copy(wheel, unpacked / wheel_name(release))
+            _publish(unpacked, folder, release)
     except OSError as error:
         raise WheelError(
             f"Keras {release} could not be unpacked into {folder.parent}: {error}.\n"
@@ -86,33 +86,33 @@ def _install(release: str, folder: Path) -> None:
         ) from error
 
 
-def _publish(unpacked: Path, folder: Path) -> None:
-    if folder.exists() and not _intact(folder):
-        # It appeared whole, so it was damaged since.
-        shutil.rmtree(folder)
+def _publish(unpacked: Path, folder: Path, release: str) -> None:
+    if not _intact(folder, release):
+        # It appeared whole, so it was damaged since; another process may be moving it away too.
+        with contextlib.suppress(FileNotFoundError):
+            folder.rename(unpacked.with_name("damaged"))
     try:
         unpacked.rename(folder)
     except OSError:
-        if not _intact(folder):
+        if not _intact(folder, release):
             raise
 
 
-def _intact(folder: Path) -> bool:
-    """Whether every file is there and unchanged, by the wheel's own list of sums."""
-    records = list(folder.glob("*.dist-info/RECORD"))
-    if len(records) != 1:
+def _intact(folder: Path, release: str) -> bool:
+    """Whether every file is there as the wheel, which lies beside them, has it."""
+    wheel = folder / wheel_name(release)
+    if not wheel.is_file() or _sum(wheel) != SHA256[release]:
         return False
-    lines = csv.reader(records[0].read_text().splitlines())
-    return all(_as_recorded(folder / name, recorded) for name, recorded, _ in lines)
+    with zipfile.ZipFile(wheel) as archive:
+        return all(_same(folder / name, archive.read(name)) for name in archive.namelist())
 
 
-def _as_recorded(path: Path, recorded: str) -> bool:
-    """``recorded`` is ``algorithm=sum``; empty for the RECORD itself."""
-    if not path.is_file() or not recorded:
-        return path.is_file()
-    algorithm, _, expected = recorded.partition("=")
-    digest = hashlib.new(algorithm, path.read_bytes()).digest()
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=") == expected
+def _same(path: Path, content: bytes) -> bool:
+    return path.is_file() and path.read_bytes() == content
+
+
+def _sum(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _supplied(release: str) -> Path | None:
@@ -140,7 +140,7 @@ def _download(release: str, folder: Path) -> Path:
 
 
 def _verify(wheel: Path, release: str) -> None:
-    found = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    found = _sum(wheel)
     if found != SHA256[release]:
         raise WheelError(
             f"{wheel.name} is not the wheel of Keras {release}: its SHA-256 sum is\n"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import threading
 import zipfile
 import zlib
 from dataclasses import asdict
@@ -30,7 +30,7 @@ _SIGNS_OF_DAMAGE = (
     LookupError,
     TypeError,
     AttributeError,
-    NotImplementedError,
+    RuntimeError,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -40,13 +40,13 @@ _PLAIN = ("engine", "versions", "optimizer", "every", "counts")
 def save(recording: Recording, path: str | PathLike[str]) -> None:
     """Write ``recording`` to ``path``; the file appears whole or not at all."""
     path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    temporary = path.with_name(f".{path.name}-{os.getpid()}-{threading.get_ident()}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **_members(recording))
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -116,6 +116,10 @@ def _recording(members: dict[str, np.ndarray]) -> Recording:
 
 
 def _rows(members: dict[str, np.ndarray]) -> list[Row]:
+    total = int(members["sizes"].sum())
+    parts = ("indices", "statistics", "identity", "live")
+    if {len(members[part]) for part in parts} != {total}:
+        raise ValueError(f"its parts are not all of {total} entries")
     taken: dict[int, int] = {}
     rows = []
     end = 0

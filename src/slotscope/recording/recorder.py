@@ -28,7 +28,6 @@ class _Seen:
         self.ref = found.ref
         self.label = found.label
         self.statistics: np.ndarray | None = None
-        self.dead = False
         self.identities = (_Numbering(), _Numbering(), _Numbering())
 
 
@@ -122,14 +121,14 @@ class Recorder:
         self._unread.add(index)
         return index
 
-    def read_initial(self, engine: Engine, optimizer: Any, context: Any) -> None:
+    def read_initial(self, engine: Engine, optimizer: Any, state: Any) -> None:
         """Read variables that no step has touched yet, as far as they have values."""
         if self.iterations is None:
-            self.iterations = self._counter(engine, optimizer, context)
+            self.iterations = self._counter(engine, optimizer, state)
         unread = sorted(self._unread)
         if not unread:
             return
-        values = engine.read([self.seen[index].ref for index in unread], context)
+        values = engine.read([self.seen[index].ref for index in unread], state)
         for index, value in zip(unread, values, strict=True):
             if value is None:
                 continue
@@ -140,58 +139,55 @@ class Recorder:
                     self.recording.seen[index], initial=float(value.flat[0])
                 )
 
-    def _counter(self, engine: Engine, optimizer: Any, context: Any) -> int | None:
+    def _counter(self, engine: Engine, optimizer: Any, state: Any) -> int | None:
         """The value of the step counter, None where it cannot be read."""
         variable = engine.iterations(optimizer)
         if variable is None:
             return 0
-        value = engine.read([variable], context)[0]
+        value = engine.read([variable], state)[0]
         return None if value is None else int(value)
 
     # ---- steps
 
     def step(
-        self, engine: Engine, optimizer: Any, context: Any, *, certain: bool, longest: int = 1
+        self, engine: Engine, optimizer: Any, state: Any, *, certain: bool, longest: int = 1
     ) -> bool:
         """See whether the step counter moved, and record a row where it is due.
 
         Args:
-            certain: a train function returned, so there was a step even if the counter stood.
+            certain: the train function returned, so that an optimizer without a counter stepped.
             longest: the most steps that one call can make.
 
         Returns:
             Whether there was a step.
         """
-        now = self._counter(engine, optimizer, context)
-        if now is None:
-            return False
         before = self.iterations or 0
-        if now == before and not certain:
+        counts = engine.iterations(optimizer) is not None
+        now = self._counter(engine, optimizer, state) if counts else before + certain
+        if now is None or now == before:
             return False
         self.iterations = now
         self._unread.clear()
         advance = now - before
-        if not 0 <= advance <= longest:
-            self.event("gap", f"the counter went from {before} to {now}", advance)
-        elif advance == 0:
-            self.event("stepped", "the counter did not move", 1)
-        else:
+        if 0 < advance <= longest:
             self.event("stepped", count=advance)
-        self.recording.counts["steps"] += 1 if certain and advance <= 0 else max(advance, 0)
+        else:
+            self.event("gap", f"the counter went from {before} to {now}", advance)
+        self.recording.counts["steps"] += max(advance, 0)
         every = self.recording.every
-        if now // every != before // every or advance <= 0:
-            self._record(engine, context)
+        if now // every != before // every:
+            self._record(engine, state)
         return True
 
-    def _record(self, engine: Engine, context: Any) -> None:
-        indices = [index for index, seen in enumerate(self.seen) if not seen.dead]
+    def _record(self, engine: Engine, state: Any) -> None:
+        indices = list(range(len(self.seen)))
         refs = [self.seen[index].ref for index in indices]
-        values = engine.read(refs, context)
+        values = engine.read(refs, state)
         present = [place for place, value in enumerate(values) if value is not None]
         indices = [indices[place] for place in present]
         arrays = [_native(values[place]) for place in present]
         statistics = np.array([describe(array) for array in arrays]).reshape(-1, 6)
-        identity = np.array([self._identify(engine, index, context) for index in indices])
+        identity = np.array([self._identify(engine, index, state) for index in indices])
         live = self._live(indices, statistics)
         small = sum(array.size for array in arrays) <= SMALL_STATE
         kept = self.keep == "values" or (self.keep is None and small)
@@ -206,9 +202,9 @@ class Recorder:
             )
         )
 
-    def _identify(self, engine: Engine, index: int, context: Any) -> list[int]:
+    def _identify(self, engine: Engine, index: int, state: Any) -> list[int]:
         seen = self.seen[index]
-        identity = engine.identify(seen.ref, context)
+        identity = engine.identify(seen.ref, state)
         tokens = (identity.object, identity.handle, identity.buffer)
         return [number(token) for number, token in zip(seen.identities, tokens, strict=True)]
 
@@ -226,9 +222,6 @@ class Recorder:
                 chosen = (moved or shown or places)[-1]
                 live[places] = False
                 live[chosen] = True
-                if shown and chosen in shown and moved:
-                    for place in set(places) - set(moved):
-                        self.seen[indices[place]].dead = True
             if moved and not set(moved) & set(shown):
                 frozen.add(label)
         for place, index in enumerate(indices):

@@ -141,17 +141,19 @@ class Recording:
             return table
         table.insert(0, "variable", [variable.label for variable in self.seen])
         table["created"] = table["created"].astype("Int64").replace(-1, pd.NA)
+        tokens = self._identities()
         for place, name in enumerate(("object", "handle", "buffer")):
-            stayed = [self._stayed(index, place) for index in range(len(self.seen))]
+            stayed = [_stayed({token[place] for token in seen}) for seen in tokens]
             table[name] = pd.array(stayed, dtype="boolean")
         return table
 
-    def _stayed(self, index: int, place: int) -> Any:
-        seen = {int(row.identity[row.indices == index, place][0]) for row in self._with(index)}
-        return pd.NA if not seen or seen == {-1} else len(seen) == 1
-
-    def _with(self, index: int) -> list[Row]:
-        return [row for row in self.rows if index in row.indices]
+    def _identities(self) -> list[set[tuple[int, int, int]]]:
+        """For each variable, every (object, handle, buffer) that it had."""
+        tokens: list[set[tuple[int, int, int]]] = [set() for _ in self.seen]
+        for row in self.rows:
+            for index, identity in zip(row.indices.tolist(), row.identity.tolist(), strict=True):
+                tokens[index].add(tuple(identity))
+        return tokens
 
     @property
     def statistics(self) -> pd.DataFrame:
@@ -199,7 +201,8 @@ class Recording:
                 )
             live = [place for place in places if row.live[place]]
             picked.append(row.values[(live or places)[-1]])
-        return np.array(picked)
+        shape = self.seen[indices[0]].shape
+        return np.array(picked) if picked else np.zeros((0, *shape))
 
     def identity(self, slot: str, parameter: str | None = None) -> pd.DataFrame:
         """For each recorded step, which object, handle and buffer a slot had: 0 for the first.
@@ -229,17 +232,19 @@ class Recording:
         fits = exact or [(i, v) for i, v in named if v.parameter.endswith(f"/{parameter}")]
         fits = [(i, v) for i, v in fits if number is None or v.number == number]
         if len({v.parameter for _, v in fits}) != 1:
-            raise VariableNotFoundError(self._not_found(slot, parameter, number, bool(fits)))
+            raise VariableNotFoundError(
+                self._not_found(slot, parameter, number, [v.label for _, v in fits])
+            )
         return [i for i, _ in fits]
 
     def _not_found(
-        self, slot: str, parameter: str | None, number: int | None, several: bool
+        self, slot: str, parameter: str | None, number: int | None, several: list[str]
     ) -> str:
         asked = slot if parameter is None else f"{slot}/{parameter}"
         asked += "" if number is None else f" ({number})"
-        labels = list(dict.fromkeys(v.label for v in self.seen))
         if several:
-            return f"More than one optimizer variable fits {asked!r}. Choose one of: {labels}."
+            return f"More than one optimizer variable fits {asked!r}. Choose one of: {several}."
+        labels = [v.label for v in self.seen]
         near = difflib.get_close_matches(asked, labels, n=1, cutoff=0.4)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         held = f"It holds: {labels}." if labels else "It holds none: no step was recorded."
@@ -256,3 +261,8 @@ class Recording:
         from slotscope.recording.files import save
 
         save(self, path)
+
+
+def _stayed(seen: set[int]) -> Any:
+    """Whether what was numbered so stayed the same; missing where nothing tells."""
+    return pd.NA if seen <= {-1} else len(seen) == 1

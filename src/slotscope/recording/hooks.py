@@ -1,0 +1,264 @@
+"""What a watch wraps, and what it does when one of them is called.
+
+Two halves, as in the optimizers themselves. *Construction*: the optimizer's own methods are
+wrapped on the instance and counted. *Execution*: a step is whatever moves the optimizer's step
+counter, and the counter is looked at when a callable through which steps run returns: the model's
+train function, an eager ``apply``, any compiled function of a custom loop. Only the outermost of
+these counts, as they call each other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+from slotscope.engines import engine_of
+from slotscope.recording.patches import listen, original_of
+from slotscope.recording.recorder import Recorder
+
+
+class _Depth(threading.local):
+    """How deep a thread is in hooked calls."""
+
+    optimizer = 0
+    step = 0
+    own_step = False
+
+
+class Hooks:
+    """The hooks of one watch; they tell its recorder when to look.
+
+    Args:
+        model: the model that is watched.
+        optimizer: the optimizer, where it is not the one that the model is compiled with.
+        recorder: what is told.
+    """
+
+    def __init__(self, model: Any, optimizer: Any, recorder: Recorder) -> None:
+        self.model = model
+        self.recorder = recorder
+        self.engine = engine_of(model, optimizer)
+        self.optimizer: Any = None
+        self._given = optimizer
+        self._stops: list[Callable[[], None]] = []
+        self._stop_train: Callable[[], None] | None = None
+        self._hooked: list[Any] = []
+        self._shared = False
+        self._depth = _Depth()
+        self._lock = threading.RLock()
+        self._own_steps = 0  # under way, in any thread
+
+    # ---- setting and removing
+
+    def attach(self) -> None:
+        self._listen(self.model, "compile", self._compiled)
+        if self.engine.maker:
+            self._listen(self.engine.trainer(self.model), self.engine.maker, self._made)
+            self._hook_train_function()
+        self._follow_optimizer(cause=None)
+        for total in ("slots created", "traces", "steps"):
+            self.recorder.recording.counts.setdefault(total, 0)
+        for owner, name in self.engine.runners():
+            self._listen(owner, name, self._ran)
+
+    def detach(self) -> None:
+        self._unhook_train_function()
+        while self._stops:
+            self._stops.pop()()
+
+    def _listen(self, owner: Any, name: str, listener: Any, **options: Any) -> None:
+        self._stops.append(listen(owner, name, listener, **options))
+
+    def _follow_optimizer(self, cause: str | None) -> None:
+        """Watch the optimizer that the model has now."""
+        optimizer = self._given if self._given is not None else self.model.optimizer
+        if optimizer is self.optimizer or optimizer is None:
+            return
+        self.optimizer = optimizer
+        self.recorder.iterations = None
+        self.engine = engine_of(self.model, optimizer)
+        for part in self.engine.parts(optimizer):
+            if not any(part is hooked for hooked in self._hooked):
+                self._hooked.append(part)
+                self._hook_optimizer(part)
+        self._look(cause)
+        self._read_initial(None)
+
+    def _hook_optimizer(self, optimizer: Any) -> None:
+        engine = self.engine
+        for name in engine.counted:
+            if hasattr(optimizer, name):
+                self.recorder.recording.counts.setdefault(name, 0)
+                called = functools.partial(self._called, name)
+                self._listen(optimizer, name, called, convert=engine.convert, mark=engine.mark)
+
+    def _hook_train_function(self) -> None:
+        trainer = self.engine.trainer(self.model)
+        function = vars(trainer).get("train_function")
+        if function is not None and original_of(trainer, "train_function") is function:
+            self._unhook_train_function()
+            self._stop_train = listen(trainer, "train_function", self._train)
+
+    def _unhook_train_function(self) -> None:
+        if self._stop_train is not None:
+            self._stop_train()
+            self._stop_train = None
+
+    # ---- construction
+
+    def _compiled(self, proceed: Any, /, *args: Any, **kwargs: Any) -> Any:
+        result = proceed(*args, **kwargs)
+        self.recorder.event("compiled")
+        self._follow_optimizer("compile")
+        return result
+
+    def _made(self, proceed: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """The model was asked to make its train function, or for the one that it has."""
+        held = vars(self.engine.trainer(self.model))
+        if held.get("train_function") is None:
+            # Of an earlier compile: while it lives, JAX runs its trace for the new one.
+            self._unhook_train_function()
+        result = proceed(*args, **kwargs)
+        if result is not None and self.engine.takes_what_is_made:
+            held["train_function"] = result
+        self._hook_train_function()
+        return None if result is None else held["train_function"]
+
+    def _called(self, name: str, proceed: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """A method of the optimizer was called."""
+        self.recorder.recording.counts[name] += 1
+        if self._depth.optimizer:
+            return proceed(*args, **kwargs)
+        self._note_other_model()
+        traced = name in self.engine.traced and self._note_trace((args, kwargs))
+        self._depth.optimizer += 1
+        try:
+            result = proceed(*args, **kwargs)
+        finally:
+            self._depth.optimizer -= 1
+        self._look(name)
+        self._read_initial(None)
+        if name in self.engine.stepping and not self._depth.step and not traced:
+            self._step(None)
+        return result
+
+    # ---- execution
+
+    def _train(self, proceed: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """The model's train function was called."""
+        if self._depth.step:
+            return proceed(*args, **kwargs)
+        self._follow_optimizer("assignment")
+        own = self.optimizer is getattr(self.model, "optimizer", None)
+        state = self.engine.state_before(self.optimizer, args) if own else None
+        self._read_initial(state)
+        with self._stepping(own, None):
+            result = proceed(*args, **kwargs)
+        self._step(self.engine.state_after(self.optimizer, result) if own else None, certain=own)
+        return result
+
+    def _ran(self, proceed: Any, runner: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """A compiled function, of this model or of anyone, was called."""
+        inner = self._depth.step or self._depth.optimizer or self._own_steps
+        if inner or self.engine.trace(()) is not None:
+            return proceed(runner, *args, **kwargs)
+        own = runner is getattr(self.engine.trainer(self.model), "train_function", None)
+        state = self.engine.state_of(runner)
+        if own:
+            self._follow_optimizer("assignment")
+        if own or self.recorder.iterations is None:
+            self._read_initial(state)
+        with self._stepping(own, state):
+            result = proceed(runner, *args, **kwargs)
+        if self._step(state, certain=own) and not own:
+            self._note_other_model()
+        return result
+
+    @contextlib.contextmanager
+    def _stepping(self, own: bool, state: Any) -> Iterator[None]:
+        """While a step runs, the model's ``own`` or perhaps another's."""
+        self._depth.own_step = own
+        self._own_steps += own
+        try:
+            with self._within_step():
+                yield
+        except Exception:
+            # A function that ran out of data made the steps before: Keras 3.0 ends epochs so.
+            self._step(state)
+            raise
+        finally:
+            self._own_steps -= own
+            self._depth.own_step = False
+
+    @contextlib.contextmanager
+    def _within_step(self) -> Iterator[None]:
+        """While something runs whose hooked calls are not steps by themselves."""
+        self._depth.step += 1
+        try:
+            yield
+        finally:
+            self._depth.step -= 1
+
+    def _step(self, state: Any, *, certain: bool = False) -> bool:
+        self._look("a step")
+        longest = _whole(getattr(self.model, "steps_per_execution", 1))
+        with self._lock, self._within_step():
+            return self.recorder.step(
+                self.engine, self.optimizer, state, certain=certain, longest=longest
+            )
+
+    def _read_initial(self, state: Any) -> None:
+        with self._lock, self._within_step():
+            self.recorder.read_initial(self.engine, self.optimizer, state)
+
+    def _look(self, cause: str | None) -> None:
+        with self._lock:
+            changed = self.recorder.look(self.engine, self.optimizer, self.model, cause)
+        if changed and self.engine.foreign(self.optimizer, self.model):
+            self._note_shared("it holds slots for the parameters of another model")
+
+    # ---- what is noticed on the way
+
+    def _note_trace(self, arguments: Any) -> bool:
+        traced = self.engine.trace(arguments) is not None
+        if traced:
+            self.recorder.recording.counts["traces"] += 1
+            self.recorder.event("traced")
+        return traced
+
+    def _note_other_model(self) -> None:
+        if not self._depth.own_step and not self._shared:
+            own = (self.model, self.engine.trainer(self.model))
+            other = self._user_on_the_stack(own)
+            if other is not None:
+                name = getattr(other, "name", type(other).__name__)
+                self._note_shared(f"the model {name!r} uses it too")
+
+    def _note_shared(self, detail: str) -> None:
+        if not self._shared:
+            self._shared = True
+            self.recorder.event("shared", detail)
+
+    def _user_on_the_stack(self, own: tuple[Any, ...]) -> Any:
+        """A model further up the call stack, not in ``own``, whose optimizer this is."""
+        frame: FrameType | None = sys._getframe(2)
+        while frame is not None:
+            # Only methods: to look at a frame's locals makes a copy of them all.
+            caller = frame.f_locals.get("self") if "self" in frame.f_code.co_varnames else None
+            if caller is not None and not any(caller is known for known in own):
+                uses_it = inspect.getattr_static(caller, "optimizer", None) is self.optimizer
+                if uses_it and self.engine.owns(caller, self.optimizer):
+                    return caller
+            frame = frame.f_back
+        return None
+
+
+def _whole(steps: Any) -> int:
+    """``steps_per_execution`` as a number; tf_keras keeps it in a variable."""
+    return int(steps.numpy()) if hasattr(steps, "numpy") else int(steps or 1)
