@@ -65,7 +65,8 @@ def notebooks(session: nox.Session) -> None:
 @nox.session(requires=["env"], venv_backend="none")
 def tests(session: nox.Session) -> None:
     """Run every test: the package's, the gates', papermill's, and the notebooks themselves."""
-    run(session, "pytest", "--nbval", *session.posargs)
+    # Two processes, for CI's two cores; `-- -n 0` runs everything in one.
+    run(session, "pytest", "--nbval", "-n", "2", "--dist", "loadscope", *session.posargs)
 
 
 @nox.session(reuse_venv=True, default=False)

@@ -48,6 +48,7 @@ class Hooks:
         self._given = optimizer
         self._stops: list[Callable[[], None]] = []
         self._stop_train: Callable[[], None] | None = None
+        self._train_function: Any = None
         self._hooked: list[Any] = []
         self._shared = False
         self._depth = _Depth()
@@ -100,15 +101,16 @@ class Hooks:
 
     def _hook_train_function(self) -> None:
         trainer = self.engine.trainer(self.model)
-        function = vars(trainer).get("train_function")
-        if function is not None and original_of(trainer, "train_function") is function:
+        function = original_of(trainer, "train_function")
+        if function is not None and function is not self._train_function:
             self._unhook_train_function()
+            self._train_function = function
             self._stop_train = listen(trainer, "train_function", self._train)
 
     def _unhook_train_function(self) -> None:
         if self._stop_train is not None:
             self._stop_train()
-            self._stop_train = None
+            self._stop_train = self._train_function = None
 
     # ---- construction
 
@@ -155,7 +157,7 @@ class Hooks:
         if self._depth.step:
             return proceed(*args, **kwargs)
         self._follow_optimizer("assignment")
-        own = self.optimizer is getattr(self.model, "optimizer", None)
+        own = self._trains_the_model()
         state = self.engine.state_before(self.optimizer, args) if own else None
         self._read_initial(state)
         with self._stepping(own, None):
@@ -168,7 +170,8 @@ class Hooks:
         inner = self._depth.step or self._depth.optimizer or self._own_steps
         if inner or self.engine.trace(()) is not None:
             return proceed(runner, *args, **kwargs)
-        own = runner is getattr(self.engine.trainer(self.model), "train_function", None)
+        train_function = getattr(self.engine.trainer(self.model), "train_function", None)
+        own = runner is train_function and self._trains_the_model()
         state = self.engine.state_of(runner)
         if own:
             self._follow_optimizer("assignment")
@@ -179,6 +182,10 @@ class Hooks:
         if self._step(state, certain=own) and not own:
             self._note_other_model()
         return result
+
+    def _trains_the_model(self) -> bool:
+        """Whether the train function runs this optimizer, not another one of a custom loop."""
+        return self.optimizer is getattr(self.model, "optimizer", None)
 
     @contextlib.contextmanager
     def _stepping(self, own: bool, state: Any) -> Iterator[None]:
