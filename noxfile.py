@@ -22,7 +22,13 @@ BIN = HOME / ("Scripts" if sys.platform == "win32" else "bin")
 PYTHON = str(BIN / "python")
 
 # The oldest releases that pyproject.toml accepts, or nearly: what the wide ranges promise.
-OLDEST = ("keras==3.0.5", "tensorflow==2.16.2", "tf_keras==2.16.0", "jax==0.4.30", "torch==2.13.0")
+OLDEST = (
+    "keras==3.0.5",
+    "tensorflow==2.16.2",
+    "tf_keras==2.16.0",
+    "jax==0.4.30",
+    "torch==2.13.0",
+)
 
 # The one place that sets what outputs may depend on. None means: not set, whatever the caller has.
 ENVIRONMENT: dict[str, str | None] = {
@@ -71,7 +77,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True, default=False)
 def oldest(session: nox.Session) -> None:
-    """Run the tests of engines and recordings on the oldest frameworks, in their own environment."""
+    """Run the tests of engines and recordings on the oldest frameworks."""
     session.install("--editable", ".[tensorflow,jax,torch]", *OLDEST, "nbval", "pytest")
     tests = ("tests/engines", "tests/recording", *session.posargs)
     session.run("python", "-m", "pytest", *tests, env=ENVIRONMENT)

@@ -26,6 +26,8 @@ html_title = f"slotscope {release}"
 
 # A second execution could show what nobody verified.
 nb_execution_mode = "off"
+# Results are for programs; beside them stands the text that is shown.
+suppress_warnings = ["mystnb.unknown_mime_type"]
 myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
 
 autodoc_default_options = {"members": True, "show-inheritance": True}
