@@ -1,6 +1,7 @@
 """The site: the notebooks with the very outputs that nbval verified, guides, and the API."""
 
 import shutil
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -19,9 +20,19 @@ author = "the slotscope authors"
 project_copyright = author
 release = version = metadata.version("slotscope")
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+sys.path.insert(0, str(HERE))  # for mathml
+extensions = [
+    "mathml",
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+]
+html_math_renderer = "mathml"
 exclude_patterns = ["_build"]
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_title = f"slotscope {release}"
 
 # A second execution could show what nobody verified.
