@@ -61,7 +61,7 @@ def read_results(notebook: str | PathLike[str] | Mapping[str, Any]) -> dict[str,
             returned.
 
     Returns:
-        {name: value} of every call of :func:`result`; of a name that comes again, the last value.
+        The values by name, of every call of :func:`result`; the last one where a name comes again.
 
     Raises:
         FileNotFoundError: there is no such file.
