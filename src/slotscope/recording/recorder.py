@@ -99,7 +99,7 @@ class Recorder:
         if cause is not None:
             self.recording.counts["slots created"] += sum(kinds.values())
             for kind, count in kinds.items():
-                self.event(kind, f"{cause} made {count} slots", count)
+                self.event(kind, f"{cause} made {count} slot{'s' * (count > 1)}", count)
         return True
 
     def _add(self, found: OptimizerVariable, created: int) -> int:
