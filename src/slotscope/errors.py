@@ -63,3 +63,7 @@ class NoResultsError(SlotscopeError, LookupError):
 
 class DamagedResultsError(SlotscopeError, ValueError):
     """A file is not a notebook, or its results are no longer as they were written."""
+
+
+class UnknownRuleError(SlotscopeError, ValueError):
+    """No rule is known for this optimizer in this generation."""
