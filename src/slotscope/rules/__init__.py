@@ -6,6 +6,10 @@ import dataclasses
 from typing import Any
 
 from slotscope.errors import UnknownRuleError
+from slotscope.rules.accumulators import Adadelta, Adagrad, RMSprop
+from slotscope.rules.adafactor import Adafactor
+from slotscope.rules.ftrl import Ftrl
+from slotscope.rules.lion import Lion
 from slotscope.rules.rule import FunctionRule, Generation, Rule, Slots
 from slotscope.rules.sgd import SGD
 
@@ -14,6 +18,12 @@ __all__ = ["RULES", "FunctionRule", "Generation", "Rule", "Slots", "rule"]
 #: The rule of every built-in optimizer that has one, by its class name.
 RULES: dict[str, type[Rule]] = {
     "SGD": SGD,
+    "Lion": Lion,
+    "RMSprop": RMSprop,
+    "Adagrad": Adagrad,
+    "Adadelta": Adadelta,
+    "Ftrl": Ftrl,
+    "Adafactor": Adafactor,
 }
 
 

@@ -29,11 +29,11 @@ class SGD(Rule):
         ),
         "tf_keras-legacy": Generation(
             {"learning_rate": 0.01, "momentum": 0.0, "nesterov": False},
-            "tf_keras/optimizers/legacy/gradient_descent.py, tf_keras 2.21",
+            "tf_keras/src/optimizers/legacy/gradient_descent.py, tf_keras 2.21",
         ),
         "tf_keras": Generation(
             {"learning_rate": 0.01, "momentum": 0.0, "nesterov": False},
-            "tf_keras/optimizers/sgd.py, tf_keras 2.21",
+            "tf_keras/src/optimizers/sgd.py, tf_keras 2.21",
             {"always_has_slots": True},
         ),
         "keras-3": Generation(
