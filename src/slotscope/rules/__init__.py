@@ -8,9 +8,14 @@ from typing import Any
 from slotscope.errors import UnknownRuleError
 from slotscope.rules.accumulators import Adadelta, Adagrad, RMSprop
 from slotscope.rules.adafactor import Adafactor
+from slotscope.rules.adam import Adam, Adamax, AdamW
 from slotscope.rules.ftrl import Ftrl
+from slotscope.rules.lamb import Lamb
 from slotscope.rules.lion import Lion
+from slotscope.rules.muon import Muon
+from slotscope.rules.nadam import Nadam
 from slotscope.rules.rule import FunctionRule, Generation, Rule, Slots
+from slotscope.rules.schedule_free import ScheduleFreeAdamW
 from slotscope.rules.sgd import SGD
 
 __all__ = ["RULES", "FunctionRule", "Generation", "Rule", "Slots", "rule"]
@@ -24,6 +29,13 @@ RULES: dict[str, type[Rule]] = {
     "Adadelta": Adadelta,
     "Ftrl": Ftrl,
     "Adafactor": Adafactor,
+    "Adam": Adam,
+    "AdamW": AdamW,
+    "Adamax": Adamax,
+    "Nadam": Nadam,
+    "Lamb": Lamb,
+    "Muon": Muon,
+    "ScheduleFreeAdamW": ScheduleFreeAdamW,
 }
 
 

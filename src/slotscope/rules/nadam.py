@@ -1,0 +1,103 @@
+"""Nadam: Adam that looks one step of momentum ahead, with a momentum that warms up."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from slotscope.rules.adam import averaged, share
+from slotscope.rules.rule import Generation, Rate, Rule, Slots
+
+
+@dataclass(frozen=True)
+class Nadam(Rule):
+    """Adam's averages, of which the first is used as it will be one step later.
+
+    The momentum of step ``t`` is ``mu_t = beta_1 * (1 - 0.96 ** (schedule_decay * t) / 2)``, and
+    ``U_t = mu_1 * ... * mu_t`` is what it leaves of the start. The averages themselves are plain:
+    ``m' = beta_1 * m + (1 - beta_1) * g``; ``v' = beta_2 * v + (1 - beta_2) * g ** 2``;
+    ``ahead = mu_(t+1) * m' / (1 - U_(t+1)) + (1 - mu_t) * g / (1 - U_t)``;
+    ``p' = p - lr * ahead / (sqrt(v' / (1 - beta_2 ** t)) + epsilon)``.
+
+    The report averages with ``mu_t`` in place of ``beta_1`` too; no release does. It has
+    ``schedule_decay`` 1 / 250 as the releases up to the legacy optimizers do; later ones have 1,
+    under which the momentum is warm after some 100 steps and not 25,000.
+
+    Attributes:
+        beta_1: in [0, 1), of the average of gradients, and the limit of ``mu``.
+        beta_2: in [0, 1), of the average of squares.
+        epsilon: added to the root of the corrected ``v'``.
+        schedule_decay: how fast ``mu`` rises from about ``beta_1 / 2``; an argument until the
+            legacy optimizers, a constant after.
+        product: the name under which the optimizer shows ``U_t``, a scalar; empty where it keeps
+            ``U_t`` to itself.
+    """
+
+    paper: ClassVar[str] = "Dozat 2015, Incorporating Nesterov Momentum into Adam (CS 229 report)"
+    generations: ClassVar[dict[str, Generation]] = {
+        "keras-2.1": Generation(
+            {
+                "learning_rate": 0.002,
+                "beta_1": 0.9,
+                "beta_2": 0.999,
+                "epsilon": 1e-7,
+                "schedule_decay": 0.004,
+            },
+            "keras/optimizers.py, Keras 2.1.6",
+            {"product": ""},
+        ),
+        "tf_keras-legacy": Generation(
+            {
+                "learning_rate": 0.001,
+                "beta_1": 0.9,
+                "beta_2": 0.999,
+                "epsilon": 1e-7,
+                "schedule_decay": 0.004,
+            },
+            "tf_keras/optimizers/legacy/nadam.py, tf_keras 2.21",
+            {"product": "momentum_cache"},
+        ),
+        "tf_keras": Generation(
+            {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
+            "tf_keras/optimizers/nadam.py, tf_keras 2.21",
+            {"product": ""},
+        ),
+        "keras-3": Generation(
+            {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
+            "keras/src/optimizers/nadam.py, Keras 3.15",
+        ),
+    }
+    operations: ClassVar[int] = 36
+
+    learning_rate: Rate = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+    schedule_decay: float = 1.0
+    product: str = "u_product"
+
+    def warmed(self, t: int) -> float:
+        """``mu_t``, from ``t = 1`` on."""
+        return float(self.beta_1 * (1.0 - 0.5 * 0.96 ** (self.schedule_decay * t)))
+
+    def initial(self, parameter: np.ndarray) -> Slots:
+        slots = {"momentum": np.zeros_like(parameter), "velocity": np.zeros_like(parameter)}
+        return {**slots, self.product: np.ones(())} if self.product else slots
+
+    def step(
+        self, parameter: np.ndarray, gradient: np.ndarray, slots: Slots, iteration: int
+    ) -> tuple[np.ndarray, Slots]:
+        now, later = self.warmed(iteration + 1), self.warmed(iteration + 2)
+        product = math.prod(self.warmed(t) for t in range(1, iteration + 2))
+        momentum = averaged(slots["momentum"], gradient, self.beta_1)
+        velocity = averaged(slots["velocity"], gradient**2, self.beta_2)
+        old = later * momentum / (1.0 - product * later)
+        new = (1.0 - now) * gradient / (1.0 - product)
+        root = np.sqrt(velocity / share(self.beta_2, iteration))
+        after = {"momentum": momentum, "velocity": velocity}
+        if self.product:
+            after[self.product] = np.array(product)
+        return parameter - self.rate(iteration) * (old + new) / (root + self.epsilon), after
