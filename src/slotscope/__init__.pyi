@@ -1,5 +1,6 @@
 from . import engines as engines
 from . import errors as errors
+from .checks.door import check_optimizer as check_optimizer
 from .engines import engine as engine
 from .engines import engine_statuses as engine_statuses
 from .engines.processes import on_engine as on_engine
@@ -11,3 +12,4 @@ from .recording.recording import Recording as Recording
 from .recording.watch import watch as watch
 from .report.results import read_results as read_results
 from .report.results import result as result
+from .rules.rule import Rule as Rule

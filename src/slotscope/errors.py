@@ -67,3 +67,7 @@ class DamagedResultsError(SlotscopeError, ValueError):
 
 class UnknownRuleError(SlotscopeError, ValueError):
     """No rule is known for this optimizer in this generation."""
+
+
+class BadCheckArgumentError(SlotscopeError, ValueError):
+    """What was asked of the checks cannot be: an unknown check or theme, a bad reason."""

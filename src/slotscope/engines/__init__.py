@@ -6,17 +6,27 @@ import importlib
 from collections.abc import Iterator
 from typing import Any
 
-from slotscope.engines.base import Engine, Identity, OptimizerVariable, Status
-from slotscope.errors import UnknownEngineError, UnknownModelError
+from slotscope.engines.base import (
+    Engine,
+    Gradient,
+    Identity,
+    OptimizerVariable,
+    SparseGradient,
+    Status,
+)
+from slotscope.errors import UnknownEngineError, UnknownModelError, UnknownOptimizerError
 
 __all__ = [
     "ENGINES",
     "Engine",
+    "Gradient",
     "Identity",
     "OptimizerVariable",
+    "SparseGradient",
     "Status",
     "engine",
     "engine_of",
+    "engine_of_optimizer",
     "engine_statuses",
 ]
 
@@ -78,6 +88,23 @@ def engine_of(model: Any, optimizer: Any = None) -> Engine:
         f"{type(model).__qualname__}.\nExpected a model of one of the engines"
         f" {', '.join(ENGINES)}: a keras.Model, a tf_keras.Model, or a model of Keras 2.1"
         f" built with slotscope.engine('keras-2.1').keras."
+    )
+
+
+def engine_of_optimizer(optimizer: Any) -> Engine:
+    """The engine on which ``optimizer`` works, found from its class.
+
+    Raises:
+        UnknownOptimizerError: it is not an optimizer of any engine.
+    """
+    for cls in engine_classes():
+        if cls.owns_optimizer(optimizer):
+            return cls.of(optimizer)
+    raise UnknownOptimizerError(
+        f"This is not a Keras optimizer that slotscope knows: {type(optimizer).__module__}."
+        f"{type(optimizer).__qualname__}.\nExpected an instance of keras.optimizers.Optimizer,"
+        f" tf_keras.optimizers.Optimizer, or an optimizer of Keras 2.1 built with"
+        f" slotscope.engine('keras-2.1').keras."
     )
 
 

@@ -23,77 +23,21 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
 
+from slotscope.engines.records import (
+    Gradient,
+    Identity,
+    OptimizerVariable,
+    SparseGradient,
+    Status,
+)
 from slotscope.errors import EngineUnavailableError, UnknownEngineError, UnknownOptimizerError
 
-
-@dataclass(frozen=True, slots=True)
-class OptimizerVariable:
-    """One variable of an optimizer, as the engine finds it now.
-
-    Attributes:
-        slot: what it holds, in Keras 3's words (``momentum``, ``velocity``, ``iterations``).
-        parameter: path of the model parameter it belongs to; empty where it belongs to none.
-        name: the variable's own name in its engine.
-        shape: its static shape.
-        dtype: name of its dtype.
-        ref: the live variable object.
-    """
-
-    slot: str
-    parameter: str
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    ref: Any
-
-    @property
-    def label(self) -> str:
-        """``slot/parameter``, or the slot alone."""
-        return f"{self.slot}/{self.parameter}" if self.parameter else self.slot
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Three things that may or may not stay the same from one step to the next.
-
-    Attributes:
-        object: the Python variable object.
-        handle: the TensorFlow resource handle, torch Parameter or jax Array, or a key of it.
-        buffer: address of the data; None where the engine does not tell.
-    """
-
-    object: Any
-    handle: Any
-    buffer: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Whether an engine can run here.
-
-    Attributes:
-        name: the engine's.
-        versions: version of each distribution that it needs and that is installed.
-        problem: why it cannot run in this process; empty where it can.
-        remedy: the command that mends it.
-        elsewhere: whether it could run in another process of this environment.
-    """
-
-    name: str
-    versions: dict[str, str]
-    problem: str = ""
-    remedy: str = ""
-    elsewhere: bool = False
-
-    @property
-    def available(self) -> bool:
-        return not self.problem
+__all__ = ["Engine", "Gradient", "Identity", "OptimizerVariable", "SparseGradient", "Status"]
 
 
 def installed(*distributions: str) -> dict[str, str]:
@@ -144,6 +88,8 @@ class Engine(ABC):
     """One way Keras runs an optimizer; see the module's docstring."""
 
     name: ClassVar[str]
+    #: The generation of Keras whose optimizers it runs, as the rules know it.
+    generation: ClassVar[str]
     #: Distributions that must be installed.
     requires: ClassVar[tuple[str, ...]]
     #: The extra of slotscope that brings them.
@@ -236,9 +182,56 @@ class Engine(ABC):
         """Where this engine's models are built and trained; may be entered again and again."""
         return contextlib.nullcontext()
 
+    def fresh(self) -> Engine:
+        """An engine of the same kind whose graph and session, if it has any, are its own."""
+        return self
+
     @abstractmethod
     def seed(self, number: int) -> None:
         """Seed everything that draws random numbers here."""
+
+    # ---- single steps, without a model
+
+    #: The ways in which a step can be asked for, as :meth:`stepper` knows them; the plainest first.
+    ways: ClassVar[tuple[str, ...]]
+    #: What the base class takes by ``**kwargs``, out of sight of its signature.
+    shared_arguments: ClassVar[tuple[str, ...]] = ()
+    #: Whether a gradient may come as a :class:`SparseGradient`.
+    takes_sparse: ClassVar[bool] = True
+
+    @classmethod
+    @abstractmethod
+    def owns_optimizer(cls, optimizer: Any) -> bool:
+        """Whether ``optimizer`` is of this engine's generation; imports nothing."""
+
+    @abstractmethod
+    def parameters(self, arrays: Sequence[np.ndarray], dtype: str) -> list[Any]:
+        """Trainable variables of ``dtype`` that hold ``arrays``."""
+
+    @abstractmethod
+    def path(self, parameter: Any) -> str:
+        """The path of one of :meth:`parameters`, as :class:`OptimizerVariable` gives it."""
+
+    @abstractmethod
+    def stepper(
+        self, optimizer: Any, parameters: Sequence[Any], like: Sequence[Gradient], way: str
+    ) -> Callable[[Sequence[Gradient]], None]:
+        """Build ``optimizer`` for ``parameters``; return what does one step with given gradients.
+
+        Args:
+            optimizer: not yet built, or built for these parameters.
+            parameters: what :meth:`parameters` made.
+            like: gradients of the kind that will come: dense, sparse or None at each place.
+            way: one of :attr:`ways`.
+        """
+
+    def assign(self, ref: Any, value: np.ndarray) -> None:
+        """Give a variable another value, outside of any step."""
+        ref.assign(value)
+
+    def at_rest(self) -> Any:
+        """What :meth:`read` needs as ``state`` outside of any step."""
+        return None
 
     # ---- watching
 

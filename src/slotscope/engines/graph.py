@@ -9,12 +9,18 @@ from __future__ import annotations
 
 import contextlib
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from slotscope.engines.base import Engine, Identity, OptimizerVariable
+from slotscope.engines.base import (
+    Engine,
+    Gradient,
+    Identity,
+    OptimizerVariable,
+    SparseGradient,
+)
 from slotscope.engines.tensorflow_runtime import tensorflow
 
 
@@ -63,6 +69,7 @@ class GraphEngine(Engine):
     """An engine that builds a graph and runs it in a session."""
 
     maker: ClassVar[str] = ""
+    ways: ClassVar[tuple[str, ...]] = ("get_updates",)
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -95,6 +102,58 @@ class GraphEngine(Engine):
             tensorflow().compat.v1.set_random_seed(number)
         np.random.seed(number)
 
+    def fresh(self) -> Engine:
+        return type(self)()
+
+    def parameters(self, arrays: Sequence[np.ndarray], dtype: str) -> list[Any]:
+        with self.scope():
+            return [
+                self.backend.variable(array, dtype=dtype, name=f"p{number}")
+                for number, array in enumerate(arrays)
+            ]
+
+    def path(self, parameter: Any) -> str:
+        return path_of(parameter)
+
+    def stepper(
+        self, optimizer: Any, parameters: Sequence[Any], like: Sequence[Gradient], way: str
+    ) -> Callable[[Sequence[Gradient]], None]:
+        with self.scope():
+            inputs = [self._inputs(p, g) for p, g in zip(parameters, like, strict=True)]
+            # The gradient of sum(parameter * input) is the input, to the last bit.
+            loss = sum(
+                self.backend.sum(_part(parameter, given) * given[0])
+                for parameter, given in zip(parameters, inputs, strict=True)
+                if given
+            )
+            updates = optimizer.get_updates(loss=loss, params=list(parameters))
+            flat = [placeholder for given in inputs for placeholder in given]
+            train = self.backend.function(flat, [loss], updates=updates)
+            self.backend.get_session()
+
+        def step(gradients: Sequence[Gradient]) -> None:
+            with self.scope():
+                train([array for g in gradients for array in _arrays(g)])
+
+        return step
+
+    def _inputs(self, parameter: Any, gradient: Gradient) -> list[Any]:
+        """Placeholders for one gradient: itself, or rows and indices, or nothing."""
+        v1 = tensorflow().compat.v1
+        dtype = parameter.dtype.base_dtype
+        if isinstance(gradient, SparseGradient):
+            shape = [None, *gradient.shape[1:]]
+            return [v1.placeholder(dtype, shape), v1.placeholder("int32", [None])]
+        return [] if gradient is None else [v1.placeholder(dtype, gradient.shape)]
+
+    def assign(self, ref: Any, value: np.ndarray) -> None:
+        with self.scope():
+            self.backend.set_value(ref, value)
+
+    def at_rest(self) -> Any:
+        with self.scope():
+            return self.backend.get_session()
+
     def read(self, refs: Sequence[Any], state: Any = None) -> list[np.ndarray | None]:
         # The context is the session of a step. Without one nothing is read: a run would hand the
         # graph over to the session while it is still being built.
@@ -124,3 +183,14 @@ class GraphEngine(Engine):
             # Its own first act is this very call, which initializes new variables.
             return self.backend.get_session()
         return runner
+
+
+def _part(parameter: Any, given: list[Any]) -> Any:
+    """What of ``parameter`` takes part in the loss."""
+    return parameter if len(given) == 1 else tensorflow().gather(parameter, given[1])
+
+
+def _arrays(gradient: Gradient) -> list[np.ndarray]:
+    if isinstance(gradient, SparseGradient):
+        return [gradient.values, gradient.indices]
+    return [] if gradient is None else [gradient]

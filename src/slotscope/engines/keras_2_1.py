@@ -81,6 +81,8 @@ class Keras21(GraphEngine):
     """Keras 2.1 in one of its releases."""
 
     name: ClassVar[str] = "keras-2.1"
+    generation: ClassVar[str] = "keras-2.1"
+    shared_arguments: ClassVar[tuple[str, ...]] = ("clipnorm", "clipvalue")
     requires: ClassVar[tuple[str, ...]] = ("tensorflow", "six", "pyyaml", "h5py")
     extra: ClassVar[str] = "tensorflow"
     counted: ClassVar[tuple[str, ...]] = ("get_updates",)
@@ -93,6 +95,9 @@ class Keras21(GraphEngine):
                 f" Choose one of: {', '.join(SHA256)}."
             )
         self.release = release
+
+    def fresh(self) -> Engine:
+        return type(self)(self.release)
 
     @property
     def versions(self) -> dict[str, str]:
@@ -114,13 +119,19 @@ class Keras21(GraphEngine):
 
     def optimizer(self, name: str, **config: Any) -> Any:
         renamed = {{"learning_rate": "lr"}.get(key, key): value for key, value in config.items()}
-        # Hyperparameters are variables of the graph in which the optimizer is made.
-        with self.scope():
+        # Hyperparameters are variables of the graph in which the optimizer is made: the one that
+        # the caller has entered, or else this engine's.
+        entered = not tensorflow().executing_eagerly()
+        with contextlib.nullcontext() if entered else self.scope():
             return super().optimizer(name, **renamed)
 
     @classmethod
     def owns(cls, model: Any, optimizer: Any) -> bool:
         return any(module.startswith(_PRIVATE) for module in base_modules(model))
+
+    @classmethod
+    def owns_optimizer(cls, optimizer: Any) -> bool:
+        return any(module.startswith(_PRIVATE) for module in base_modules(optimizer))
 
     @classmethod
     def of(cls, model: Any) -> Engine:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -19,6 +19,7 @@ import numpy as np
 
 from slotscope.engines.base import (
     Engine,
+    Gradient,
     Identity,
     OptimizerVariable,
     Status,
@@ -109,6 +110,8 @@ class Keras3(Engine):
     """Keras 3; a process has one backend, chosen when ``keras`` is first imported."""
 
     backend_name: ClassVar[str]
+    generation: ClassVar[str] = "keras-3"
+    ways: ClassVar[tuple[str, ...]] = ("apply", "apply_gradients", "stateless_apply")
     counted: ClassVar[tuple[str, ...]] = ("build", "add_variable", "apply", "update_step")
     stepping: ClassVar[tuple[str, ...]] = ("apply",)
     traced: ClassVar[tuple[str, ...]] = ("apply", "stateless_apply")
@@ -134,6 +137,53 @@ class Keras3(Engine):
 
     def seed(self, number: int) -> None:
         self.keras.utils.set_random_seed(number)
+
+    @classmethod
+    def owns_optimizer(cls, optimizer: Any) -> bool:
+        return "keras" in base_modules(optimizer) and _running_backend() == cls.backend_name
+
+    def parameters(self, arrays: Sequence[np.ndarray], dtype: str) -> list[Any]:
+        variable = self.keras.Variable
+        return [variable(a, dtype=dtype, name=f"p{n}") for n, a in enumerate(arrays)]
+
+    def path(self, parameter: Any) -> str:
+        return str(parameter.path)
+
+    def tensor(self, gradient: Gradient, dtype: str) -> Any:
+        """``gradient`` as the backend has it."""
+        return None if gradient is None else self.keras.ops.convert_to_tensor(gradient, dtype)
+
+    def stepper(
+        self, optimizer: Any, parameters: Sequence[Any], like: Sequence[Gradient], way: str
+    ) -> Callable[[Sequence[Gradient]], None]:
+        optimizer.build(list(parameters))
+        apply = self._applied(optimizer, list(parameters), way)
+
+        def step(gradients: Sequence[Gradient]) -> None:
+            apply([self.tensor(g, p.dtype) for g, p in zip(gradients, parameters, strict=True)])
+
+        return step
+
+    def _applied(self, optimizer: Any, parameters: list[Any], way: str) -> Callable[..., None]:
+        """What applies a list of tensors to ``parameters`` in the given way."""
+        if way == "apply":
+            return lambda tensors: optimizer.apply(tensors, parameters)
+        if way == "apply_gradients":
+            return lambda tensors: optimizer.apply_gradients(zip(tensors, parameters, strict=True))
+        return self._stateless(optimizer, parameters, optimizer.stateless_apply)
+
+    def _stateless(
+        self, optimizer: Any, parameters: list[Any], stateless_apply: Callable[..., Any]
+    ) -> Callable[..., None]:
+        def apply(tensors: Sequence[Any]) -> None:
+            refs = [*optimizer.variables, *parameters]
+            new_parameters, new_state = stateless_apply(
+                [v.value for v in optimizer.variables], tensors, [v.value for v in parameters]
+            )
+            for ref, value in zip(refs, [*new_state, *new_parameters], strict=True):
+                ref.assign(value)
+
+        return apply
 
     @classmethod
     def owns(cls, model: Any, optimizer: Any) -> bool:
@@ -177,8 +227,17 @@ class KerasTensorFlow(EagerTensorFlow, Keras3):
     requires: ClassVar[tuple[str, ...]] = ("keras", "tensorflow")
     extra: ClassVar[str] = "tensorflow"
 
+    ways: ClassVar[tuple[str, ...]] = (*Keras3.ways, "compiled", "jit")
+
     def variable(self, ref: Any) -> Any:
         return ref.value
+
+    def _applied(self, optimizer: Any, parameters: list[Any], way: str) -> Callable[..., None]:
+        if way not in ("compiled", "jit"):
+            return super()._applied(optimizer, parameters, way)
+        apply = super()._applied(optimizer, parameters, "apply")
+        compiled: Callable[..., None] = tensorflow().function(apply, jit_compile=way == "jit")
+        return compiled
 
 
 class KerasJax(Keras3):
@@ -188,6 +247,8 @@ class KerasJax(Keras3):
     backend_name: ClassVar[str] = "jax"
     requires: ClassVar[tuple[str, ...]] = ("keras", "jax")
     extra: ClassVar[str] = "jax"
+    ways: ClassVar[tuple[str, ...]] = (*Keras3.ways, "jit")
+    takes_sparse: ClassVar[bool] = False
     counted: ClassVar[tuple[str, ...]] = (
         "build",
         "add_variable",
@@ -201,6 +262,13 @@ class KerasJax(Keras3):
 
     def state_after(self, optimizer: Any, result: Any) -> Any:
         return self._in_flight(optimizer, result[1] if isinstance(result, tuple) else None)
+
+    def _applied(self, optimizer: Any, parameters: list[Any], way: str) -> Callable[..., None]:
+        if way != "jit":
+            return super()._applied(optimizer, parameters, way)
+        import jax
+
+        return self._stateless(optimizer, parameters, jax.jit(optimizer.stateless_apply))
 
     def _in_flight(self, optimizer: Any, state: Any) -> dict[int, Any]:
         """The arrays in the train function's state, none where a model uses another layout."""
@@ -257,6 +325,7 @@ class KerasTorch(Keras3):
     backend_name: ClassVar[str] = "torch"
     requires: ClassVar[tuple[str, ...]] = ("keras", "torch")
     extra: ClassVar[str] = "torch"
+    takes_sparse: ClassVar[bool] = False
     counted: ClassVar[tuple[str, ...]] = (*Keras3.counted, "_parallel_update_step")
 
     def read(self, refs: Sequence[Any], state: Any = None) -> list[np.ndarray | None]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from slotscope.engines.base import Engine, Identity, quiet_import
+from slotscope.engines.base import Engine, Gradient, Identity, SparseGradient, quiet_import
 
 
 @functools.cache
@@ -40,6 +40,14 @@ class EagerTensorFlow(Engine):
         handle = getattr(variable, "handle", None)
         key = getattr(handle, "_id", None) or variable._unique_id
         return Identity(id(ref), key, _buffer(variable))
+
+    def tensor(self, gradient: Gradient, dtype: str) -> Any:
+        """``gradient`` as TensorFlow has it: a tensor, slices, or None."""
+        tf = tensorflow()
+        if isinstance(gradient, SparseGradient):
+            values = tf.constant(gradient.values, dtype)
+            return tf.IndexedSlices(values, tf.constant(gradient.indices), gradient.shape)
+        return None if gradient is None else tf.constant(gradient, dtype)
 
     def trace(self, arguments: Any) -> Any:
         """The graph that is being built, None where ops run for real."""

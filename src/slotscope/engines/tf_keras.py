@@ -9,11 +9,15 @@ them in ``build``.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
 from typing import Any, ClassVar
 
+import numpy as np
+
 from slotscope.engines.base import (
+    Gradient,
     OptimizerVariable,
     base_modules,
     quiet_import,
@@ -23,6 +27,9 @@ from slotscope.engines.graph import GraphEngine, described, path_of
 from slotscope.engines.tensorflow_runtime import EagerTensorFlow, tensorflow
 from slotscope.engines.unnamed import shown_variables, unnamed_foreign, unnamed_variables
 from slotscope.engines.vocabulary import slot_name
+
+#: What an ``OptimizerV2`` takes by ``**kwargs``.
+LEGACY_ARGUMENTS = ("clipnorm", "clipvalue", "global_clipnorm", "decay")
 
 
 @functools.cache
@@ -129,6 +136,8 @@ class TfKerasGraph(GraphEngine):
     """tf_keras in a graph: ``get_updates`` lives on in the legacy optimizers."""
 
     name: ClassVar[str] = "tf_keras-graph"
+    generation: ClassVar[str] = "tf_keras-legacy"
+    shared_arguments: ClassVar[tuple[str, ...]] = LEGACY_ARGUMENTS
     requires: ClassVar[tuple[str, ...]] = ("tensorflow", "tf_keras")
     extra: ClassVar[str] = "tensorflow"
     counted: ClassVar[tuple[str, ...]] = ("get_updates", "apply_gradients", "add_slot")
@@ -160,6 +169,13 @@ class TfKerasGraph(GraphEngine):
     def owns(cls, model: Any, optimizer: Any) -> bool:
         return "tf_keras" in base_modules(model) and is_graph_model(model)
 
+    @classmethod
+    def owns_optimizer(cls, optimizer: Any) -> bool:
+        # An OptimizerV2 works in a graph too; by its class alone it is tf_keras-legacy's.
+        return (
+            "tf_keras" in base_modules(optimizer) and "optimizer_v1" in type(optimizer).__module__
+        )
+
     def iterations(self, optimizer: Any) -> Any:
         return step_counter(optimizer)
 
@@ -188,6 +204,35 @@ class TfKerasEager(EagerTensorFlow):
     stepping: ClassVar[tuple[str, ...]] = ("apply_gradients",)
     traced: ClassVar[tuple[str, ...]] = ("apply_gradients",)
     takes_what_is_made: ClassVar[bool] = True
+    ways: ClassVar[tuple[str, ...]] = ("apply_gradients", "compiled")
+
+    def parameters(self, arrays: Sequence[np.ndarray], dtype: str) -> list[Any]:
+        tf = tensorflow()
+        return [tf.Variable(a, dtype=dtype, name=f"p{n}") for n, a in enumerate(arrays)]
+
+    def path(self, parameter: Any) -> str:
+        return path_of(parameter)
+
+    def stepper(
+        self, optimizer: Any, parameters: Sequence[Any], like: Sequence[Gradient], way: str
+    ) -> Callable[[Sequence[Gradient]], None]:
+        self.build(optimizer, parameters)
+
+        def apply(tensors: Sequence[Any]) -> None:
+            optimizer.apply_gradients(zip(tensors, parameters, strict=True))
+
+        compiled = {"apply_gradients": None, "compiled": False, "jit": True}[way]
+        if compiled is not None:
+            apply = tensorflow().function(apply, jit_compile=compiled)
+
+        def step(gradients: Sequence[Gradient]) -> None:
+            apply([self.tensor(g, p.dtype) for g, p in zip(gradients, parameters, strict=True)])
+
+        return step
+
+    @abstractmethod
+    def build(self, optimizer: Any, parameters: Sequence[Any]) -> None:
+        """Make the optimizer's variables for ``parameters``, if they are not there yet."""
 
     @property
     def keras(self) -> ModuleType:
@@ -208,11 +253,21 @@ class TfKerasLegacy(TfKerasEager):
     """tf_keras under ``tf.function`` with the legacy optimizers."""
 
     name: ClassVar[str] = "tf_keras-legacy"
+    generation: ClassVar[str] = "tf_keras-legacy"
+    shared_arguments: ClassVar[tuple[str, ...]] = LEGACY_ARGUMENTS
     counted: ClassVar[tuple[str, ...]] = ("apply_gradients", "add_slot")
 
     @property
     def optimizers(self) -> ModuleType:
         return self.keras.optimizers.legacy
+
+    def build(self, optimizer: Any, parameters: Sequence[Any]) -> None:
+        with tensorflow().name_scope(inner(optimizer)._name):
+            optimizer._create_all_weights(list(parameters))
+
+    @classmethod
+    def owns_optimizer(cls, optimizer: Any) -> bool:
+        return "tf_keras" in base_modules(optimizer) and is_legacy(optimizer)
 
     @classmethod
     def owns(cls, model: Any, optimizer: Any) -> bool:
@@ -232,12 +287,23 @@ class TfKeras(TfKerasEager):
     """tf_keras under ``tf.function`` with its new optimizers."""
 
     name: ClassVar[str] = "tf_keras"
+    generation: ClassVar[str] = "tf_keras"
     counted: ClassVar[tuple[str, ...]] = (
         "build",
         "add_variable_from_reference",
         "apply_gradients",
         "update_step",
     )
+
+    ways: ClassVar[tuple[str, ...]] = ("apply_gradients", "compiled", "jit")
+
+    def build(self, optimizer: Any, parameters: Sequence[Any]) -> None:
+        optimizer.build(list(parameters))
+
+    @classmethod
+    def owns_optimizer(cls, optimizer: Any) -> bool:
+        modern = "tf_keras" in base_modules(optimizer) and hasattr(optimizer, "update_step")
+        return modern and not is_legacy(optimizer)
 
     @classmethod
     def owns(cls, model: Any, optimizer: Any) -> bool:

@@ -1,0 +1,1 @@
+"""Bad arguments: what a constructor and a step must refuse, with a clear error."""

@@ -1,0 +1,92 @@
+"""A check: a plain function ``check_*`` whose docstring's first line is the sentence it tests.
+
+To add one, write it in the module of its theme:
+
+    @check(cases=("zeros", "constant"))
+    def check_something_holds(subject, case):
+        \"\"\"One sentence about optimizers that can be true or false.\"\"\"
+
+It takes the :class:`~slotscope.checks.subject.Subject` and, where it has cases, the name of one.
+It returns where the sentence holds, and raises what ``verdict.py`` says otherwise.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from slotscope.checks.subject import Subject
+
+Function = Callable[..., None]
+F = TypeVar("F", bound=Function)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check function with what selection and reports need.
+
+    Attributes:
+        name: of the function.
+        theme: of its module: ``construction``, ``identity``, ``values``, ...
+        sentence: what it claims.
+        function: ``function(subject)`` or ``function(subject, case)``.
+        cases: names of its cases, or a function of the subject that gives them.
+        quick: the cases in the quick set: all, none, or those named.
+    """
+
+    name: str
+    theme: str
+    sentence: str
+    function: Function
+    cases: Sequence[str] | Callable[[Subject], Iterable[str]] = ()
+    quick: bool | tuple[str, ...] = False
+
+    def run(self, subject: Subject, case: str = "") -> None:
+        """Raise unless the sentence holds."""
+        self.function(subject, case) if case else self.function(subject)
+
+    def items(self, subject: Subject) -> Iterator[Item]:
+        """What there is to run, one for each case."""
+        cases = self.cases(subject) if callable(self.cases) else self.cases
+        for case in cases or ("",):
+            yield Item(self, case)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One check and one of its cases."""
+
+    check: Check
+    case: str
+
+    @property
+    def id(self) -> str:
+        """``check_name[case]``, or the name alone."""
+        return f"{self.check.name}[{self.case}]" if self.case else self.check.name
+
+    @property
+    def quick(self) -> bool:
+        quick = self.check.quick
+        return quick if isinstance(quick, bool) else self.case in quick
+
+
+#: Every check, in order of definition.
+CHECKS: list[Check] = []
+
+
+def check(
+    *,
+    cases: Sequence[str] | Callable[[Subject], Iterable[str]] = (),
+    quick: bool | tuple[str, ...] = False,
+) -> Callable[[F], F]:
+    """Register a function as a check; its arguments are the fields of :class:`Check`."""
+
+    def register(function: F) -> F:
+        theme = function.__module__.rpartition(".")[2]
+        sentence = inspect.cleandoc(function.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
+        CHECKS.append(Check(function.__name__, theme, sentence, function, cases, quick))
+        return function
+
+    return register

@@ -1,0 +1,1 @@
+"""Construction: what is built, how often, and that building again leaves it alone."""

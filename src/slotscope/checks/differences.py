@@ -1,0 +1,119 @@
+"""Known differences: what an optimizer is known to do otherwise, with the reason.
+
+One file a package stands in ``known/``, in TOML, one table an entry:
+
+    [[difference]]
+    check = "check_every_step_follows_the_rule[sparse]"   # of a check; * and ? as in a shell
+    optimizers = ["SGD"]                                  # class names; ["*"] for every one
+    engines = ["tf_keras-legacy"]
+    versions = ">=2.16"                                   # of the package; every one if left out
+    reason = "the momentum of rows that have no gradient does not decay"
+    page = "findings/legacy-momentum-is-lazy.md"          # where it is written up, if it is
+
+Both ways are strict: a violation without an entry fails, and an entry that applies to something
+which was run and held everywhere is reported as out of date.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import functools
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+from packaging.specifiers import SpecifierSet
+
+from slotscope.checks.verdict import Outcome, Verdict
+from slotscope.errors import BadCheckArgumentError
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One entry of a file, or one expected failure of a caller.
+
+    Attributes:
+        check: pattern of ids.
+        reason: why it is so.
+        optimizers: class names, or ``*``.
+        engines: names of engines, or ``*``.
+        versions: of the package; a PEP 440 specifier.
+        page: where it is written up.
+        package: whose file it stands in; empty for a caller's.
+    """
+
+    check: str
+    reason: str
+    optimizers: Sequence[str] = ("*",)
+    engines: Sequence[str] = ("*",)
+    versions: str = ""
+    page: str = ""
+    package: str = ""
+
+    def applies(self, optimizer: str, engine: str, versions: Mapping[str, str]) -> bool:
+        """Whether it is about this optimizer on this engine in these versions."""
+        version = versions.get(self.package)
+        right = not self.package or (
+            version is not None and SpecifierSet(self.versions).contains(version, prereleases=True)
+        )
+        named = {"*", optimizer} & set(self.optimizers)
+        return bool(right and named and {"*", engine} & set(self.engines))
+
+    def matches(self, outcome: Outcome) -> bool:
+        """Whether ``outcome`` is of its check; ``[`` and ``]`` stand for themselves."""
+        pattern = self.check.replace("[", "[[]")
+        return any(fnmatch.fnmatchcase(name, pattern) for name in (outcome.id, outcome.check))
+
+
+@functools.cache
+def differences() -> tuple[Difference, ...]:
+    """Every known difference of every package."""
+    found = []
+    for file in sorted(resources.files(__package__).joinpath("known").iterdir(), key=str):
+        if file.name.endswith(".toml"):
+            package = file.name.removesuffix(".toml")
+            for entry in tomllib.loads(file.read_text("utf-8")).get("difference", []):
+                found.append(Difference(package=package, **entry))
+    return tuple(found)
+
+
+def expected(failures: Mapping[str, str]) -> list[Difference]:
+    """A caller's expected failures, {check or check[case]: reason}.
+
+    Raises:
+        BadCheckArgumentError: a reason is not a text.
+    """
+    for check, reason in failures.items():
+        if not isinstance(reason, str) or not reason.strip():
+            raise BadCheckArgumentError(
+                f"expected_failures[{check!r}] is {reason!r}; expected a text that says why it is"
+                " expected. Give the reason."
+            )
+    return [Difference(check, reason) for check, reason in failures.items()]
+
+
+def judged(outcome: Outcome, known: Iterable[Difference]) -> Outcome:
+    """``outcome``, as a known difference where it is a violation that one of ``known`` matches."""
+    for difference in known:
+        if outcome.verdict is Verdict.VIOLATED and difference.matches(outcome):
+            reason = f"{difference.reason} ({outcome.reason})"
+            return dataclasses.replace(
+                outcome, verdict=Verdict.KNOWN, reason=reason, page=difference.page
+            )
+    return outcome
+
+
+def stale(known: Iterable[Difference], outcomes: Sequence[Outcome]) -> list[str]:
+    """A message for each of ``known`` whose checks were run and which none of them needed."""
+    messages = []
+    for difference in known:
+        about = [outcome for outcome in outcomes if difference.matches(outcome)]
+        decided = [o for o in about if o.verdict in (Verdict.HOLDS, Verdict.KNOWN)]
+        if decided and all(o.verdict is Verdict.HOLDS for o in decided):
+            messages.append(
+                f"{difference.check} is listed as failing ({difference.reason}), and it holds:"
+                " remove the entry"
+            )
+    return messages

@@ -1,0 +1,1 @@
+"""The same thing, asked in another way, ends the same."""

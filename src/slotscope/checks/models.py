@@ -1,0 +1,94 @@
+"""Small models for the checks that need ``fit``: compiled with a fresh optimizer of the subject."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from slotscope.checks.run import State
+from slotscope.checks.subject import Subject
+from slotscope.engines import Engine
+
+
+@dataclass
+class Fitted:
+    """A compiled model in the scope of its engine.
+
+    Attributes:
+        engine: with a graph and a session of its own, where it has any.
+        model: the model, compiled.
+        x: inputs, float32 (rows, 4), or int32 (rows, 2) for an Embedding.
+        y: targets, float32 (rows, 1).
+    """
+
+    engine: Engine
+    model: Any
+    x: np.ndarray
+    y: np.ndarray
+
+    def fit(self, start: int = 0, stop: int | None = None, batch: int = 4, **options: Any) -> None:
+        """Fit on rows from ``start`` to ``stop``, in order, in batches of ``batch``."""
+        with self.engine.scope():
+            self.model.fit(
+                self.x[start:stop],
+                self.y[start:stop],
+                **{"batch_size": batch, "epochs": 1, "shuffle": False, "verbose": 0, **options},
+            )
+
+    @property
+    def state(self) -> State:
+        """Copies of all weights and optimizer variables, in float64, by number and label."""
+        with self.engine.scope():
+            weights = self.model.get_weights()
+            found = self.engine.variables(self.model.optimizer, self.model)
+            values = self.engine.read([v.ref for v in found], self.engine.at_rest())
+        state = {f"weight {n}": np.asarray(w, np.float64) for n, w in enumerate(weights)}
+        for variable, value in zip(found, values, strict=True):
+            if value is not None:
+                state[variable.label] = np.asarray(value, np.float64)
+        return state
+
+
+def model_of(
+    subject: Subject,
+    *,
+    embedding: bool = False,
+    compiled: dict[str, Any] | None = None,
+    **changes: Any,
+) -> Fitted:
+    """A fresh model of the subject: two Dense layers, or an Embedding and a Dense one.
+
+    Args:
+        subject: what makes the optimizer.
+        embedding: the first layer is an Embedding, whose gradients come sparse on TensorFlow.
+        compiled: more arguments to ``compile``.
+        **changes: to the constructor's arguments of the optimizer.
+    """
+    engine = subject.engine.fresh()
+    x, y = _data(embedding)
+    with engine.scope():
+        engine.seed(1)
+        model = _network(engine, embedding)
+        optimizer = subject.make(engine, **changes)
+        model.compile(optimizer=optimizer, loss="mse", **(compiled or {}))
+    return Fitted(engine, model, x, y)
+
+
+def _network(engine: Engine, embedding: bool) -> Any:
+    layers = engine.keras.layers
+    if embedding:
+        inputs = layers.Input(shape=(2,), dtype="int32")
+        hidden = layers.Flatten(name="flat")(layers.Embedding(5, 3, name="rows")(inputs))
+    else:
+        inputs = layers.Input(shape=(4,))
+        hidden = layers.Dense(3, name="hidden")(inputs)
+    return engine.keras.models.Model(inputs, layers.Dense(1, name="out")(hidden))
+
+
+def _data(embedding: bool, rows: int = 32) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.RandomState(0)
+    x = random.randint(0, 5, (rows, 2)) if embedding else random.randn(rows, 4)
+    y = random.randn(rows, 1).astype("float32")
+    return x.astype("int32" if embedding else "float32"), y

@@ -1,0 +1,210 @@
+"""The optimizer that is held to the checks: how to make a fresh one, and what is known of it.
+
+Every check starts from an optimizer that has done nothing yet, often with one argument changed, so
+a subject is a way of making optimizers: from an instance, a class, a factory, or the name of a
+built-in one.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from slotscope.checks.verdict import NotApplicable
+from slotscope.engines import Engine, engine_of_optimizer
+from slotscope.errors import UnknownOptimizerError, UnknownRuleError
+from slotscope.rules import FunctionRule, Rule, rule
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One optimizer on one engine.
+
+    Attributes:
+        name: what reports call it, its class's name.
+        engine: where it runs.
+        create: makes a fresh one, in the scope of the engine that it is given.
+        builtin: whether it is one of Keras's own.
+        rule: what it should do, as a function of the constructor arguments that a check changes;
+            None where nothing is known.
+        expression: Python code that makes it, for the examples in reports.
+        settings: arguments that were given by name, in Keras 3's words.
+    """
+
+    name: str
+    engine: Engine
+    create: Callable[[Engine], Any]
+    builtin: bool = False
+    rule: Callable[..., Rule] | None = None
+    expression: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def make(self, engine: Engine | None = None, **changes: Any) -> Any:
+        """A fresh optimizer, with ``changes`` to its constructor's arguments.
+
+        Args:
+            engine: the one in whose scope it will work, by default the subject's.
+            **changes: in Keras 3's argument names.
+
+        Raises:
+            NotApplicable: its constructor does not take one of the changes.
+        """
+        home = engine or self.engine
+        with home.scope():
+            optimizer = self.create(home)
+            if not changes:
+                return optimizer
+            config = optimizer.get_config()
+            for name, value in changes.items():
+                config[self._known(optimizer, name)] = value
+            return type(optimizer).from_config(config)
+
+    def _known(self, optimizer: Any, name: str) -> str:
+        """``name`` as the constructor spells it."""
+        spelt = {"learning_rate": "lr"} if self.engine.generation == "keras-2.1" else {}
+        name = spelt.get(name, name)
+        if not accepts(type(optimizer), name, self.engine.shared_arguments):
+            raise NotApplicable(f"its constructor takes no {name!r}")
+        return name
+
+    def accepts(self, *names: str) -> bool:
+        """Whether its constructor takes these arguments, in Keras 3's names."""
+        with self.engine.scope():
+            cls = type(self.create(self.engine))
+        return all(accepts(cls, name, self.engine.shared_arguments) for name in names)
+
+    def expected(self, **changes: Any) -> Rule:
+        """The rule with the same changes.
+
+        Raises:
+            NotApplicable: no rule is known.
+        """
+        if self.rule is None:
+            raise NotApplicable("no reference rule was given")
+        return self.rule(**changes)
+
+
+def accepts(cls: type, name: str, shared: tuple[str, ...]) -> bool:
+    """Whether the constructor of ``cls`` takes ``name``: itself, or passed on to its base."""
+    for base in cls.__mro__[:-1]:
+        if "__init__" not in vars(base):
+            continue
+        parameters = inspect.signature(base).parameters
+        if name in parameters:
+            return True
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            return False
+    return name in shared
+
+
+def builtin(engine: Engine, name: str, **settings: Any) -> Subject:
+    """The built-in optimizer ``name`` of ``engine``, with its rule where there is one.
+
+    Raises:
+        UnknownOptimizerError: this engine has no optimizer of this name.
+    """
+    with engine.scope():
+        engine.optimizer(name, **settings)  # raises here, not in the first check
+
+    def expected(**changes: Any) -> Rule:
+        try:
+            return rule(name, engine.generation, **{**settings, **changes})
+        except UnknownRuleError as error:
+            raise NotApplicable(str(error)) from None
+
+    arguments = ", ".join(f"{key}={value!r}" for key, value in settings.items())
+    return Subject(
+        name=name,
+        engine=engine,
+        create=lambda engine: engine.optimizer(name, **settings),
+        builtin=True,
+        rule=expected,
+        expression=f"engine.optimizer({name!r}{', ' if arguments else ''}{arguments})",
+        settings=settings,
+    )
+
+
+def subject_of(
+    optimizer: Any, reference: Rule | Callable[..., Any] | None = None, engine: Engine | None = None
+) -> Subject:
+    """The subject for an instance, a class, or a factory without arguments.
+
+    Args:
+        optimizer: an instance that was never used, or a callable that makes one.
+        reference: its rule; or ``function(parameter, gradient, slots, iteration)``, see
+            :class:`~slotscope.rules.FunctionRule`; by default a built-in optimizer's own.
+        engine: by default found from the optimizer's class.
+
+    Raises:
+        UnknownOptimizerError: this is no optimizer of any engine.
+    """
+    create = optimizer if callable(optimizer) else _copier(optimizer)
+    example = _made(create, engine)
+    home = engine or engine_of_optimizer(example)
+    name = type(example).__name__
+    package = home.optimizers.__name__.partition(".")[0]
+    mine = type(example).__module__.partition(".")[0] == package
+    return Subject(
+        name=name,
+        engine=home,
+        create=lambda engine: create(),
+        builtin=mine,
+        rule=_rule_maker(reference, example, home, mine),
+        expression=_expression(example),
+    )
+
+
+def _made(create: Callable[[], Any], engine: Engine | None) -> Any:
+    if engine is None:
+        return create()
+    with engine.scope():
+        return create()
+
+
+def _copier(optimizer: Any) -> Callable[[], Any]:
+    """What makes fresh copies of an unused instance: deep ones if it can be, else by config."""
+    if getattr(optimizer, "built", False) or getattr(optimizer, "_built", False):
+        raise UnknownOptimizerError(
+            f"This {type(optimizer).__name__} was already built: a check needs one that has done"
+            " nothing yet. Pass a new instance, or a function that makes one."
+        )
+
+    def create() -> Any:
+        try:
+            return copy.deepcopy(optimizer)
+        except Exception:
+            return type(optimizer).from_config(copy.deepcopy(optimizer.get_config()))
+
+    return create
+
+
+def _rule_maker(
+    reference: Any, example: Any, engine: Engine, mine: bool
+) -> Callable[..., Rule] | None:
+    if reference is None and not mine:
+        return None
+    if reference is None:
+        config = {k: v for k, v in example.get_config().items() if k != "name"}
+        config = {{"lr": "learning_rate"}.get(k, k): v for k, v in config.items()}
+        return lambda **changes: rule(
+            type(example).__name__, engine.generation, **{**config, **changes}
+        )
+    fixed = reference if isinstance(reference, Rule) else FunctionRule(function=reference)
+    fields = {field.name for field in dataclasses.fields(fixed)} if fixed is reference else set()
+
+    def expected(**changes: Any) -> Rule:
+        for name in changes.keys() - fields:
+            raise NotApplicable(f"the reference does not know what {name!r} changes")
+        return dataclasses.replace(fixed, **changes)
+
+    return expected
+
+
+def _expression(optimizer: Any) -> str:
+    config = {k: v for k, v in optimizer.get_config().items() if k != "name"}
+    arguments = ", ".join(f"{key}={value!r}" for key, value in config.items() if value is not None)
+    return f"{type(optimizer).__name__}({arguments})"

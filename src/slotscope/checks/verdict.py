@@ -1,0 +1,110 @@
+"""What a check can say, and the record of having said it.
+
+A check is a function that returns in silence where its sentence holds. Where it does not, it
+raises one of the three exceptions below; anything else that it raises is a crash, which counts as
+a violation: the optimizer raised where it should have worked.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+class Verdict(enum.StrEnum):
+    """What became of one check."""
+
+    HOLDS = "holds"
+    VIOLATED = "violated"
+    KNOWN = "known difference"
+    NOT_APPLICABLE = "not applicable"
+    NOT_REPRODUCIBLE = "not reproducible"
+
+
+class Violation(Exception):  # noqa: N818 - a verdict, not an error of this package
+    """The sentence of a check is not true of this optimizer.
+
+    Attributes:
+        example: code that can be pasted and shows it; empty where the report makes one.
+    """
+
+    def __init__(self, message: str, example: str = "") -> None:
+        super().__init__(message)
+        self.example = example
+
+
+class NotApplicable(Exception):  # noqa: N818
+    """The check makes no sense for this optimizer or this engine; the message says why."""
+
+
+class NotReproducible(Exception):  # noqa: N818
+    """The same run, done twice, ended differently: nothing can be said about its values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One check of one optimizer, done.
+
+    Attributes:
+        check: name of the check function.
+        case: which of its cases; empty where it has one.
+        theme: the module it comes from.
+        sentence: what it claims, the first line of its docstring.
+        verdict: what became of it.
+        reason: why, in words; empty where it holds.
+        example: code that shows a violation.
+        crash: the traceback, where it was an exception that ended it.
+        seconds: how long it took.
+        page: where a known difference is written up.
+    """
+
+    check: str
+    case: str
+    theme: str
+    sentence: str
+    verdict: Verdict
+    reason: str = ""
+    example: str = ""
+    crash: str = ""
+    seconds: float = 0.0
+    page: str = ""
+
+    @property
+    def id(self) -> str:
+        """``check_name[case]``, or the name alone."""
+        return f"{self.check}[{self.case}]" if self.case else self.check
+
+
+@dataclass(frozen=True)
+class Report:
+    """What all checks said of one optimizer on one engine.
+
+    Attributes:
+        optimizer: its name.
+        engine: name of the engine.
+        versions: version of each framework involved.
+        outcomes: one for each check and case, in order.
+        stale: known differences and expected failures that did not occur, each with a message.
+    """
+
+    optimizer: str
+    engine: str
+    versions: dict[str, str]
+    outcomes: Sequence[Outcome]
+    stale: Sequence[str] = field(default_factory=tuple)
+
+    def counts(self) -> dict[Verdict, int]:
+        """How many outcomes have each verdict."""
+        found = Counter(outcome.verdict for outcome in self.outcomes)
+        return {verdict: found[verdict] for verdict in Verdict}
+
+    def of(self, verdict: Verdict | str) -> list[Outcome]:
+        """The outcomes with this verdict."""
+        return [outcome for outcome in self.outcomes if outcome.verdict == Verdict(verdict)]
+
+    @property
+    def exit_code(self) -> int:
+        """0 where nothing is violated and no known difference is out of date, else 1."""
+        return 1 if self.of(Verdict.VIOLATED) or self.stale else 0

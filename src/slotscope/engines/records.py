@@ -1,0 +1,98 @@
+"""The plain records that engines take and give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerVariable:
+    """One variable of an optimizer, as the engine finds it now.
+
+    Attributes:
+        slot: what it holds, in Keras 3's words (``momentum``, ``velocity``, ``iterations``).
+        parameter: path of the model parameter it belongs to; empty where it belongs to none.
+        name: the variable's own name in its engine.
+        shape: its static shape.
+        dtype: name of its dtype.
+        ref: the live variable object.
+    """
+
+    slot: str
+    parameter: str
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    ref: Any
+
+    @property
+    def label(self) -> str:
+        """``slot/parameter``, or the slot alone."""
+        return f"{self.slot}/{self.parameter}" if self.parameter else self.slot
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Three things that may or may not stay the same from one step to the next.
+
+    Attributes:
+        object: the Python variable object.
+        handle: the TensorFlow resource handle, torch Parameter or jax Array, or a key of it.
+        buffer: address of the data; None where the engine does not tell.
+    """
+
+    object: Any
+    handle: Any
+    buffer: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Whether an engine can run here.
+
+    Attributes:
+        name: the engine's.
+        versions: version of each distribution that it needs and that is installed.
+        problem: why it cannot run in this process; empty where it can.
+        remedy: the command that mends it.
+        elsewhere: whether it could run in another process of this environment.
+    """
+
+    name: str
+    versions: dict[str, str]
+    problem: str = ""
+    remedy: str = ""
+    elsewhere: bool = False
+
+    @property
+    def available(self) -> bool:
+        return not self.problem
+
+
+@dataclass(frozen=True, slots=True)
+class SparseGradient:
+    """Rows of a gradient, as an Embedding makes it; a row that comes twice counts twice.
+
+    Attributes:
+        values: array (rows, ...).
+        indices: int32 array (rows,): where each row belongs.
+        shape: of the parameter.
+    """
+
+    values: np.ndarray
+    indices: np.ndarray
+    shape: tuple[int, ...]
+
+    @property
+    def dense(self) -> np.ndarray:
+        """The same gradient as an array of the parameter's shape."""
+        array = np.zeros(self.shape, self.values.dtype)
+        np.add.at(array, self.indices, self.values)
+        return array
+
+
+#: What one parameter gets in one step; None where it had no part in the loss.
+Gradient = np.ndarray | SparseGradient | None
