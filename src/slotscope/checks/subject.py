@@ -146,6 +146,8 @@ def subject_of(
     example = _made(create, engine)
     home = engine or engine_of_optimizer(example)
     name = type(example).__name__
+    with home.scope():  # in a graph, hyperparameters are read in its session
+        config = example.get_config()
     package = home.optimizers.__name__.partition(".")[0]
     mine = type(example).__module__.partition(".")[0] == package
     return Subject(
@@ -153,8 +155,8 @@ def subject_of(
         engine=home,
         create=lambda engine: create(),
         builtin=mine,
-        rule=_rule_maker(reference, example, home, mine),
-        expression=_expression(example),
+        rule=_rule_maker(reference, name, config, home, mine),
+        expression=_expression(name, config),
     )
 
 
@@ -183,16 +185,13 @@ def _copier(optimizer: Any) -> Callable[[], Any]:
 
 
 def _rule_maker(
-    reference: Any, example: Any, engine: Engine, mine: bool
+    reference: Any, name: str, config: dict[str, Any], engine: Engine, mine: bool
 ) -> Callable[..., Rule] | None:
     if reference is None and not mine:
         return None
     if reference is None:
-        config = {k: v for k, v in example.get_config().items() if k != "name"}
-        config = {{"lr": "learning_rate"}.get(k, k): v for k, v in config.items()}
-        return lambda **changes: rule(
-            type(example).__name__, engine.generation, **{**config, **changes}
-        )
+        known = {{"lr": "learning_rate"}.get(k, k): v for k, v in config.items() if k != "name"}
+        return lambda **changes: rule(name, engine.generation, **{**known, **changes})
     fixed = reference if isinstance(reference, Rule) else FunctionRule(function=reference)
     fields = {field.name for field in dataclasses.fields(fixed)} if fixed is reference else set()
 
@@ -204,7 +203,6 @@ def _rule_maker(
     return expected
 
 
-def _expression(optimizer: Any) -> str:
-    config = {k: v for k, v in optimizer.get_config().items() if k != "name"}
-    arguments = ", ".join(f"{key}={value!r}" for key, value in config.items() if value is not None)
-    return f"{type(optimizer).__name__}({arguments})"
+def _expression(name: str, config: dict[str, Any]) -> str:
+    given = {k: v for k, v in config.items() if k != "name" and v is not None}
+    return f"{name}({', '.join(f'{key}={value!r}' for key, value in given.items())})"
