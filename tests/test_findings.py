@@ -1,29 +1,56 @@
-"""Each finding still happens: its reproduction prints what the page says."""
+"""Each finding still happens: its reproduction prints what its record says."""
 
+import ast
 import os
-import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from tools.findings import FOLDER, findings, pages
 
-PAGE = (Path(__file__).parents[1] / "docs" / "findings.md").read_text()
-FINDINGS = re.findall(
-    r"^## (.*?)$.*?```python\n(.*?)```\n\n```text\n(.*?)```", PAGE, flags=re.DOTALL | re.MULTILINE
-)
+from slotscope.checks.differences import differences
 
-
-def test_each_finding_has_a_short_reproduction():
-    assert len(FINDINGS) == PAGE.count("\n## ")
-    assert all(code.count("\n") <= 18 for _, code, _ in FINDINGS)
+FINDINGS = findings()
 
 
-@pytest.mark.parametrize(
-    ("code", "printed"), [found[1:] for found in FINDINGS], ids=[found[0] for found in FINDINGS]
-)
-def test_it_happens(code, printed):
+def statements(code):
+    """Lines of a reproduction, without blank ones and imports of the setting."""
+    return [line for line in code.splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("finding", FINDINGS, ids=lambda finding: finding.slug)
+def test_it_happens(finding):
     environment = {key: value for key, value in os.environ.items() if key != "KERAS_BACKEND"}
-    command = [sys.executable, "-c", code]
+    command = [sys.executable, "-c", finding.reproduction]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert run.stdout == printed
+    assert run.stdout == finding.prints
+
+
+@pytest.mark.parametrize("finding", FINDINGS, ids=lambda finding: finding.slug)
+def test_its_reproduction_is_short_and_needs_only_keras(finding):
+    assert len(statements(finding.reproduction)) <= 15
+    imports = [
+        node for node in ast.walk(ast.parse(finding.reproduction)) if isinstance(node, ast.Import)
+    ]
+    imported = {alias.name.partition(".")[0] for node in imports for alias in node.names}
+    assert imported <= {"json", "os", "keras", "tf_keras", "numpy", "tensorflow", "jax", "torch"}
+
+
+def test_every_page_is_made_from_its_record():
+    for path, text in pages().items():
+        assert path.read_text("utf-8") == text, f"{path.name}: run python -m tools.findings"
+    assert {path.name for path in FOLDER.glob("*.md")} == {path.name for path in pages()}
+
+
+def test_every_known_difference_with_a_page_is_a_finding_of_that_check():
+    checks = {f"findings/{finding.slug}.md": finding.checks for finding in FINDINGS}
+    for difference in differences():
+        if difference.page:
+            assert difference.check.partition("[")[0] in checks[difference.page], difference
+
+
+def test_every_check_of_a_finding_knows_the_difference():
+    known = {(d.check.partition("[")[0], d.page) for d in differences()}
+    for finding in FINDINGS:
+        for check in finding.checks:
+            assert (check, f"findings/{finding.slug}.md") in known, finding.slug
