@@ -34,8 +34,8 @@ class RMSprop(Rule):
         momentum: in [0, 1); 0 is none, and no slot for it.
         epsilon: keeps the denominator away from 0.
         centered: divide by the standard deviation of the gradient, not by its root mean square.
-        epsilon_inside: where epsilon goes without momentum.
-        epsilon_inside_with_momentum: where it goes with momentum, which legacy tf_keras leaves to
+        epsilon_inside: without momentum, ``sqrt(v' + epsilon)``, not ``sqrt(v') + epsilon``.
+        epsilon_inside_with_momentum: the same with momentum, which legacy tf_keras leaves to
             another op of TensorFlow.
     """
 
