@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -39,12 +41,17 @@ class Muon(Rule):
     None. Any other shape: a step of Adam with the learning rate ``lr * adam_lr_ratio``.
 
     Keras takes Adam for some matrices too: for embeddings and for paths that ``exclude_layers``
-    names. A rule sees no path; ``excluded`` says that this parameter is one of those.
+    names. A step sees no path: where :meth:`excludes` is true of it, a rule with ``excluded`` is
+    the parameter's.
 
     Attributes:
         adam_beta_1: Adam's ``beta_1``.
         adam_beta_2: Adam's ``beta_2``.
+        adam_weight_decay: of the parameters that Adam takes; applied outside of the rule, as the
+            ``weight_decay`` of the matrices is.
         epsilon: Adam's.
+        exclude_layers: regular expressions; None: no path is named.
+        exclude_embeddings: a path with "embedding" in it is excluded.
         adam_lr_ratio: how much larger Adam's learning rate is.
         momentum: in [0, 1); the sum that it makes has no factor ``1 - momentum``.
         nesterov: look ahead by one more step of momentum.
@@ -87,6 +94,7 @@ class Muon(Rule):
     learning_rate: Rate = 0.001
     adam_beta_1: float = 0.9
     adam_beta_2: float = 0.999
+    adam_weight_decay: float | None = 0.004
     epsilon: float = 1e-7
     adam_lr_ratio: float = 1.0
     momentum: float = 0.95
@@ -96,12 +104,19 @@ class Muon(Rule):
     muon_b: float = -4.7750
     muon_c: float = 2.0315
     rms_rate: float | None = 0.2
+    exclude_layers: Sequence[str] | None = None
+    exclude_embeddings: bool = True
     excluded: bool = False
 
     @property
     def conditioning(self) -> float:
         """Adam's, or ``muon_a ** ns_steps``, by which the error of a small singular value grows."""
         return max(super().conditioning, self.muon_a**self.ns_steps)
+
+    def excludes(self, path: str) -> bool:
+        """Whether a matrix of this path gets Adam's step."""
+        embedding = self.exclude_embeddings and "embedding" in path.lower()
+        return embedding or any(re.search(name, path) for name in self.exclude_layers or ())
 
     def takes_adam(self, parameter: np.ndarray) -> bool:
         """Whether ``parameter`` gets Adam's step and not Muon's."""

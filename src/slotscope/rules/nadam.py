@@ -30,8 +30,8 @@ class Nadam(Rule):
         beta_1: in [0, 1), of the average of gradients, and the limit of ``mu``.
         beta_2: in [0, 1), of the average of squares.
         epsilon: added to the root of the corrected ``v'``.
-        schedule_decay: how fast ``mu`` rises from about ``beta_1 / 2``; an argument until the
-            legacy optimizers, a constant after.
+        schedule_decay: how fast ``mu`` rises from about ``beta_1 / 2``; an argument up to
+            the legacy optimizers, a constant after.
         product: the name under which the optimizer shows ``U_t``, a scalar; empty where it keeps
             ``U_t`` to itself.
     """
