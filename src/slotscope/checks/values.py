@@ -11,7 +11,7 @@ from slotscope.checks.compare import compare
 from slotscope.checks.run import Gradients, reproducible
 from slotscope.checks.subject import Subject
 from slotscope.engines import SparseGradient
-from slotscope.rules.training import FEATURES, Training
+from slotscope.rules.training import FEATURES, Each, Training
 
 #: Small integers over powers of two: exact in every dtype that is checked, bfloat16 included.
 SHAPES = {
@@ -56,7 +56,7 @@ def against_rule(
     """
     features = {name: value for name, value in changes.items() if name in FEATURES}
     rule = subject.expected(**{k: v for k, v in changes.items() if k not in features})
-    training = Training(rule, **features)
+    training = Training(Each(rule), **features)
     actual = reproducible(subject, parameters, gradients, way=way, dtype=dtype, **changes)
     dense = [[g.dense if isinstance(g, SparseGradient) else g for g in step] for step in gradients]
     compare(actual, training.states(parameters, dense), rule, dtype)

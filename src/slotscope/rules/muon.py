@@ -122,6 +122,10 @@ class Muon(Rule):
         """Whether ``parameter`` gets Adam's step and not Muon's."""
         return parameter.ndim != 2 or self.excluded
 
+    def weight_decay_of(self, parameter: np.ndarray, weight_decay: float | None) -> float | None:
+        """``adam_weight_decay`` where Adam takes the parameter."""
+        return self.adam_weight_decay if self.takes_adam(parameter) else weight_decay
+
     def initial(self, parameter: np.ndarray) -> Slots:
         names = ("momentum", "velocity") if self.takes_adam(parameter) else ("momentum",)
         return {name: np.zeros_like(parameter) for name in names}

@@ -81,6 +81,10 @@ class Rule(ABC):
         rates = [v for v in values if isinstance(v, float) and 0.5 < v < 1.0]
         return 1.0 / (1.0 - max(rates, default=0.0))
 
+    def weight_decay_of(self, parameter: np.ndarray, weight_decay: float | None) -> float | None:
+        """The weight decay of ``parameter``, of an optimizer whose own is ``weight_decay``."""
+        return weight_decay
+
     @abstractmethod
     def initial(self, parameter: np.ndarray) -> Slots:
         """The slots of ``parameter`` before the first step; {} for a rule without slots."""
