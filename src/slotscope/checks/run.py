@@ -40,6 +40,7 @@ class Run:
         *,
         way: str = "",
         dtype: str = "float32",
+        engine: Engine | None = None,
         **changes: Any,
     ) -> None:
         """Build the optimizer for ``parameters``.
@@ -50,12 +51,13 @@ class Run:
             like: gradients of the kind that will come, by default dense ones.
             way: how a step is asked for, by default the engine's plainest.
             dtype: of the parameters.
+            engine: where it works, by default one of its own.
             **changes: to the constructor's arguments.
 
         Raises:
             NotApplicable: the engine knows no such way, or the constructor no such argument.
         """
-        self.engine: Engine = subject.engine.fresh()
+        self.engine: Engine = engine or subject.engine.fresh()
         if way and way not in self.engine.ways:
             raise NotApplicable(f"{self.engine.name} has no way {way!r} to ask for a step")
         arrays = [np.asarray(array) for array in parameters]

@@ -24,7 +24,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -36,6 +36,9 @@ from slotscope.engines.records import (
     Status,
 )
 from slotscope.errors import EngineUnavailableError, UnknownEngineError, UnknownOptimizerError
+
+if TYPE_CHECKING:
+    from slotscope.engines.formats import Format
 
 __all__ = ["Engine", "Gradient", "Identity", "OptimizerVariable", "SparseGradient", "Status"]
 
@@ -213,17 +216,38 @@ class Engine(ABC):
         """The path of one of :meth:`parameters`, as :class:`OptimizerVariable` gives it."""
 
     @abstractmethod
-    def stepper(
+    def build(self, optimizer: Any, parameters: Sequence[Any]) -> None:
+        """Have ``optimizer`` make its variables for ``parameters``, as its user does by hand."""
+
+    @abstractmethod
+    def applier(
         self, optimizer: Any, parameters: Sequence[Any], like: Sequence[Gradient], way: str
     ) -> Callable[[Sequence[Gradient]], None]:
-        """Build ``optimizer`` for ``parameters``; return what does one step with given gradients.
+        """What does one step with given gradients, the first of which may build ``optimizer``.
 
         Args:
-            optimizer: not yet built, or built for these parameters.
+            optimizer: not yet built, or built for these parameters and perhaps others.
             parameters: what :meth:`parameters` made.
             like: gradients of the kind that will come: dense, sparse or None at each place.
             way: one of :attr:`ways`.
         """
+
+    def stepper(
+        self, optimizer: Any, parameters: Sequence[Any], like: Sequence[Gradient], way: str
+    ) -> Callable[[Sequence[Gradient]], None]:
+        """Build ``optimizer`` for ``parameters``; return what :meth:`applier` returns."""
+        self.build(optimizer, parameters)
+        return self.applier(optimizer, parameters, like, way)
+
+    def set_learning_rate(self, optimizer: Any, rate: Any) -> None:
+        """Give ``optimizer`` another learning rate, as its user does between two steps.
+
+        Args:
+            optimizer: built or not.
+            rate: a number, or a schedule object of this engine's Keras.
+        """
+        with self.scope():
+            optimizer.learning_rate = rate
 
     def assign(self, ref: Any, value: np.ndarray) -> None:
         """Give a variable another value, outside of any step."""
@@ -231,6 +255,28 @@ class Engine(ABC):
 
     def at_rest(self) -> Any:
         """What :meth:`read` needs as ``state`` outside of any step."""
+        return None
+
+    # ---- keeping and changing
+
+    #: How a model can be kept together with its optimizer's state, the plainest first.
+    formats: ClassVar[tuple[Format, ...]] = ()
+
+    @abstractmethod
+    def build_for(self, model: Any) -> None:
+        """Make the optimizer's variables for a compiled model, as its first step would."""
+
+    def get_weights(self, optimizer: Any) -> list[np.ndarray]:
+        """What ``optimizer.set_weights`` takes."""
+        values: list[np.ndarray] = optimizer.get_weights()
+        return values
+
+    def set_learning_rate(self, optimizer: Any, value: float) -> None:
+        """Change the learning rate of an optimizer in use, as a callback does."""
+        optimizer.learning_rate = value
+
+    def loss_scaled(self, optimizer: Any) -> Any:
+        """``optimizer`` in the engine's ``LossScaleOptimizer``; None where it has none."""
         return None
 
     # ---- watching

@@ -115,7 +115,18 @@ class GraphEngine(Engine):
     def path(self, parameter: Any) -> str:
         return path_of(parameter)
 
+    def build(self, optimizer: Any, parameters: Sequence[Any]) -> None:
+        with self.scope():
+            loss = sum(self.backend.sum(parameter) for parameter in parameters)
+            optimizer.get_updates(loss=loss, params=list(parameters))
+            self.backend.get_session()
+
     def stepper(
+        self, optimizer: Any, parameters: Sequence[Any], like: Sequence[Gradient], way: str
+    ) -> Callable[[Sequence[Gradient]], None]:
+        return self.applier(optimizer, parameters, like, way)  # get_updates builds and computes
+
+    def applier(
         self, optimizer: Any, parameters: Sequence[Any], like: Sequence[Gradient], way: str
     ) -> Callable[[Sequence[Gradient]], None]:
         with self.scope():
@@ -149,6 +160,13 @@ class GraphEngine(Engine):
     def assign(self, ref: Any, value: np.ndarray) -> None:
         with self.scope():
             self.backend.set_value(ref, value)
+
+    def build_for(self, model: Any) -> None:
+        model._make_train_function()
+
+    def set_learning_rate(self, optimizer: Any, value: float) -> None:
+        with self.scope():
+            self.backend.set_value(optimizer.lr, value)
 
     def at_rest(self) -> Any:
         with self.scope():

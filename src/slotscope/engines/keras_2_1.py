@@ -24,6 +24,7 @@ from typing import Any, ClassVar
 from unittest import mock
 
 from slotscope.engines.base import Engine, OptimizerVariable, base_modules
+from slotscope.engines.formats import SAVER, Format, broken, lists
 from slotscope.engines.graph import GraphEngine
 from slotscope.engines.tensorflow_runtime import tensorflow
 from slotscope.engines.unnamed import shown_variables, unnamed_foreign, unnamed_variables
@@ -86,6 +87,11 @@ class Keras21(GraphEngine):
     requires: ClassVar[tuple[str, ...]] = ("tensorflow", "six", "pyyaml", "h5py")
     extra: ClassVar[str] = "tensorflow"
     counted: ClassVar[tuple[str, ...]] = ("get_updates",)
+    formats: ClassVar[tuple[Format, ...]] = (
+        SAVER,
+        lists(keeps_rate=False),
+        broken(".h5", "Keras 2.1 decodes texts that h5py 3 gives decoded: load_model fails"),
+    )
 
     def __init__(self, release: str = "2.1.6") -> None:
         super().__init__()
@@ -124,6 +130,10 @@ class Keras21(GraphEngine):
         entered = not tensorflow().executing_eagerly()
         with contextlib.nullcontext() if entered else self.scope():
             return super().optimizer(name, **renamed)
+
+    def set_learning_rate(self, optimizer: Any, rate: Any) -> None:
+        with self.scope():
+            self.backend.set_value(optimizer.lr, rate)
 
     @classmethod
     def owns(cls, model: Any, optimizer: Any) -> bool:

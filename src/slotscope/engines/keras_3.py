@@ -28,6 +28,7 @@ from slotscope.engines.base import (
     quiet_import,
     unique_paths,
 )
+from slotscope.engines.formats import PICKLE, Format, broken, file, lists, weights
 from slotscope.engines.tensorflow_runtime import EagerTensorFlow, tensorflow
 
 
@@ -112,6 +113,15 @@ class Keras3(Engine):
     backend_name: ClassVar[str]
     generation: ClassVar[str] = "keras-3"
     ways: ClassVar[tuple[str, ...]] = ("apply", "apply_gradients", "stateless_apply")
+    formats: ClassVar[tuple[Format, ...]] = (
+        file(".keras"),
+        weights(".weights.h5"),
+        file(".h5"),
+        weights(".weights.json", max_shard_size=1.0),
+        lists(),
+        PICKLE,
+        broken("orbax", "orbax is not installed"),
+    )
     counted: ClassVar[tuple[str, ...]] = ("build", "add_variable", "apply", "update_step")
     stepping: ClassVar[tuple[str, ...]] = ("apply",)
     traced: ClassVar[tuple[str, ...]] = ("apply", "stateless_apply")
@@ -153,10 +163,12 @@ class Keras3(Engine):
         """``gradient`` as the backend has it."""
         return None if gradient is None else self.keras.ops.convert_to_tensor(gradient, dtype)
 
-    def stepper(
+    def build(self, optimizer: Any, parameters: Sequence[Any]) -> None:
+        optimizer.build(list(parameters))
+
+    def applier(
         self, optimizer: Any, parameters: Sequence[Any], like: Sequence[Gradient], way: str
     ) -> Callable[[Sequence[Gradient]], None]:
-        optimizer.build(list(parameters))
         apply = self._applied(optimizer, list(parameters), way)
 
         def step(gradients: Sequence[Gradient]) -> None:
@@ -184,6 +196,15 @@ class Keras3(Engine):
                 ref.assign(value)
 
         return apply
+
+    def build_for(self, model: Any) -> None:
+        model.optimizer.build(model.trainable_variables)
+
+    def get_weights(self, optimizer: Any) -> list[np.ndarray]:
+        return [np.array(v.numpy()) for v in optimizer.variables]
+
+    def loss_scaled(self, optimizer: Any) -> Any:
+        return self.keras.optimizers.LossScaleOptimizer(optimizer, dynamic_growth_steps=2)
 
     @classmethod
     def owns(cls, model: Any, optimizer: Any) -> bool:

@@ -9,7 +9,6 @@ them in ``build``.
 from __future__ import annotations
 
 import functools
-from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
 from typing import Any, ClassVar
@@ -23,6 +22,7 @@ from slotscope.engines.base import (
     quiet_import,
     unique_paths,
 )
+from slotscope.engines.formats import CHECKPOINT, PICKLE, SAVER, Format, file, lists, weights
 from slotscope.engines.graph import GraphEngine, described, path_of
 from slotscope.engines.tensorflow_runtime import EagerTensorFlow, tensorflow
 from slotscope.engines.unnamed import shown_variables, unnamed_foreign, unnamed_variables
@@ -141,6 +141,7 @@ class TfKerasGraph(GraphEngine):
     requires: ClassVar[tuple[str, ...]] = ("tensorflow", "tf_keras")
     extra: ClassVar[str] = "tensorflow"
     counted: ClassVar[tuple[str, ...]] = ("get_updates", "apply_gradients", "add_slot")
+    formats: ClassVar[tuple[Format, ...]] = (file(".h5"), SAVER, lists(keeps_rate=False))
 
     @property
     def keras(self) -> ModuleType:
@@ -213,11 +214,9 @@ class TfKerasEager(EagerTensorFlow):
     def path(self, parameter: Any) -> str:
         return path_of(parameter)
 
-    def stepper(
+    def applier(
         self, optimizer: Any, parameters: Sequence[Any], like: Sequence[Gradient], way: str
     ) -> Callable[[Sequence[Gradient]], None]:
-        self.build(optimizer, parameters)
-
         def apply(tensors: Sequence[Any]) -> None:
             optimizer.apply_gradients(zip(tensors, parameters, strict=True))
 
@@ -229,10 +228,6 @@ class TfKerasEager(EagerTensorFlow):
             apply([self.tensor(g, p.dtype) for g, p in zip(gradients, parameters, strict=True)])
 
         return step
-
-    @abstractmethod
-    def build(self, optimizer: Any, parameters: Sequence[Any]) -> None:
-        """Make the optimizer's variables for ``parameters``, if they are not there yet."""
 
     @property
     def keras(self) -> ModuleType:
@@ -296,6 +291,9 @@ class TfKeras(TfKerasEager):
     )
 
     ways: ClassVar[tuple[str, ...]] = ("apply_gradients", "compiled", "jit")
+
+    def get_weights(self, optimizer: Any) -> list[np.ndarray]:
+        return [v.numpy() for v in optimizer.variables]
 
     def build(self, optimizer: Any, parameters: Sequence[Any]) -> None:
         optimizer.build(list(parameters))
