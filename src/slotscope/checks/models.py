@@ -72,7 +72,7 @@ def model_of(
         engine.seed(1)
         model = _network(engine, embedding)
         optimizer = subject.make(engine, **changes)
-        model.compile(optimizer=optimizer, loss="mse", **(compiled or {}))
+        model.compile(**{"optimizer": optimizer, "loss": "mse", **(compiled or {})})
     return Fitted(engine, model, x, y)
 
 

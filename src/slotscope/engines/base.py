@@ -201,6 +201,12 @@ class Engine(ABC):
     shared_arguments: ClassVar[tuple[str, ...]] = ()
     #: Whether a gradient may come as a :class:`SparseGradient`.
     takes_sparse: ClassVar[bool] = True
+    #: Whether a gradient may be None; else a step with one is refused.
+    takes_missing: ClassVar[bool] = True
+    #: Dtypes that a parameter may have.
+    dtypes: ClassVar[tuple[str, ...]] = ("float32", "float64", "float16", "bfloat16")
+    #: The way for a step that branches on its state, where the plainest is slow or not possible.
+    branching_way: ClassVar[str] = ""
 
     @classmethod
     @abstractmethod
@@ -253,6 +259,19 @@ class Engine(ABC):
         """Give a variable another value, outside of any step."""
         ref.assign(value)
 
+    @property
+    def schedules(self) -> ModuleType | None:
+        """The module of learning rate schedules, None where this generation has none."""
+        return getattr(self.keras.optimizers, "schedules", None)
+
+    def set_learning_rate(self, optimizer: Any, value: float) -> None:
+        """Give ``optimizer`` another learning rate, between two steps, as its users do."""
+        optimizer.learning_rate = value
+
+    def learning_rate(self, optimizer: Any) -> float:
+        """The learning rate of the next step."""
+        return float(np.asarray(optimizer.learning_rate))
+
     def at_rest(self) -> Any:
         """What :meth:`read` needs as ``state`` outside of any step."""
         return None
@@ -270,10 +289,6 @@ class Engine(ABC):
         """What ``optimizer.set_weights`` takes."""
         values: list[np.ndarray] = optimizer.get_weights()
         return values
-
-    def set_learning_rate(self, optimizer: Any, value: float) -> None:
-        """Change the learning rate of an optimizer in use, as a callback does."""
-        optimizer.learning_rate = value
 
     def loss_scaled(self, optimizer: Any) -> Any:
         """``optimizer`` in the engine's ``LossScaleOptimizer``; None where it has none."""

@@ -70,6 +70,7 @@ class GraphEngine(Engine):
 
     maker: ClassVar[str] = ""
     ways: ClassVar[tuple[str, ...]] = ("get_updates",)
+    takes_missing: ClassVar[bool] = False
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -167,6 +168,10 @@ class GraphEngine(Engine):
     def set_learning_rate(self, optimizer: Any, value: float) -> None:
         with self.scope():
             self.backend.set_value(optimizer.lr, value)
+
+    def learning_rate(self, optimizer: Any) -> float:
+        with self.scope():
+            return float(self.backend.get_value(optimizer.lr))
 
     def at_rest(self) -> Any:
         with self.scope():

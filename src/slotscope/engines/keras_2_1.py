@@ -87,6 +87,8 @@ class Keras21(GraphEngine):
     requires: ClassVar[tuple[str, ...]] = ("tensorflow", "six", "pyyaml", "h5py")
     extra: ClassVar[str] = "tensorflow"
     counted: ClassVar[tuple[str, ...]] = ("get_updates",)
+    #: Its own constants are of Keras's one float type, which no other dtype mixes with.
+    dtypes: ClassVar[tuple[str, ...]] = ("float32",)
     formats: ClassVar[tuple[Format, ...]] = (
         SAVER,
         lists(keeps_rate=False),

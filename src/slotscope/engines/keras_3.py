@@ -206,6 +206,9 @@ class Keras3(Engine):
     def loss_scaled(self, optimizer: Any) -> Any:
         return self.keras.optimizers.LossScaleOptimizer(optimizer, dynamic_growth_steps=2)
 
+    def learning_rate(self, optimizer: Any) -> float:
+        return float(self.keras.ops.convert_to_numpy(optimizer.learning_rate))
+
     @classmethod
     def owns(cls, model: Any, optimizer: Any) -> bool:
         return "keras" in base_modules(model) and _running_backend() == cls.backend_name
@@ -270,6 +273,9 @@ class KerasJax(Keras3):
     extra: ClassVar[str] = "jax"
     ways: ClassVar[tuple[str, ...]] = (*Keras3.ways, "jit")
     takes_sparse: ClassVar[bool] = False
+    #: As JAX is by default, with 64 bits switched off.
+    dtypes: ClassVar[tuple[str, ...]] = ("float32", "float16", "bfloat16")
+    branching_way: ClassVar[str] = "jit"
     counted: ClassVar[tuple[str, ...]] = (
         "build",
         "add_variable",

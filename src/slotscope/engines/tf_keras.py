@@ -206,6 +206,16 @@ class TfKerasEager(EagerTensorFlow):
     traced: ClassVar[tuple[str, ...]] = ("apply_gradients",)
     takes_what_is_made: ClassVar[bool] = True
     ways: ClassVar[tuple[str, ...]] = ("apply_gradients", "compiled")
+    formats: ClassVar[tuple[Format, ...]] = (
+        file(".keras"),
+        weights(".weights.h5"),
+        file(".h5"),
+        file("", save_format="tf"),
+        weights(""),
+        CHECKPOINT,
+        lists(),
+        PICKLE,
+    )
 
     def parameters(self, arrays: Sequence[np.ndarray], dtype: str) -> list[Any]:
         tf = tensorflow()
@@ -228,6 +238,12 @@ class TfKerasEager(EagerTensorFlow):
             apply([self.tensor(g, p.dtype) for g, p in zip(gradients, parameters, strict=True)])
 
         return step
+
+    def build_for(self, model: Any) -> None:
+        self.build(model.optimizer, model.trainable_variables)
+
+    def loss_scaled(self, optimizer: Any) -> Any:
+        return self.keras.mixed_precision.LossScaleOptimizer(optimizer, dynamic_growth_steps=2)
 
     @property
     def keras(self) -> ModuleType:
