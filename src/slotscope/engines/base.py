@@ -264,10 +264,6 @@ class Engine(ABC):
         """The module of learning rate schedules, None where this generation has none."""
         return getattr(self.keras.optimizers, "schedules", None)
 
-    def set_learning_rate(self, optimizer: Any, value: float) -> None:
-        """Give ``optimizer`` another learning rate, between two steps, as its users do."""
-        optimizer.learning_rate = value
-
     def learning_rate(self, optimizer: Any) -> float:
         """The learning rate of the next step."""
         return float(np.asarray(optimizer.learning_rate))
