@@ -165,9 +165,12 @@ class GraphEngine(Engine):
     def build_for(self, model: Any) -> None:
         model._make_train_function()
 
-    def set_learning_rate(self, optimizer: Any, value: float) -> None:
+    def set_learning_rate(self, optimizer: Any, rate: Any) -> None:
         with self.scope():
-            self.backend.set_value(optimizer.lr, value)
+            if isinstance(optimizer.lr, tensorflow().Variable):
+                self.backend.set_value(optimizer.lr, rate)
+            else:
+                optimizer.learning_rate = rate
 
     def learning_rate(self, optimizer: Any) -> float:
         with self.scope():

@@ -133,10 +133,6 @@ class Keras21(GraphEngine):
         with contextlib.nullcontext() if entered else self.scope():
             return super().optimizer(name, **renamed)
 
-    def set_learning_rate(self, optimizer: Any, rate: Any) -> None:
-        with self.scope():
-            self.backend.set_value(optimizer.lr, rate)
-
     @classmethod
     def owns(cls, model: Any, optimizer: Any) -> bool:
         return any(module.startswith(_PRIVATE) for module in base_modules(model))
