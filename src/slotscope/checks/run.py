@@ -41,6 +41,7 @@ class Run:
         way: str = "",
         dtype: str = "float32",
         engine: Engine | None = None,
+        built: bool = True,
         **changes: Any,
     ) -> None:
         """Build the optimizer for ``parameters``.
@@ -52,6 +53,7 @@ class Run:
             way: how a step is asked for, by default the engine's plainest.
             dtype: of the parameters.
             engine: where it works, by default one of its own.
+            built: whether it is built now; else the first step is what builds it.
             **changes: to the constructor's arguments.
 
         Raises:
@@ -63,7 +65,8 @@ class Run:
         arrays = [np.asarray(array) for array in parameters]
         self.optimizer = subject.make(self.engine, **changes)
         self.parameters = self.engine.parameters(arrays, dtype)
-        self._step = self.engine.stepper(
+        stepper = self.engine.stepper if built else self.engine.applier
+        self._step = stepper(
             self.optimizer, self.parameters, like or arrays, way or self.engine.ways[0]
         )
         self._names = {self.engine.path(p): f"p{n}" for n, p in enumerate(self.parameters)}

@@ -105,6 +105,10 @@ class Engine(ABC):
     stepping: ClassVar[tuple[str, ...]] = ()
     #: Those of them that a trace of a train step calls, once each.
     traced: ClassVar[tuple[str, ...]] = ()
+    #: How often the first ``fit`` traces a step at most; 0 where no step is ever traced.
+    traces: ClassVar[int] = 1
+    #: Whether a slot's handle stays the same from step to step, not only its object.
+    keeps_handles: ClassVar[bool] = True
     #: Whether ``fit`` runs what ``maker`` returns; else what it leaves in ``train_function``.
     takes_what_is_made: ClassVar[bool] = False
 
@@ -205,6 +209,8 @@ class Engine(ABC):
     takes_missing: ClassVar[bool] = True
     #: Dtypes that a parameter may have.
     dtypes: ClassVar[tuple[str, ...]] = ("float32", "float64", "float16", "bfloat16")
+    #: Those of them whose first step builds an optimizer that nobody has built.
+    building_ways: ClassVar[tuple[str, ...]] = ()
     #: The way for a step that branches on its state, where the plainest is slow or not possible.
     branching_way: ClassVar[str] = ""
 
@@ -276,6 +282,9 @@ class Engine(ABC):
 
     #: How a model can be kept together with its optimizer's state, the plainest first.
     formats: ClassVar[tuple[Format, ...]] = ()
+
+    #: Arguments of ``compile`` with which a few steps cost least.
+    cheaply: ClassVar[dict[str, Any]] = {"run_eagerly": True}
 
     @abstractmethod
     def build_for(self, model: Any) -> None:

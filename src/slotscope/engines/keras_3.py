@@ -28,7 +28,7 @@ from slotscope.engines.base import (
     quiet_import,
     unique_paths,
 )
-from slotscope.engines.formats import PICKLE, Format, broken, file, lists, weights
+from slotscope.engines.formats import OWN, PICKLE, Format, broken, file, lists, weights
 from slotscope.engines.tensorflow_runtime import EagerTensorFlow, tensorflow
 
 
@@ -113,12 +113,14 @@ class Keras3(Engine):
     backend_name: ClassVar[str]
     generation: ClassVar[str] = "keras-3"
     ways: ClassVar[tuple[str, ...]] = ("apply", "apply_gradients", "stateless_apply")
+    building_ways: ClassVar[tuple[str, ...]] = ("apply", "apply_gradients")
     formats: ClassVar[tuple[Format, ...]] = (
         file(".keras"),
         weights(".weights.h5"),
         file(".h5"),
         weights(".weights.json", max_shard_size=1.0),
         lists(),
+        OWN,
         PICKLE,
         broken("orbax", "orbax is not installed"),
     )
@@ -252,6 +254,8 @@ class KerasTensorFlow(EagerTensorFlow, Keras3):
     extra: ClassVar[str] = "tensorflow"
 
     ways: ClassVar[tuple[str, ...]] = (*Keras3.ways, "compiled", "jit")
+    building_ways: ClassVar[tuple[str, ...]] = (*Keras3.building_ways, "compiled")
+    traces: ClassVar[int] = 2
 
     def variable(self, ref: Any) -> Any:
         return ref.value
@@ -272,6 +276,7 @@ class KerasJax(Keras3):
     requires: ClassVar[tuple[str, ...]] = ("keras", "jax")
     extra: ClassVar[str] = "jax"
     ways: ClassVar[tuple[str, ...]] = (*Keras3.ways, "jit")
+    keeps_handles: ClassVar[bool] = False
     takes_sparse: ClassVar[bool] = False
     #: As JAX is by default, with 64 bits switched off.
     dtypes: ClassVar[tuple[str, ...]] = ("float32", "float16", "bfloat16")
@@ -352,6 +357,7 @@ class KerasTorch(Keras3):
     backend_name: ClassVar[str] = "torch"
     requires: ClassVar[tuple[str, ...]] = ("keras", "torch")
     extra: ClassVar[str] = "torch"
+    traces: ClassVar[int] = 0
     takes_sparse: ClassVar[bool] = False
     counted: ClassVar[tuple[str, ...]] = (*Keras3.counted, "_parallel_update_step")
 

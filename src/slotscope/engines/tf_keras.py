@@ -22,7 +22,16 @@ from slotscope.engines.base import (
     quiet_import,
     unique_paths,
 )
-from slotscope.engines.formats import CHECKPOINT, PICKLE, SAVER, Format, file, lists, weights
+from slotscope.engines.formats import (
+    CHECKPOINT,
+    PICKLE,
+    SAVED_MODEL,
+    SAVER,
+    Format,
+    file,
+    lists,
+    weights,
+)
 from slotscope.engines.graph import GraphEngine, described, path_of
 from slotscope.engines.tensorflow_runtime import EagerTensorFlow, tensorflow
 from slotscope.engines.unnamed import shown_variables, unnamed_foreign, unnamed_variables
@@ -206,11 +215,13 @@ class TfKerasEager(EagerTensorFlow):
     traced: ClassVar[tuple[str, ...]] = ("apply_gradients",)
     takes_what_is_made: ClassVar[bool] = True
     ways: ClassVar[tuple[str, ...]] = ("apply_gradients", "compiled")
+    building_ways: ClassVar[tuple[str, ...]] = ways
+    traces: ClassVar[int] = 2
     formats: ClassVar[tuple[Format, ...]] = (
         file(".keras"),
         weights(".weights.h5"),
         file(".h5"),
-        file("", save_format="tf"),
+        SAVED_MODEL,
         weights(""),
         CHECKPOINT,
         lists(),
