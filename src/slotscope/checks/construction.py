@@ -1,1 +1,390 @@
 """Construction: what is built, how often, and that building again leaves it alone."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from typing import Any
+
+from slotscope.checks.check import check
+from slotscope.checks.models import Fitted, model_of
+from slotscope.checks.problems import PAIR, chosen, exact, values
+from slotscope.checks.run import Run, State
+from slotscope.checks.shown import (
+    changed,
+    labels,
+    objects,
+    same_end,
+    same_objects,
+    state_difference,
+    variables,
+)
+from slotscope.checks.subject import Subject
+from slotscope.checks.verdict import NotApplicable, Violation
+from slotscope.recording.watch import watch
+from slotscope.rules import FunctionRule
+
+#: Two parameters of the same shape, and one of each other rank.
+ALIKE: tuple[tuple[int, ...], ...] = ((4, 3), (3,), (4, 3), ())
+
+#: Ways that cost no compilation.
+PLAIN = ("apply", "apply_gradients", "get_updates")
+
+
+def ways(subject: Subject) -> tuple[str, ...]:
+    """The ways of the subject's engine to ask for a step."""
+    return subject.engine.ways
+
+
+# ---- what is there
+
+
+@check(quick=True)
+def check_slots_are_as_promised(subject: Subject) -> None:
+    """Each parameter has the slots of its rule, in their shapes and dtype."""
+    rule = subject.expected()
+    arrays = values(ALIKE)
+    run = Run(subject, arrays)
+    found = {v.label: v for v in variables(run.engine, run.optimizer)}
+    for parameter, array in zip(run.parameters, arrays, strict=True):
+        start = rule.initial(array)
+        promised = start or rule.step(array, array, start, 0)[1]
+        path = run.engine.path(parameter)
+        for slot, value in promised.items():
+            variable = found.get(f"{slot}/{path}") or found.get(slot)
+            if variable is None:
+                raise Violation(f"there is no slot {slot} for {path}; built were: {sorted(found)}")
+            if variable.shape != value.shape:
+                raise Violation(
+                    f"{variable.label} has shape {variable.shape}, promised is {value.shape}"
+                )
+            if not isinstance(rule, FunctionRule) and variable.dtype != "float32":
+                raise Violation(f"{variable.label} is {variable.dtype}, its parameter is float32")
+        own = {v.slot for v in found.values() if v.parameter == path}
+        if own - promised.keys():
+            raise Violation(
+                f"{path} has slots that its rule has not: {sorted(own - set(promised))}"
+            )
+
+
+@check(quick=True)
+def check_parameters_of_one_shape_have_slots_alike(subject: Subject) -> None:
+    """Two parameters of the same shape have slots of the same names, shapes and dtypes."""
+    run = Run(subject, values(ALIKE))
+    found = variables(run.engine, run.optimizer)
+    paths = [run.engine.path(parameter) for parameter in run.parameters]
+    alike = {
+        path: sorted((v.slot, v.shape, v.dtype) for v in found if v.parameter == path)
+        for path in (paths[0], paths[2])
+    }
+    first, second = alike.values()
+    if first != second:
+        raise Violation(
+            f"{paths[0]} and {paths[2]}, both of shape {ALIKE[0]}, have other slots:"
+            f" {first} and {second}"
+        )
+
+
+@check(quick=True)
+def check_every_variable_is_listed_once(subject: Subject) -> None:
+    """Every variable is listed once, under a name of its own, the step counter first."""
+    run = Run(subject, values(ALIKE))
+    engine, optimizer = run.engine, run.optimizer
+    listed = objects(engine, optimizer)
+    if len(set(map(id, listed))) < len(listed):
+        raise Violation(f"{len(listed)} variables are listed, some of them twice")
+    found = variables(engine, optimizer)
+    names = Counter(variable.name for variable in found)
+    twice = [name for name, count in names.items() if count > 1]
+    if twice:
+        raise Violation(f"several variables have the same name: {', '.join(twice)}")
+    counter = engine.iterations(optimizer)
+    if counter is not None and len(list(engine.parts(optimizer))) == 1 and listed[0] is not counter:
+        raise Violation(f"the first variable is {found[0].label}; expected the step counter")
+
+
+@check(quick=True)
+def check_the_order_of_variables_is_fixed(subject: Subject) -> None:
+    """Two optimizers that were made alike list their variables in the same order."""
+    orders = []
+    for _ in range(2):
+        run = Run(subject, values(ALIKE))
+        orders.append([(v.label, v.shape) for v in variables(run.engine, run.optimizer)])
+    first, second = orders
+    if first != second:
+        raise Violation(f"the order was {first}, then {second}; files keep slots by their order")
+
+
+# ---- how often it is made
+
+
+@check(quick=True)
+def check_compiling_makes_nothing(subject: Subject) -> None:
+    """``compile`` makes no variables: they come when the parameters are known."""
+    fitted = model_of(subject)
+    with fitted.engine.scope():
+        optimizer = subject.make(fitted.engine)
+        before = fitted.engine.shows(optimizer)
+        fitted.model.compile(optimizer=optimizer, loss="mse")
+    after = objects(fitted.engine, optimizer)
+    if not same_objects(before, after):
+        raise Violation(f"compile changed the list of variables from {before} to {after}")
+
+
+@check(cases=ways, quick=PLAIN)
+def check_steps_make_no_variables(subject: Subject, case: str) -> None:
+    """Once it is built, no step adds a variable, drops one, or puts another in its place."""
+    run = Run(subject, values(PAIR), way=case)
+    before = objects(run.engine, run.optimizer)
+    names = labels(run.engine, run.optimizer)
+    for number, gradients in enumerate(chosen(PAIR, 3), 1):
+        run.step(gradients)
+        if not same_objects(before, objects(run.engine, run.optimizer)):
+            now = labels(run.engine, run.optimizer)
+            raise Violation(
+                f"step {number} changed the optimizer's variables: {changed(names, now)}"
+            )
+
+
+@check(cases=ways, quick=PLAIN)
+def check_iterations_count_the_steps(subject: Subject, case: str) -> None:
+    """``iterations`` starts at 0 and every step adds 1."""
+    run = Run(subject, values(PAIR), way=case)
+    if run.engine.iterations(run.optimizer) is None:
+        raise NotApplicable("it has no step counter")
+    for number, gradients in enumerate([None, *chosen(PAIR, 3)]):
+        if gradients is not None:
+            run.step(gradients)
+        for what, variable in (
+            ("the step counter", run.engine.iterations(run.optimizer)),
+            ("optimizer.iterations", run.optimizer.iterations),
+        ):
+            value = run.engine.read([variable], run.engine.at_rest())[0]
+            if value is None or value != number:
+                raise Violation(f"after {number} steps {what} is {value}")
+
+
+@check(cases=ways, quick=PLAIN)
+def check_the_first_step_builds_as_build_does(subject: Subject, case: str) -> None:
+    """An optimizer that its first step builds goes the same way as one that was built before."""
+    if case not in subject.engine.building_ways:
+        raise NotApplicable(f"by {case}, {subject.engine.name} needs one that was built before")
+
+    def end(built: bool) -> State:
+        run = Run(subject, values(PAIR), way=case, built=built)
+        for gradients in chosen(PAIR, 2):
+            run.step(gradients)
+        return run.state
+
+    same_end(lambda: end(True), lambda: end(False), "built by its first step, not before")
+
+
+@check()
+def check_fit_builds_as_build_does(subject: Subject) -> None:
+    """An optimizer that ``fit`` builds goes the same way as one that was built before."""
+
+    def end(built: bool) -> State:
+        fitted = model_of(subject)
+        if built:
+            with fitted.engine.scope():
+                fitted.engine.build_for(fitted.model)
+        fitted.fit(stop=8)
+        return fitted.state
+
+    same_end(lambda: end(True), lambda: end(False), "built by fit, not before")
+
+
+@check(cases=("fit", "run eagerly", "train_on_batch"))
+def check_slots_are_made_once(subject: Subject, case: str) -> None:
+    """However many batches come, every slot is made once, before the first step, and stays."""
+    fitted = _trainable(subject, case)
+    with watch(fitted.model) as recording:
+        for _ in range(2):
+            _train(fitted, case)
+    again = [v.label for v in recording.seen if v.number > 1]
+    if again:
+        raise Violation(f"slots were made more than once: {', '.join(again)}")
+    late = [f"{v.label} after {v.created}" for v in recording.seen if v.created > 0]
+    if late:
+        raise Violation(f"slots were made after the first step: {', '.join(late)} steps")
+    for event in recording.events:
+        if event.kind in ("frozen mirror", "gap"):
+            raise Violation(f"{event.kind}: {event.detail}")
+    if recording.counts["steps"] != 8:
+        raise Violation(f"8 batches advanced the step counter by {recording.counts['steps']}")
+
+
+def _trainable(subject: Subject, case: str) -> Fitted:
+    if case != "run eagerly":
+        return model_of(subject)
+    if "run_eagerly" not in subject.engine.cheaply:
+        raise NotApplicable(f"{subject.engine.name} runs no model eagerly")
+    return model_of(subject, compiled={"run_eagerly": True})
+
+
+def _train(fitted: Fitted, case: str) -> None:
+    """Four batches."""
+    if case != "train_on_batch":
+        return fitted.fit(stop=16)
+    with fitted.engine.scope():
+        for start in range(0, 16, 4):
+            fitted.model.train_on_batch(fitted.x[start : start + 4], fitted.y[start : start + 4])
+
+
+@check()
+def check_steps_are_not_traced_again(subject: Subject) -> None:
+    """A step is traced as often as its engine needs, and a second ``fit`` traces nothing."""
+    fitted = model_of(subject)
+    most = fitted.engine.traces
+    if not most:
+        raise NotApplicable(f"{fitted.engine.name} runs every step eagerly")
+    with watch(fitted.model) as recording:
+        fitted.fit(stop=16)
+        first = dict(recording.counts)
+        fitted.fit(stop=16)
+    made = max(first["traces"], first.get("get_updates", 0))
+    if made > most:
+        raise Violation(f"4 batches of one shape traced the step {made} times, expected {most}")
+    for name, count in recording.counts.items():
+        if name != "steps" and count > first[name]:
+            raise Violation(
+                f"a second fit, of the same shapes, called {name} {count - first[name]} times more"
+            )
+
+
+# ---- building again, and for others
+
+
+@check(cases=("before a step", "after two steps"), quick=True)
+def check_building_again_keeps_the_slots(subject: Subject, case: str) -> None:
+    """Building it again, for the same parameters, is refused or changes nothing."""
+    run, steps = Run(subject, values(PAIR)), chosen(PAIR, 4)
+    done = 2 if case == "after two steps" else 0
+    for gradients in steps[:done]:
+        run.step(gradients)
+    listed, names, before = objects(run.engine, run.optimizer), _labels(run), run.state
+    with contextlib.suppress(ValueError, RuntimeError):  # refused
+        run.engine.build(run.optimizer, run.parameters)
+    problem = ""
+    if not same_objects(listed, objects(run.engine, run.optimizer)):
+        problem = f"the list of variables has {changed(names, _labels(run))}"
+    elif state_difference(before, run.state):
+        problem = f"{state_difference(before, run.state)} has another value"
+    if problem and not _promises(subject):
+        raise NotApplicable(
+            f"its base class does not promise it; here {problem}. An early return from build, `if"
+            " self.built: return`, as every optimizer of Keras has it, would keep the slots"
+        )
+    if problem:
+        raise Violation(f"after a second build {problem}")
+    for gradients in steps[done:]:
+        run.step(gradients)
+    straight = Run(subject, values(PAIR))
+    for gradients in steps:
+        straight.step(gradients)
+    label = state_difference(straight.state, run.state)
+    if label:
+        raise Violation(f"built again after {done} steps, it ends with another {label}")
+
+
+def _labels(run: Run) -> list[str]:
+    return labels(run.engine, run.optimizer)
+
+
+def _promises(subject: Subject) -> bool:
+    """Whether it is one of Keras's own optimizers, derives from one, or should do as one does.
+
+    The base class alone promises nothing of a second ``build``, and the example in its
+    documentation makes new slots.
+    """
+    with subject.engine.scope():
+        classes = {cls.__name__ for cls in type(subject.make()).__mro__}
+    known = set(subject.engine.optimizer_names)
+    try:
+        ruled = not isinstance(subject.expected(), FunctionRule)
+    except NotApplicable:
+        ruled = False
+    return subject.builtin or ruled or bool(classes & known)
+
+
+@check(cases=("others", "one more"), quick=True)
+def check_unknown_parameters_are_refused_or_served(subject: Subject, case: str) -> None:
+    """A parameter for which it was not built is refused, or gets slots beside those there are."""
+    run = Run(subject, values(PAIR))
+    engine, optimizer = run.engine, run.optimizer
+    run.step(chosen(PAIR, 1)[0])
+    before, found = run.state, [v for v in variables(engine, optimizer) if v.parameter]
+    unknown = engine.parameters([exact(PAIR[0], shift=2)], "float32")
+    given = unknown if case == "others" else [*run.parameters, *unknown]
+    gradients = [exact(PAIR[0]), exact(PAIR[1]), exact(PAIR[0], shift=1)][-len(given) :]
+    try:
+        engine.applier(optimizer, given, gradients, engine.ways[0])(gradients)
+    except (ValueError, KeyError, RuntimeError):
+        label = state_difference(before, run.state)
+        if label:
+            raise Violation(f"it refused the step, but had already changed {label}") from None
+        return
+    now = objects(engine, optimizer)
+    gone = [v.label for v in found if id(v.ref) not in map(id, now)]
+    if gone:
+        raise Violation(f"it took a new parameter, and no longer shows {', '.join(gone)}")
+    own = sum(v.parameter == engine.path(run.parameters[0]) for v in found)
+    new = sum(bool(v.parameter) for v in variables(engine, optimizer)) - len(found)
+    if new != own:
+        raise Violation(
+            f"it took a new parameter and made {new} slots for it; one of this shape has {own}"
+        )
+
+
+# ---- the learning rate
+
+
+@check(cases=("number", "schedule", "number between fits", "schedule between fits"))
+def check_a_new_learning_rate_reaches_the_next_step(subject: Subject, case: str) -> None:
+    """After ``learning_rate`` is set, the next steps are those of one that was made with it."""
+    engine = subject.engine.fresh()
+    rate: Any = engine.learning_rate(subject.make(engine)) / 2
+    if "schedule" in case:
+        if engine.schedules is None:
+            raise NotApplicable(f"{engine.name} has no schedules")
+        rate = engine.schedules.ExponentialDecay(rate, decay_steps=2, decay_rate=0.5)
+    subject.make(engine, learning_rate=rate)  # not applicable where its constructor takes none
+    (_set_between_fits if "fits" in case else _set_between_steps)(subject, rate)
+
+
+def _set_between_steps(subject: Subject, rate: Any) -> None:
+    steps = chosen(PAIR, 4)
+    run = Run(subject, values(PAIR))
+    for gradients in steps[:2]:
+        run.step(gradients)
+    run.engine.set_learning_rate(run.optimizer, rate)
+    before = run.state
+    for gradients in steps[2:]:
+        run.step(gradients)
+
+    def made_with_it() -> State:
+        other = Run(subject, values(PAIR), learning_rate=rate)
+        other.take(before)
+        for gradients in steps[2:]:
+            other.step(gradients)
+        return other.state
+
+    same_end(made_with_it, lambda: run.state, "after its learning rate was set")
+
+
+def _set_between_fits(subject: Subject, rate: Any) -> None:
+    fitted = model_of(subject)
+    fitted.fit(stop=8)
+    fitted.engine.set_learning_rate(fitted.model.optimizer, rate)
+    before = fitted.state
+    fitted.fit(start=8, stop=16)
+
+    def made_with_it() -> State:
+        other = model_of(subject, learning_rate=rate)
+        with other.engine.scope():
+            other.engine.build_for(other.model)
+        other.take(before)
+        other.fit(start=8, stop=16)
+        return other.state
+
+    same_end(made_with_it, lambda: fitted.state, "after its learning rate was set")

@@ -37,6 +37,16 @@ class Fitted:
                 **{"batch_size": batch, "epochs": 1, "shuffle": False, "verbose": 0, **options},
             )
 
+    def take(self, state: State) -> None:
+        """Give every weight and slot, but not the learning rate, its value in ``state``."""
+        with self.engine.scope():
+            weights = [state[f"weight {n}"] for n in range(len(self.model.get_weights()))]
+            self.model.set_weights([weight.astype("float32") for weight in weights])
+            found = self.engine.variables(self.model.optimizer, self.model)
+        for variable in found:
+            if variable.slot != "learning_rate" and variable.label in state:
+                self.engine.assign(variable.ref, state[variable.label].astype(variable.dtype))
+
     @property
     def state(self) -> State:
         """Copies of all weights and optimizer variables, in float64, by number and label."""
@@ -55,7 +65,9 @@ def model_of(
     subject: Subject,
     *,
     embedding: bool = False,
+    frozen: bool = False,
     compiled: dict[str, Any] | None = None,
+    engine: Engine | None = None,
     **changes: Any,
 ) -> Fitted:
     """A fresh model of the subject: two Dense layers, or an Embedding and a Dense one.
@@ -63,16 +75,21 @@ def model_of(
     Args:
         subject: what makes the optimizer.
         embedding: the first layer is an Embedding, whose gradients come sparse on TensorFlow.
+        frozen: the first layer is not trainable.
         compiled: more arguments to ``compile``.
+        engine: where it works, by default one of its own.
         **changes: to the constructor's arguments of the optimizer.
     """
-    engine = subject.engine.fresh()
-    x, y = _data(embedding)
+    engine = engine or subject.engine.fresh()
+    x, y = data(embedding)
     with engine.scope():
         engine.seed(1)
         model = _network(engine, embedding)
+        model.layers[1].trainable = not frozen
         optimizer = subject.make(engine, **changes)
-        model.compile(**{"optimizer": optimizer, "loss": "mse", **(compiled or {})})
+        # Not "mse": Keras 3 saves that alias into an .h5 file that it cannot read again.
+        loss = "mean_squared_error"
+        model.compile(**{"optimizer": optimizer, "loss": loss, **(compiled or {})})
     return Fitted(engine, model, x, y)
 
 
@@ -87,7 +104,7 @@ def _network(engine: Engine, embedding: bool) -> Any:
     return engine.keras.models.Model(inputs, layers.Dense(1, name="out")(hidden))
 
 
-def _data(embedding: bool, rows: int = 32) -> tuple[np.ndarray, np.ndarray]:
+def data(embedding: bool, rows: int = 32) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.RandomState(0)
     x = random.randint(0, 5, (rows, 2)) if embedding else random.randn(rows, 4)
     y = random.randn(rows, 1).astype("float32")

@@ -75,6 +75,17 @@ class Run:
         """One step with ``gradients``, one for each parameter."""
         self._step(gradients)
 
+    def take(self, state: State) -> None:
+        """Give every parameter and slot, but not the learning rate, its value in ``state``."""
+        with self.engine.scope():
+            found = self.engine.variables(self.optimizer)
+        for variable in found:
+            label = self._label(variable.slot, variable.parameter)
+            if variable.slot != "learning_rate" and label in state:
+                self.engine.assign(variable.ref, state[label].astype(variable.dtype))
+        for number, parameter in enumerate(self.parameters):
+            self.engine.assign(parameter, state[f"p{number}"].astype("float32"))
+
     @property
     def state(self) -> State:
         """Copies of all parameters and optimizer variables."""
