@@ -37,6 +37,14 @@ class Fitted:
                 **{"batch_size": batch, "epochs": 1, "shuffle": False, "verbose": 0, **options},
             )
 
+    def compile(self, optimizer: Any = None) -> None:
+        """Compile anew, with the optimizer that it has or another one."""
+        with self.engine.scope():
+            self.model.compile(
+                optimizer=self.model.optimizer if optimizer is None else optimizer,
+                loss="mean_squared_error",
+            )
+
     def take(self, state: State) -> None:
         """Give every weight and slot, but not the learning rate, its value in ``state``."""
         with self.engine.scope():
@@ -93,14 +101,20 @@ def model_of(
     return Fitted(engine, model, x, y)
 
 
-def _network(engine: Engine, embedding: bool) -> Any:
+def second_model(first: Fitted, units: int) -> Fitted:
+    """Another model beside the first one, not compiled, whose hidden layer has ``units``."""
+    with first.engine.scope():
+        return Fitted(first.engine, _network(first.engine, False, units), first.x, first.y)
+
+
+def _network(engine: Engine, embedding: bool, units: int = 3) -> Any:
     layers = engine.keras.layers
     if embedding:
         inputs = layers.Input(shape=(2,), dtype="int32")
         hidden = layers.Flatten(name="flat")(layers.Embedding(5, 3, name="rows")(inputs))
     else:
         inputs = layers.Input(shape=(4,))
-        hidden = layers.Dense(3, name="hidden")(inputs)
+        hidden = layers.Dense(units, name="hidden")(inputs)
     return engine.keras.models.Model(inputs, layers.Dense(1, name="out")(hidden))
 
 
