@@ -1,0 +1,1 @@
+"""What a developer runs: `python -m tools.bless`, `tools.findings`, `tools.mutants`."""

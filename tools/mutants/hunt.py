@@ -1,0 +1,122 @@
+"""Holding one mutant to the checks until one of them sees it; runs in an engine's own process."""
+
+from __future__ import annotations
+
+import collections
+import functools
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import slotscope
+from slotscope.checks import select
+from slotscope.checks.check import Item
+from slotscope.checks.differences import differences, judged
+from slotscope.checks.runner import outcome_of
+from slotscope.checks.subject import Subject, builtin
+from slotscope.checks.verdict import Outcome, Verdict
+from tools.mutants.operators import NoSuchPlaceError
+from tools.mutants.splice import mutated
+from tools.mutants.table import Mutant
+
+KILLED, SURVIVED, LOST, STOPPED = "killed", "survived", "no such place", "stopped"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one mutant.
+
+    Attributes:
+        mutant: which.
+        fate: ``killed``, ``survived``, ``no such place`` or ``stopped`` (by the time limit).
+        by: id of the check that killed it; empty otherwise.
+        reason: what the check said, or why there is no place.
+        seconds: how long it took.
+    """
+
+    mutant: Mutant
+    fate: str
+    by: str = ""
+    reason: str = ""
+    seconds: float = 0.0
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with this result; empty where it is as it should be."""
+        if self.fate == KILLED:
+            return "listed as equivalent, and killed" if self.mutant.equivalent else ""
+        if self.fate == SURVIVED:
+            return "" if self.mutant.equivalent else "survived"
+        return self.fate
+
+
+#: How often each check killed, in this process, a mutant of the same place.
+_kills: collections.Counter[tuple[str, str]] = collections.Counter()
+
+
+def hunt(mutant: Mutant, hint: str = "") -> Result:
+    """Run the checks of the mutant's optimizer until one is violated that holds without it.
+
+    Args:
+        mutant: which.
+        hint: id of the check that killed it last time, which then runs first.
+    """
+    start = time.perf_counter()
+    subject = _subject(mutant.engine, mutant.optimizer)
+    package = subject.engine.keras.__name__
+    change = (package, mutant.place, mutant.operator, *mutant.arguments)
+    for item in _ordered(subject, mutant, hint):
+        try:
+            with mutated(*change):
+                outcome = _judged(subject, outcome_of(subject, item))
+        except NoSuchPlaceError as error:
+            return Result(mutant, LOST, reason=str(error))
+        if outcome.verdict is Verdict.VIOLATED and _holds_without(subject, item):
+            _kills[mutant.place, item.id] += 1
+            spent = time.perf_counter() - start
+            return Result(mutant, KILLED, item.id, outcome.reason[:300], spent)
+    return Result(mutant, SURVIVED, seconds=time.perf_counter() - start)
+
+
+@functools.cache
+def _subject(engine: str, optimizer: str) -> Subject:
+    return builtin(slotscope.engine(engine), optimizer)
+
+
+@functools.cache
+def _items(engine: str, optimizer: str) -> dict[str, Item]:
+    return {item.id: item for item in select(_subject(engine, optimizer))}
+
+
+def _ordered(subject: Subject, mutant: Mutant, hint: str) -> Iterator[Item]:
+    """The likely killers first, the more words they have in common with the mutant."""
+    items = _items(subject.engine.name, subject.name)
+    learned = [id for (where, id), _ in _kills.most_common() if where == mutant.place][:2]
+    quick = [id for id, item in items.items() if item.quick]
+    about = _words(f"{mutant.id} {mutant.sentence}")
+    near = sorted(items, key=lambda id: -len(about & _words(id)))
+    for id in dict.fromkeys([hint, *learned, *quick, *near]):
+        if id in items:
+            yield items[id]
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall("[a-z]{3,}", text.lower())) - {"check", "the", "and", "not"}
+
+
+def _holds_without(subject: Subject, item: Item) -> bool:
+    """Whether a check has nothing to say where there is no mutant."""
+    return _plain(subject.engine.name, subject.name, item.id) is not Verdict.VIOLATED
+
+
+@functools.cache
+def _plain(engine: str, optimizer: str, item: str) -> Verdict:
+    subject = _subject(engine, optimizer)
+    return _judged(subject, outcome_of(subject, _items(engine, optimizer)[item])).verdict
+
+
+def _judged(subject: Subject, outcome: Outcome) -> Outcome:
+    name, engine = subject.name, subject.engine
+    known = [d for d in differences() if d.applies(name, engine.name, engine.versions)]
+    return judged(outcome, known)
