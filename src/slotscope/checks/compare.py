@@ -8,6 +8,11 @@ digits as ``rule.conditioning`` says, so after n steps a slot is off by at most
 
 to first order (Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.1), and a
 parameter by one rounding of itself at each step and the same bound on how far it has moved.
+
+Where a step subtracts numbers that are nearly the same, or takes a sign, that bound is too small.
+How much a rounding can grow is then asked of the rule itself: it is run again in the precision of
+the parameters on numbers that are each off by one rounding, and ``operations`` times what that
+changes is added.
 """
 
 from __future__ import annotations
@@ -38,6 +43,7 @@ def compare(
     rule: Rule,
     dtype: str = "float32",
     ignore: Sequence[str] = (),
+    shaken: Sequence[Sequence[State]] = (),
 ) -> None:
     """Raise unless every label of every state agrees with the rule.
 
@@ -47,6 +53,7 @@ def compare(
         rule: for the tolerance.
         dtype: of the parameters and slots.
         ignore: slots that are not compared.
+        shaken: what the rule says, in low precision, of numbers that are off by one rounding.
 
     Raises:
         Violation: a variable is missing, was not promised, or is off by more than the tolerance.
@@ -60,7 +67,57 @@ def compare(
                 continue  # a plain function shows its slots after the first step
             history = np.stack([s[label] for s in expected[: number + 1] if label in s])
             tolerance = _tolerance(label, history, relative, EPSILON[dtype])
+            for states in shaken:
+                growth = np.abs(states[number][label] - history[-1])
+                tolerance = tolerance + rule.operations * np.nan_to_num(growth)
             _agree(label, number, _find(actual[number], label), history[-1], tolerance)
+
+
+def ends_alike(
+    found: State, expected: Trajectory, rule: Rule | None, what: str, dtype: str = "float32"
+) -> None:
+    """Raise unless a run ended as another one did.
+
+    Args:
+        found: the last state of the one.
+        expected: all states of the other; variables that only it has are not compared.
+        rule: for the tolerance, twice what one run may be off; None: equal to the last bit.
+        what: how the two were asked for.
+        dtype: of the parameters and slots.
+
+    Raises:
+        Violation: they differ by more.
+    """
+    last = expected[-1]
+    missing = sorted((last.keys() - UNRULED) - found.keys())
+    if missing:
+        raise Violation(f"{what}: the optimizer has no {', '.join(missing)}")
+    relative = 0.0 if rule is None else 2 * rule.operations * EPSILON[dtype] * rule.conditioning
+    epsilon = 2 * EPSILON[dtype] if relative else 0.0
+    for label in sorted(last.keys() & found.keys(), key=lambda label: ("/" in label, label)):
+        history = np.stack([state[label] for state in expected if label in state])
+        tolerance = _tolerance(label, history, relative, epsilon)
+        wrong = _off(found[label], last[label], tolerance)
+        if wrong is not None:
+            index = f"[{', '.join(map(str, wrong))}]" if last[label].shape else ""
+            raise Violation(
+                f"{what}: {label}{index} ends as {found[label][wrong]:.9g}, not as"
+                f" {last[label][wrong]:.9g}"
+            )
+
+
+def _off(actual: np.ndarray, expected: np.ndarray, tolerance: np.ndarray) -> tuple[int, ...] | None:
+    """The first place where they differ by more than ``tolerance``; None if there is none."""
+    wrong = ~(np.abs(actual - expected) <= tolerance)
+    wrong &= ~((actual == expected) | (np.isnan(actual) & np.isnan(expected)))
+    return tuple(int(i) for i in np.argwhere(wrong)[0]) if wrong.any() else None
+
+
+def off_by_one_rounding(array: np.ndarray, epsilon: float, pattern: int) -> np.ndarray:
+    """``array``, each element larger or smaller by the factor ``1 + epsilon / 2``."""
+    places = np.arange(array.size).reshape(array.shape)
+    signs = np.where((places * (2 * pattern + 1) // 2 + pattern) % 2, 1.0, -1.0)
+    return np.asarray(array * (1.0 + signs * epsilon / 2))
 
 
 def _tolerance(label: str, history: np.ndarray, relative: float, epsilon: float) -> np.ndarray:
@@ -102,11 +159,9 @@ def _listed(word: str, labels: list[str]) -> str:
 def _agree(
     label: str, step: int, actual: np.ndarray, expected: np.ndarray, tolerance: np.ndarray
 ) -> None:
-    wrong = ~(np.abs(actual - expected) <= tolerance)
-    wrong &= ~((actual == expected) | (np.isnan(actual) & np.isnan(expected)))
-    if not wrong.any():
+    place = _off(actual, expected, tolerance)
+    if place is None:
         return
-    place = tuple(int(i) for i in np.argwhere(wrong)[0])
     index = f"[{', '.join(map(str, place))}]" if place else ""
     raise Violation(
         f"{label}{index} after step {step} is {actual[place]:.9g}; its rule gives"

@@ -21,7 +21,7 @@ import importlib.metadata
 import os
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -38,7 +38,9 @@ from slotscope.engines.records import (
 from slotscope.errors import EngineUnavailableError, UnknownEngineError, UnknownOptimizerError
 
 if TYPE_CHECKING:
+    from slotscope.engines.devices import Devices
     from slotscope.engines.formats import Format
+    from slotscope.engines.loops import Loop
 
 __all__ = ["Engine", "Gradient", "Identity", "OptimizerVariable", "SparseGradient", "Status"]
 
@@ -201,6 +203,14 @@ class Engine(ABC):
 
     #: The ways in which a step can be asked for, as :meth:`stepper` knows them; the plainest first.
     ways: ClassVar[tuple[str, ...]]
+    #: Those of them in which the same arithmetic may be fused or reordered.
+    compiled_ways: ClassVar[tuple[str, ...]] = ()
+    #: Training loops written by hand, by name.
+    loops: ClassVar[Mapping[str, Loop]] = {}
+    #: Arguments of ``compile`` with which batches are run otherwise than by default.
+    running: ClassVar[tuple[tuple[str, Any], ...]] = ()
+    #: How a model is trained on two devices here; None where that is not possible.
+    two_devices: ClassVar[Devices | None] = None
     #: What the base class takes by ``**kwargs``, out of sight of its signature.
     shared_arguments: ClassVar[tuple[str, ...]] = ()
     #: Whether a gradient may come as a :class:`SparseGradient`.

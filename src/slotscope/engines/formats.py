@@ -31,6 +31,7 @@ class Format:
         whole: whether it holds the optimizer's class and arguments too, not only its values.
         keeps_rate: whether a learning rate that was assigned is among what it holds.
         lacks: why it cannot be used; empty where it can.
+        like: the format whose functions it calls with the same state; empty where it has its own.
     """
 
     name: str
@@ -39,21 +40,22 @@ class Format:
     whole: bool = True
     keeps_rate: bool = True
     lacks: str = ""
+    like: str = ""
 
 
-def file(name: str, **options: Any) -> Format:
-    """A whole model in a file, or a folder, whose name ends with ``name``."""
+def file(name: str) -> Format:
+    """A whole model in a file whose name ends with ``name``."""
 
     def save(engine: Any, model: Any, folder: Path) -> None:
-        model.save(str(folder / f"model{name}"), **options)
+        model.save(str(folder / f"model{name}"))
 
     def load(engine: Any, folder: Path, fresh: Fresh, known: Known) -> Any:
         return engine.keras.models.load_model(str(folder / f"model{name}"), dict(known))
 
-    return Format(name or "SavedModel", save, load)
+    return Format(name, save, load)
 
 
-def weights(name: str, **options: Any) -> Format:
+def weights(name: str, like: str = "", **options: Any) -> Format:
     """Values only, which the same model, built and compiled in the same way, takes."""
 
     def save(engine: Any, model: Any, folder: Path) -> None:
@@ -65,7 +67,7 @@ def weights(name: str, **options: Any) -> Format:
         model.load_weights(str(folder / f"model{name}"))
         return model
 
-    return Format(name or "save_weights", save, load, whole=False)
+    return Format(name or "save_weights", save, load, whole=False, like=like)
 
 
 def _save_pickle(engine: Any, model: Any, folder: Path) -> None:
@@ -78,7 +80,7 @@ def _load_pickle(engine: Any, folder: Path, fresh: Fresh, known: Known) -> Any:
         return pickle.loads((folder / "model.pickle").read_bytes())
 
 
-PICKLE = Format("pickle", _save_pickle, _load_pickle)
+PICKLE = Format("pickle", _save_pickle, _load_pickle, like=".keras")
 
 
 def _save_checkpoint(engine: Any, model: Any, folder: Path) -> None:
@@ -134,10 +136,42 @@ def lists(**options: Any) -> Format:
     return Format("set_weights", _save_lists, _load_lists, whole=False, **options)
 
 
+def _save_own(engine: Any, model: Any, folder: Path) -> None:
+    store: dict[str, Any] = {}
+    model.optimizer.save_own_variables(store)
+    (folder / "own").write_bytes(pickle.dumps((model.get_weights(), store)))
+
+
+def _load_own(engine: Any, folder: Path, fresh: Fresh, known: Known) -> Any:
+    model = fresh()
+    engine.build_for(model)
+    parameters, store = pickle.loads((folder / "own").read_bytes())
+    model.set_weights(parameters)
+    model.optimizer.load_own_variables(store)
+    return model
+
+
+#: What a file of Keras 3 asks of an optimizer.
+OWN = Format("load_own_variables", _save_own, _load_own, whole=False, like=".weights.h5")
+
+
+def _load_saved_model(engine: Any, folder: Path, fresh: Fresh, known: Known) -> Any:
+    model = engine.keras.models.load_model(str(folder), dict(known))
+    engine.build_for(model)  # a variable gets its value from the file when it is made
+    return model
+
+
+def _save_saved_model(engine: Any, model: Any, folder: Path) -> None:
+    model.save(str(folder), save_format="tf")
+
+
+SAVED_MODEL = Format("SavedModel", _save_saved_model, _load_saved_model)
+
+
 def broken(name: str, reason: str) -> Format:
     """A format that the engine has by name and that does not work on today's stack."""
 
     def never(*arguments: Any) -> Any:
         raise NotImplementedError(reason)
 
-    return Format(name, never, never, lacks=reason)
+    return Format(name, never, never, lacks=reason, like=name)

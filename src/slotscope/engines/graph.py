@@ -70,6 +70,7 @@ class GraphEngine(Engine):
 
     maker: ClassVar[str] = ""
     ways: ClassVar[tuple[str, ...]] = ("get_updates",)
+    cheaply: ClassVar[dict[str, Any]] = {}
     takes_missing: ClassVar[bool] = False
 
     def __init__(self, **options: Any) -> None:
@@ -138,7 +139,7 @@ class GraphEngine(Engine):
                 for parameter, given in zip(parameters, inputs, strict=True)
                 if given
             )
-            updates = optimizer.get_updates(loss=loss, params=list(parameters))
+            updates = self.updates(optimizer, loss, list(parameters), way)
             flat = [placeholder for given in inputs for placeholder in given]
             train = self.backend.function(flat, [loss], updates=updates)
             self.backend.get_session()
@@ -148,6 +149,11 @@ class GraphEngine(Engine):
                 train([array for g in gradients for array in _arrays(g)])
 
         return step
+
+    def updates(self, optimizer: Any, loss: Any, parameters: list[Any], way: str) -> list[Any]:
+        """The update ops of one step, asked for in the given way."""
+        updates: list[Any] = optimizer.get_updates(loss=loss, params=parameters)
+        return updates
 
     def _inputs(self, parameter: Any, gradient: Gradient) -> list[Any]:
         """Placeholders for one gradient: itself, or rows and indices, or nothing."""

@@ -11,12 +11,13 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
 
+from slotscope.engines import loops
 from slotscope.engines.base import (
     Engine,
     Gradient,
@@ -28,7 +29,9 @@ from slotscope.engines.base import (
     quiet_import,
     unique_paths,
 )
+from slotscope.engines.devices import DataParallel, Devices, Mirrored
 from slotscope.engines.formats import OWN, PICKLE, Format, broken, file, lists, weights
+from slotscope.engines.loops import Loop
 from slotscope.engines.tensorflow_runtime import EagerTensorFlow, tensorflow
 
 
@@ -112,13 +115,22 @@ class Keras3(Engine):
 
     backend_name: ClassVar[str]
     generation: ClassVar[str] = "keras-3"
-    ways: ClassVar[tuple[str, ...]] = ("apply", "apply_gradients", "stateless_apply")
+    ways: ClassVar[tuple[str, ...]] = (
+        "apply",
+        "apply_gradients",
+        "apply without variables",
+    )
+    running: ClassVar[tuple[tuple[str, Any], ...]] = (
+        ("run_eagerly", True),
+        ("jit_compile", False),
+        ("steps_per_execution", 4),
+    )
     building_ways: ClassVar[tuple[str, ...]] = ("apply", "apply_gradients")
     formats: ClassVar[tuple[Format, ...]] = (
         file(".keras"),
         weights(".weights.h5"),
         file(".h5"),
-        weights(".weights.json", max_shard_size=1.0),
+        weights(".weights.json", like=".weights.h5", max_shard_size=1.0),
         lists(),
         OWN,
         PICKLE,
@@ -184,6 +196,8 @@ class Keras3(Engine):
             return lambda tensors: optimizer.apply(tensors, parameters)
         if way == "apply_gradients":
             return lambda tensors: optimizer.apply_gradients(zip(tensors, parameters, strict=True))
+        if way == "apply without variables":
+            return lambda tensors: optimizer.apply(tensors)
         return self._stateless(optimizer, parameters, optimizer.stateless_apply)
 
     def _stateless(
@@ -254,6 +268,9 @@ class KerasTensorFlow(EagerTensorFlow, Keras3):
     extra: ClassVar[str] = "tensorflow"
 
     ways: ClassVar[tuple[str, ...]] = (*Keras3.ways, "compiled", "jit")
+    compiled_ways: ClassVar[tuple[str, ...]] = ("compiled", "jit")
+    loops: ClassVar[Mapping[str, Loop]] = loops.TENSORFLOW
+    two_devices: ClassVar[Devices | None] = Mirrored()
     building_ways: ClassVar[tuple[str, ...]] = (*Keras3.building_ways, "compiled")
     traces: ClassVar[int] = 2
 
@@ -275,7 +292,10 @@ class KerasJax(Keras3):
     backend_name: ClassVar[str] = "jax"
     requires: ClassVar[tuple[str, ...]] = ("keras", "jax")
     extra: ClassVar[str] = "jax"
-    ways: ClassVar[tuple[str, ...]] = (*Keras3.ways, "jit")
+    ways: ClassVar[tuple[str, ...]] = (*Keras3.ways, "stateless_apply", "jit")
+    compiled_ways: ClassVar[tuple[str, ...]] = ("jit",)
+    loops: ClassVar[Mapping[str, Loop]] = loops.JAX
+    two_devices: ClassVar[Devices | None] = DataParallel()
     keeps_handles: ClassVar[bool] = False
     takes_sparse: ClassVar[bool] = False
     #: As JAX is by default, with 64 bits switched off.
@@ -359,7 +379,22 @@ class KerasTorch(Keras3):
     extra: ClassVar[str] = "torch"
     traces: ClassVar[int] = 0
     takes_sparse: ClassVar[bool] = False
+    ways: ClassVar[tuple[str, ...]] = (*Keras3.ways, "stateless_apply", "one by one")
+    compiled_ways: ClassVar[tuple[str, ...]] = ("one by one",)
+    #: Everything is eager; torch.compile, which jit_compile=True asks for, needs a C++ compiler.
+    running: ClassVar[tuple[tuple[str, Any], ...]] = ()
+    loops: ClassVar[Mapping[str, Loop]] = loops.TORCH
     counted: ClassVar[tuple[str, ...]] = (*Keras3.counted, "_parallel_update_step")
+
+    def _applied(self, optimizer: Any, parameters: list[Any], way: str) -> Callable[..., None]:
+        if way == "one by one":
+            # What a subclass of a built-in optimizer gets: update_step, not the parallel version.
+            base = self.keras.optimizers.Optimizer
+            for name in ("_backend_update_step", "_internal_apply_gradients"):  # Keras 3.0 had that
+                if hasattr(base, name):
+                    vars(optimizer)[name] = functools.partial(getattr(base, name), optimizer)
+            way = "apply"
+        return super()._applied(optimizer, parameters, way)
 
     def read(self, refs: Sequence[Any], state: Any = None) -> list[np.ndarray | None]:
         import torch

@@ -12,7 +12,7 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from slotscope.engines import ENGINES, Status, engine, engine_classes
+from slotscope.engines import ENGINES, Engine, Status, engine, engine_classes
 from slotscope.engines.keras_3 import Keras3
 
 Result = TypeVar("Result")
@@ -53,6 +53,31 @@ def on_engines(
     return {name: here[name] if name in here else waiting[name].result() for name in names}
 
 
+def on_two_devices(here: Engine, function: Callable[..., Result], *args: Any) -> Result:
+    """``function(*args)`` in a worker process, where models are made and trained on two devices.
+
+    Args:
+        here: an engine that has :attr:`~slotscope.engines.Engine.two_devices`.
+        function: takes and returns what is picklable.
+        *args: passed on.
+
+    Raises:
+        TimeoutError: no answer came for five minutes.
+    """
+    assert here.two_devices is not None
+    environment = tuple(sorted(here.two_devices.environment.items()))
+    waiting = _worker("two devices", environment).submit(_run_on_two, here.name, function, args)
+    answer: Result = waiting.result(timeout=300)
+    return answer
+
+
+def _run_on_two(name: str, function: Callable[..., Result], args: tuple[Any, ...]) -> Result:
+    there = engine(name)
+    assert there.two_devices is not None
+    with there.two_devices.scope(there):
+        return function(*args)
+
+
 def _elsewhere(names: Iterable[str]) -> list[str]:
     """Those that need another process: this one has, or will get, one backend of Keras 3."""
     three = {cls.name: cls.status() for cls in engine_classes() if issubclass(cls, Keras3)}
@@ -70,10 +95,10 @@ def _run(name: str, function: Callable[..., Result]) -> Result:
 
 
 @functools.cache
-def _worker(name: str) -> Any:
-    """The worker process of one engine."""
+def _worker(name: str, environment: tuple[tuple[str, str], ...] = ()) -> Any:
+    """The worker process of one engine, or of all that need the same environment."""
     import loky
 
-    executor = loky.ProcessPoolExecutor(max_workers=1, timeout=600)
+    executor = loky.ProcessPoolExecutor(max_workers=1, timeout=600, env=dict(environment))
     atexit.register(executor.shutdown, kill_workers=True)
     return executor

@@ -9,12 +9,13 @@ them in ``build``.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
 
+from slotscope.engines import loops
 from slotscope.engines.base import (
     Gradient,
     OptimizerVariable,
@@ -22,6 +23,7 @@ from slotscope.engines.base import (
     quiet_import,
     unique_paths,
 )
+from slotscope.engines.devices import Devices, Mirrored
 from slotscope.engines.formats import (
     CHECKPOINT,
     PICKLE,
@@ -33,6 +35,7 @@ from slotscope.engines.formats import (
     weights,
 )
 from slotscope.engines.graph import GraphEngine, described, path_of
+from slotscope.engines.loops import Loop
 from slotscope.engines.tensorflow_runtime import EagerTensorFlow, tensorflow
 from slotscope.engines.unnamed import shown_variables, unnamed_foreign, unnamed_variables
 from slotscope.engines.vocabulary import slot_name
@@ -149,6 +152,7 @@ class TfKerasGraph(GraphEngine):
     shared_arguments: ClassVar[tuple[str, ...]] = LEGACY_ARGUMENTS
     requires: ClassVar[tuple[str, ...]] = ("tensorflow", "tf_keras")
     extra: ClassVar[str] = "tensorflow"
+    ways: ClassVar[tuple[str, ...]] = ("get_updates", "apply_gradients")
     counted: ClassVar[tuple[str, ...]] = ("get_updates", "apply_gradients", "add_slot")
     formats: ClassVar[tuple[Format, ...]] = (file(".h5"), SAVER, lists(keeps_rate=False))
 
@@ -186,6 +190,12 @@ class TfKerasGraph(GraphEngine):
             "tf_keras" in base_modules(optimizer) and "optimizer_v1" in type(optimizer).__module__
         )
 
+    def updates(self, optimizer: Any, loss: Any, parameters: list[Any], way: str) -> list[Any]:
+        if way == "get_updates":
+            return super().updates(optimizer, loss, parameters, way)
+        gradients = optimizer.get_gradients(loss, parameters)
+        return [optimizer.apply_gradients(zip(gradients, parameters, strict=True))]
+
     def iterations(self, optimizer: Any) -> Any:
         return step_counter(optimizer)
 
@@ -215,6 +225,14 @@ class TfKerasEager(EagerTensorFlow):
     traced: ClassVar[tuple[str, ...]] = ("apply_gradients",)
     takes_what_is_made: ClassVar[bool] = True
     ways: ClassVar[tuple[str, ...]] = ("apply_gradients", "compiled")
+    compiled_ways: ClassVar[tuple[str, ...]] = ("compiled", "jit")
+    running: ClassVar[tuple[tuple[str, Any], ...]] = (
+        ("run_eagerly", True),
+        ("jit_compile", True),
+        ("steps_per_execution", 4),
+    )
+    loops: ClassVar[Mapping[str, Loop]] = loops.TENSORFLOW
+    two_devices: ClassVar[Devices | None] = Mirrored()
     building_ways: ClassVar[tuple[str, ...]] = ways
     traces: ClassVar[int] = 2
     formats: ClassVar[tuple[Format, ...]] = (
