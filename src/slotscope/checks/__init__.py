@@ -18,6 +18,7 @@ THEMES = (
     "equivalences",
     "pairs",
     "persistence",
+    "configs",
     "arguments",
 )
 

@@ -1,1 +1,274 @@
-"""Persistence: what is saved comes back, and training goes on as if never interrupted."""
+"""Persistence: what is saved, loaded or copied goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from slotscope.checks import kept
+from slotscope.checks.check import check
+from slotscope.checks.kept import FEATURES, different, differing, featured, plan_of
+from slotscope.checks.problems import PAIR, chosen, values
+from slotscope.checks.run import Run
+from slotscope.checks.subject import Subject, builtin
+from slotscope.checks.verdict import NotApplicable, NotReproducible, Violation
+
+
+def formats(subject: Subject) -> Iterator[str]:
+    """The names of the engine's formats."""
+    return (format.name for format in subject.engine.formats)
+
+
+def distinct(subject: Subject) -> list[str]:
+    """Those of them that read and write in their own way."""
+    return [format.name for format in subject.engine.formats if not format.like]
+
+
+def filed(subject: Subject) -> Iterator[str]:
+    """What is checked of features in files: ``format: feature``."""
+    for name in distinct(subject):
+        yield f"{name}: loss scale"
+    for feature in ("average and accumulation", "schedule", "frozen"):
+        yield f"{subject.engine.formats[0].name}: {feature}"
+
+
+@check(cases=formats)
+def check_training_resumes_from_a_file(subject: Subject, case: str) -> None:
+    """A model that is loaded is as it was saved, and trains on as if never interrupted.
+
+    Before it is saved its learning rate is changed, as a callback does.
+    """
+    kept.resumes(plan_of(subject), kept.format_of(subject, case))
+
+
+@check(cases=filed)
+def check_features_resume_from_a_file(subject: Subject, case: str) -> None:
+    """What a feature adds to the state is in the file: averages, sums, scales, schedules."""
+    name, _, feature = case.partition(": ")
+    kept.resumes(plan_of(subject, feature), kept.format_of(subject, name))
+
+
+@check(cases=lambda subject: distinct(subject)[:3])
+def check_an_unused_optimizer_is_saved_as_one(subject: Subject, case: str) -> None:
+    """A model saved before its first step trains, once it is loaded, as if it never was."""
+    kept.resumes(plan_of(subject).unused(), kept.format_of(subject, case))
+
+
+@check(cases=distinct)
+def check_saving_changes_nothing(subject: Subject, case: str) -> None:
+    """Saving leaves the optimizer as it was, and whatever is saved next is whole."""
+    plan, format = plan_of(subject), kept.format_of(subject, case)
+    plainest = kept.format_of(subject, subject.engine.formats[0].name)
+    saved, end = plan.begun(), kept.never_interrupted(plan)[1]
+    before, arguments = saved.state, kept.config(saved)
+    kept.through(plan, format, saved)
+    said = different(before, saved.state) or differing(arguments, kept.config(saved))
+    if said:
+        raise Violation(f"after saving as {format.name}, {said} in the model that was saved")
+    second = kept.through(plan, plainest, saved)
+    said = different(before, second.state)
+    if plainest.whole and type(second.model.optimizer) is not type(saved.model.optimizer):
+        found = type(second.model.optimizer).__name__
+        said = f"the optimizer is {found}, expected {type(saved.model.optimizer).__name__}"
+    if said:
+        raise Violation(
+            f"saved as {format.name} and then as {plainest.name}: in the second file, {said}"
+        )
+    said = different(end, plan.finish(saved))
+    if said:
+        again = different(end, plan.finish(plan.begun()))
+        if again:
+            raise NotReproducible(f"two runs of the same program differ: {again}")
+        raise Violation(f"training goes on otherwise after saving as {format.name}: {said}")
+
+
+# ---- values, without a file
+
+
+def _own_variables(run: Run) -> dict[str, np.ndarray]:
+    if not hasattr(run.optimizer, "save_own_variables"):
+        raise NotApplicable(f"{run.engine.name} has no save_own_variables")
+    store: dict[str, np.ndarray] = {}
+    run.optimizer.save_own_variables(store)
+    return store
+
+
+#: How a state is taken out of an optimizer, by the name of the method that gives it to another.
+TAKEN: dict[str, Callable[[Run], Any]] = {
+    "set_weights": lambda run: run.engine.get_weights(run.optimizer),
+    "load_own_variables": _own_variables,
+}
+
+
+def taken(run: Run, way: str) -> Any:
+    """The state of a run's optimizer."""
+    with run.engine.scope():
+        return TAKEN[way](run)
+
+
+def give(run: Run, way: str, state: Any) -> None:
+    """Give a run's optimizer another state."""
+    with run.engine.scope():
+        getattr(run.optimizer, way)(state)
+
+
+def started(subject: Subject, feature: str, steps: int) -> Run:
+    """A run of some steps."""
+    way = subject.engine.branching_way if feature in ("accumulation", "loss scale") else ""
+    run = Run(featured(subject, feature), values(PAIR), way=way)
+    for gradients in chosen(PAIR, steps):
+        run.step(gradients)
+    return run
+
+
+@check(
+    cases=tuple(
+        f"{way}: {feature}" for way in TAKEN for feature in (*FEATURES, "loss scale", "schedule")
+    )
+)
+def check_state_moves_to_another_optimizer(subject: Subject, case: str) -> None:
+    """An optimizer that is given another's state goes on in its place."""
+    way, _, feature = case.partition(": ")
+    old, new = started(subject, feature, 3), started(subject, feature, 0)
+    give(new, way, taken(old, way))
+    before = old.state
+    for number, parameter in enumerate(new.parameters):
+        new.engine.assign(parameter, before[f"p{number}"].astype("float32"))
+    said = different(before, new.state)
+    if said:
+        raise Violation(f"right after {way}, {said}")
+    for gradients in chosen(PAIR, 5)[3:]:
+        old.step(gradients)
+        new.step(gradients)
+    said = different(old.state, new.state)
+    if said and different(old.state, started(subject, feature, 5).state):
+        raise NotReproducible("two runs of the same program differ")
+    if said:
+        raise Violation(f"two steps after {way}, {said}")
+
+
+#: States that fit no more, made from one whose numbers are all new.
+UNFIT: dict[str, Callable[[list[np.ndarray]], list[np.ndarray]]] = {
+    "too short": lambda arrays: arrays[:-1],
+    "too long": lambda arrays: [*arrays, np.zeros(3, "float32")],
+    "of a wrong shape": lambda arrays: [*arrays[:-1], np.zeros((7, 2), "float32")],
+}
+
+UNFIT_CASES = tuple(f"{way}: {kind}" for way in TAKEN for kind in UNFIT)
+
+
+def offered(subject: Subject, case: str) -> tuple[Run, Exception | None, list[str], str]:
+    """Give an optimizer a state that does not fit.
+
+    Returns:
+        The run, what was raised, the warnings, and what changed in its state.
+    """
+    way, _, kind = case.partition(": ")
+    run = started(subject, "as it is", 2)
+    state, before = taken(run, way), run.state
+    arrays = list(state.values()) if isinstance(state, dict) else state
+    unfit: Any = UNFIT[kind]([np.asarray(array + 1, array.dtype) for array in arrays])
+    if isinstance(state, dict):
+        unfit = {str(number): array for number, array in enumerate(unfit)}
+    raised = None
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            give(run, way, unfit)
+        except Exception as error:
+            raised = error
+    return run, raised, [str(w.message) for w in caught], different(before, run.state)
+
+
+@check(cases=UNFIT_CASES)
+def check_a_state_that_does_not_fit_is_refused(subject: Subject, case: str) -> None:
+    """A state that is too short, too long or of a wrong shape is refused with a ValueError.
+
+    ``load_own_variables`` may also skip it with a warning, as a loader of files does.
+    """
+    _, raised, warned, _ = offered(subject, case)
+    if isinstance(raised, ValueError) or (warned and case.startswith("load_own_variables")):
+        return
+    if raised is not None:
+        raise Violation(f"it raised {type(raised).__name__} ({raised}), expected a ValueError")
+    raise Violation("it was taken without a word, expected a ValueError")
+
+
+@check(cases=UNFIT_CASES)
+def check_a_refused_state_sets_nothing(subject: Subject, case: str) -> None:
+    """Where a state is refused, no variable has taken its part of it."""
+    _, raised, warned, changed = offered(subject, case)
+    if raised is None and not warned:
+        raise NotApplicable("it is not refused")
+    if changed:
+        raise Violation(f"it was refused, and still {changed}")
+
+
+@check(cases=("deepcopy", "pickle"))
+def check_a_copy_has_the_state_or_says_that_it_has_not(subject: Subject, case: str) -> None:
+    """A copied optimizer has the state of the first, or whoever copies it is told."""
+    run = started(subject, "as it is", 2)
+    with warnings.catch_warnings(record=True) as caught, run.engine.scope():
+        warnings.simplefilter("always")
+        try:
+            made = pickle.dumps(run.optimizer) if case == "pickle" else None
+            copied = pickle.loads(made) if made else copy.deepcopy(run.optimizer)
+        except Exception as error:
+            raise NotApplicable(f"{case} refuses: {type(error).__name__}: {error}") from None
+        weights = run.engine.get_weights(run.optimizer)
+        found = run.engine.get_weights(copied)
+    if not caught and differing({"values": weights}, {"values": found}):
+        raise Violation(f"{case} lost the state without a word")
+
+
+@check()
+def check_variables_come_in_the_same_order(subject: Subject) -> None:
+    """Two optimizers built for the same parameters list their variables in the same order."""
+    first, second = (list(started(subject, "as it is", 0).state) for _ in range(2))
+    if first != second:
+        raise Violation(f"one lists {', '.join(first)}; the next {', '.join(second)}")
+
+
+@check(cases=("as many variables", "another number of variables"))
+def check_a_file_of_another_optimizer_is_not_taken_silently(subject: Subject, case: str) -> None:
+    """Weights that were saved with another optimizer are refused, or warned about."""
+    format = next((f for f in subject.engine.formats if not f.whole and not f.lacks), None)
+    if format is None or format.name in TAKEN:
+        raise NotApplicable("no file holds values only")
+    plan = plan_of(subject)
+    other = stranger(subject, case == "as many variables")
+    saved = plan_of(other).begun()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            kept.through(plan, format, saved)
+        except Exception:
+            return
+    if not caught:
+        raise Violation(f"{subject.name} took the state of {other.name} from {format.name}")
+
+
+def stranger(subject: Subject, alike: bool) -> Subject:
+    """A built-in optimizer of another class, with as many variables of the same shapes, or not.
+
+    Raises:
+        NotApplicable: there is none.
+    """
+    engine = subject.engine
+    mine = shapes(subject)
+    for name in engine.optimizer_names:
+        other = builtin(engine, name, learning_rate=0.25)
+        if name != subject.name and (shapes(other) == mine) is alike:
+            return other
+    raise NotApplicable(f"{engine.name} has no optimizer with {'such' if alike else 'other'} slots")
+
+
+def shapes(subject: Subject) -> list[tuple[int, ...]]:
+    """The shapes of the variables, in order."""
+    run = started(subject, "as it is", 0)
+    return [value.shape for value in taken(run, "set_weights")]

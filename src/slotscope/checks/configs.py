@@ -1,0 +1,135 @@
+"""Configs: what ``get_config`` says makes the same optimizer again."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from slotscope.checks import constructors
+from slotscope.checks.check import check
+from slotscope.checks.kept import RATE, differing, featured, known_of
+from slotscope.checks.problems import PAIR, values
+from slotscope.checks.run import Run
+from slotscope.checks.subject import Subject
+from slotscope.checks.verdict import NotApplicable, Violation
+
+
+@check()
+def check_a_config_keeps_every_argument(subject: Subject) -> None:
+    """An optimizer made from a config has every argument and hyperparameter of the first."""
+    lost = []
+    for name, value in [("", None), *constructors.others(subject)]:
+        said = _lost(subject, name, value)
+        if said:
+            lost.append(said)
+    if lost:
+        raise Violation("; ".join(lost))
+
+
+def _lost(subject: Subject, name: str, value: Any) -> str:
+    """What a config loses where the argument ``name`` is ``value``; nothing changed if no name."""
+    given = {**constructors.NEEDS.get(name, {}), name: value} if name else {}
+    engine = subject.engine.fresh()
+    try:
+        first, again = (subject.make(engine, **given) for _ in range(2))
+    except (ValueError, TypeError, NotApplicable):
+        return ""  # not a value that this one takes
+    if name and not constructors.own_get_config(subject, type(first)):
+        return ""  # its author never said that it keeps anything but Keras's own arguments
+    with engine.scope():
+        config = first.get_config()
+        said = config.get({"learning_rate": "lr"}.get(name, name), config.get(name, _ABSENT))
+        clone = constructors.remade(engine, first)
+        after = clone.get_config()
+    if name and said is not _ABSENT and not constructors.same(value, said):
+        return f"{name}={value!r} is {said!r} in the config"
+    a, b, c = constructors.scalars(first), constructors.scalars(again), constructors.scalars(clone)
+    steady = {key for key in a if key in b and constructors.same(a[key], b[key])}
+    for key in sorted(steady):
+        if key not in c or not constructors.same(a[key], c[key]):
+            given_as = f"with {name}={value!r}, " if name else ""
+            return f"{given_as}{key} is {a[key]!r} before and {c.get(key)!r} after"
+    changed = differing(config, after)
+    return f"in the config of the second, {changed}" if changed else ""
+
+
+_ABSENT = object()
+
+
+@check(cases=("from_config", "from_config with a schedule", "from_config with a loss scale"))
+def check_a_config_can_be_used_again(subject: Subject, case: str) -> None:
+    """Making an optimizer leaves the config as it was, and a second one can be made from it."""
+    feature = {"schedule": "schedule", "scale": "loss scale"}.get(case.rsplit(" ")[-1], "as it is")
+    engine = subject.engine.fresh()
+    optimizer = featured(subject, feature).make(engine)
+    known = known_of(subject)
+    with engine.scope(), engine.keras.utils.custom_object_scope(known):
+        config = optimizer.get_config()
+        before = copy.deepcopy(config)
+        type(optimizer).from_config(config)
+        said = differing(before, config)
+        if said:
+            raise Violation(f"from_config changed the dict it was given: {said}")
+        type(optimizer).from_config(config)
+
+
+@check()
+def check_what_was_serialized_can_be_used_again(subject: Subject) -> None:
+    """``deserialize`` makes an optimizer of the same class and leaves what it is given alone."""
+    engine = subject.engine.fresh()
+    optimizer = subject.make(engine)
+    known = known_of(subject)
+    with engine.scope(), engine.keras.utils.custom_object_scope(known):
+        serialized = engine.keras.optimizers.serialize(optimizer)
+        before = copy.deepcopy(serialized)
+        made = engine.keras.optimizers.deserialize(serialized)
+        if type(made) is not type(optimizer):
+            raise Violation(f"it made a {type(made).__name__}, expected a {subject.name}")
+        said = differing(optimizer.get_config(), made.get_config())
+        if said:
+            raise Violation(f"in the one that was made, {said}")
+        said = differing(before, serialized)
+    if said:
+        raise Violation(f"deserialize changed the dict it was given: {said}")
+
+
+@check()
+def check_a_config_is_the_callers_own(subject: Subject) -> None:
+    """Changing the dict that ``get_config`` returned changes no optimizer."""
+    engine = subject.engine.fresh()
+    optimizer = subject.make(engine)
+    with engine.scope():
+        config = optimizer.get_config()
+        before = copy.deepcopy(config)
+        config.clear()
+        said = differing(before, optimizer.get_config())
+    if said:
+        raise Violation(f"after its last config was emptied, {said}")
+
+
+@check(cases=("as it is", "schedule", "loss scale"))
+def check_a_config_is_json(subject: Subject, case: str) -> None:
+    """A config can be written as JSON, and makes the same optimizer when it is read again."""
+    engine = subject.engine.fresh()
+    optimizer = featured(subject, case).make(engine)
+    with engine.scope(), engine.keras.utils.custom_object_scope(known_of(subject)):
+        config = optimizer.get_config()
+        try:
+            read = constructors.through_json(config)
+        except (TypeError, ValueError) as error:
+            raise Violation(f"its config cannot be written as JSON: {error}") from None
+        said = differing(config, type(optimizer).from_config(read).get_config())
+    if said:
+        raise Violation(f"made again from JSON, {said}")
+
+
+@check(cases=("before its first step", "in use"))
+def check_a_config_tells_the_present_learning_rate(subject: Subject, case: str) -> None:
+    """A learning rate that was changed is the one in the config."""
+    run = Run(subject, values(PAIR), built=case == "in use")
+    run.engine.set_learning_rate(run.optimizer, RATE)
+    with run.engine.scope():
+        config = run.optimizer.get_config()
+    said = config.get("lr", config.get("learning_rate"))
+    if said != RATE:
+        raise Violation(f"its learning rate was set to {RATE}; its config says {said}")
