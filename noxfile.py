@@ -1,4 +1,5 @@
-"""Everything a person runs: `python -m nox -s notebooks`, `tests`, `docs`, `lab`, `lint`, `bless`.
+"""Everything a person runs: `python -m nox -s notebooks`, `tests`, `docs`, `lab`, `lint`, `bless`,
+`mutants`.
 
 All sessions share one environment, built by the session `env` that each of them requires. It is
 large (three frameworks), so it is installed again only when what pyproject.toml requires or
@@ -108,3 +109,9 @@ def lab(session: nox.Session) -> None:
 def bless(session: nox.Session) -> None:
     """Rewrite stored outputs as nbval will see them; refuse what does not come out twice."""
     run(session, "tools.bless", *session.posargs)
+
+
+@nox.session(requires=["env"], venv_backend="none", default=False)
+def mutants(session: nox.Session) -> None:
+    """Break the installed optimizers in hundreds of ways: the checks must see each of them."""
+    run(session, "tools.mutants", *session.posargs)
