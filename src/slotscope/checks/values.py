@@ -1,69 +1,356 @@
-"""Values: every slot and parameter after every step, against the rule."""
+"""Values: every slot and parameter after every step, against the rule.
+
+Where no rule is known, what can be said without one: a missing gradient moves nothing, a NaN stays
+where it is, a sparse gradient does what the dense one does.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from slotscope.checks.check import check
-from slotscope.checks.compare import compare
-from slotscope.checks.run import Gradients, reproducible
-from slotscope.checks.subject import Subject
+from slotscope.checks.compare import EPSILON
+from slotscope.checks.problems import (
+    PAIR,
+    against_rule,
+    chosen,
+    exact,
+    hold,
+    last,
+    needs_dtype,
+    same_as,
+    training_of,
+    unwarned,
+    values,
+)
+from slotscope.checks.run import Gradients, Run, reproducible, trajectory
+from slotscope.checks.subject import Subject, builtin
+from slotscope.checks.verdict import NotApplicable, NotReproducible, Violation
 from slotscope.engines import SparseGradient
-from slotscope.rules.training import FEATURES, Each, Training
+from slotscope.rules import Rule
+from slotscope.rules.training import DIALECTS, FEATURES, Each, Training
 
-#: Small integers over powers of two: exact in every dtype that is checked, bfloat16 included.
 SHAPES = {
     "scalar": (),
     "vector": (3,),
     "matrix": (4, 3),
     "rank 3": (2, 3, 2),
     "rank 4": (2, 1, 3, 2),
+    "size one": (1, 1),
+    "empty": (0, 3),
 }
 
 
-def exact(shape: tuple[int, ...], scale: float = 1.0, shift: int = 0) -> np.ndarray:
-    """Different numbers of both signs, none of them zero, each an odd multiple of scale / 8."""
-    size = int(np.prod(shape))
-    numbers = (np.arange(size) * 5 + shift * 3) % 11 - 5
-    return np.asarray((2 * numbers.reshape(shape) + 1) * scale / 8, np.float32)
-
-
-def chosen(shapes: list[tuple[int, ...]], steps: int, scale: float = 1.0) -> Gradients:
-    """Gradients for ``steps`` steps."""
-    return [
-        [exact(shape, scale, 1 + step + n) for n, shape in enumerate(shapes)]
-        for step in range(steps)
-    ]
-
-
-def against_rule(
-    subject: Subject,
-    parameters: list[np.ndarray],
-    gradients: Gradients,
-    *,
-    way: str = "",
-    dtype: str = "float32",
-    **changes: Any,
-) -> None:
-    """Hold a run to the subject's rule, with what surrounds it.
-
-    Raises:
-        Violation: they differ.
-        NotReproducible: two runs differ.
-        NotApplicable: there is no rule, or the constructor takes not all of ``changes``.
-    """
-    features = {name: value for name, value in changes.items() if name in FEATURES}
-    rule = subject.expected(**{k: v for k, v in changes.items() if k not in features})
-    training = Training(Each(rule), **features)
-    actual = reproducible(subject, parameters, gradients, way=way, dtype=dtype, **changes)
-    dense = [[g.dense if isinstance(g, SparseGradient) else g for g in step] for step in gradients]
-    compare(actual, training.states(parameters, dense), rule, dtype)
+@check()
+def check_same_run_twice_ends_the_same(subject: Subject) -> None:
+    """The same run, done twice, ends the same to the last bit."""
+    reproducible(subject, values(PAIR), chosen(PAIR, 5))
 
 
 @check(cases=tuple(SHAPES), quick=("matrix",))
 def check_every_step_follows_the_rule(subject: Subject, case: str) -> None:
     """After every step, every slot and parameter is what the rule says."""
     shapes = [SHAPES[case], (3,)]
-    against_rule(subject, [exact(s) for s in shapes], chosen(shapes, 5))
+    against_rule(subject, values(shapes), chosen(shapes, 5))
+
+
+#: Gradients of every size: what a step multiplies those of ``chosen`` with.
+SCALES = {
+    "2**-10": [2.0**-10] * 5,
+    "2**-24": [2.0**-24] * 5,
+    "2**40": [2.0**40] * 5,
+    "falling": [1.0, 2.0**-6, 2.0**-12, 2.0**-18],
+    "rising": [2.0**-18, 2.0**-12, 2.0**-6, 1.0],
+    "zeros": [0.0] * 3,
+    "zeros, then some": [0.0, 0.0, 1.0],
+    "some, then zeros": [1.0, 0.0, 0.0],
+}
+
+
+@check(cases=tuple(SCALES))
+def check_gradients_of_every_size_follow_the_rule(subject: Subject, case: str) -> None:
+    """Gradients that are tiny, huge, zero, or of changing size are used as the rule says."""
+    gradients = chosen(PAIR, len(SCALES[case]))
+    scaled = [
+        [np.asarray(g * scale, np.float32) for g in step]
+        for step, scale in zip(gradients, SCALES[case], strict=True)
+    ]
+    states = against_rule(subject, values(PAIR), scaled)
+    for label, value in states[-1].items():
+        if not np.isfinite(value).all():
+            raise Violation(f"{label} is not finite after {len(scaled)} steps: {value}")
+
+
+@check()
+def check_constant_gradient_follows_the_rule(subject: Subject) -> None:
+    """A gradient that stays the same is used as the rule says."""
+    against_rule(subject, values(PAIR), chosen(PAIR, 1) * 6)
+
+
+@check()
+def check_parameters_far_larger_than_their_steps_follow_the_rule(subject: Subject) -> None:
+    """A parameter that is far larger than its steps moves as the rule says."""
+    against_rule(subject, values(PAIR, 2.0**12), chosen(PAIR, 4))
+
+
+@check()
+def check_many_steps_follow_the_rule(subject: Subject) -> None:
+    """A hundred steps follow the rule, whatever depends on their number included."""
+    gradients = [[exact((), 1.0, step)] for step in range(100)]
+    against_rule(subject, values([()]), gradients)
+
+
+def changed_values(subject: Subject) -> dict[str, dict[str, Any]]:
+    """For each hyperparameter that rule and constructor know, it alone with another value.
+
+    The new value is exact in binary, and large where it is an epsilon, so that its place shows. A
+    switch is flipped beside those numbers that are 0 by default: without momentum, Nesterov's has
+    nothing to do.
+    """
+    if subject.rule is None:
+        return {}
+    rule = subject.expected()
+    found = {name: value for name, value in _fields(rule) if subject.accepts(name)}
+    numbers = {name: _other(value) for name, value in found.items() if _is_number(value)}
+    cases: dict[str, dict[str, Any]] = {name: {name: value} for name, value in numbers.items()}
+    waking = {
+        name: value for name, value in numbers.items() if found[name] == 0.0 and name != "decay"
+    }
+    for name, value in found.items():
+        if isinstance(value, bool):
+            cases[name] = {**waking, name: not value}
+    if len(numbers) > 2:
+        cases["all of them"] = numbers
+    return cases
+
+
+def _fields(rule: Rule) -> Iterator[tuple[str, Any]]:
+    for field in dataclasses.fields(rule):
+        yield field.name, getattr(rule, field.name)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _other(value: float) -> float:
+    """Another number of the same kind: a count, a rate of decay, a negative power, a constant."""
+    if isinstance(value, int):
+        return 3 if value != 3 else 4
+    if 0.5 < value < 1.0:
+        return 0.75 if value != 0.75 else 0.875
+    if value == 0.0:
+        return 0.5
+    if abs(value) > 1.0:
+        return round(value * 4) / 4 if value * 4 % 1 else value + 0.25
+    if value < 0.0:
+        return -0.75 if value != -0.75 else -0.5
+    return 0.25 if value != 0.25 else 0.5
+
+
+@check(cases=lambda subject: changed_values(subject))
+def check_every_hyperparameter_does_what_the_rule_says(subject: Subject, case: str = "") -> None:
+    """A hyperparameter that is not the default changes what the rule says, and nothing else."""
+    if not case:
+        raise NotApplicable("no reference rule was given, or it has no hyperparameters")
+    against_rule(subject, values(PAIR), chosen(PAIR, 5), **changed_values(subject)[case])
+
+
+@check(cases=("alone", "with use_ema"))
+def check_defaults_are_those_of_the_release(subject: Subject, case: str) -> None:
+    """An optimizer made without arguments is the rule with the defaults that its release states."""
+    if not subject.builtin:
+        raise NotApplicable("no release states the defaults of an optimizer that is not Keras's")
+    changes: dict[str, Any] = {} if case == "alone" else {"use_ema": True}
+    plain = builtin(subject.engine, subject.name)
+    rule = plain.expected()
+    stated = type(rule).generations[subject.engine.generation].defaults
+    around = {name: stated[name] for name in FEATURES if name in stated}
+    dialect = DIALECTS.get(subject.engine.generation, {})
+    training = Training(Each(rule), **{**dialect, **around, **changes})
+    actual = reproducible(plain, values(PAIR), chosen(PAIR, 5), **changes)
+    hold(actual, training, rule, values(PAIR), chosen(PAIR, 5))
+
+
+@check(cases=("at its own hyperparameters", "at hyperparameters exact in float32"))
+def check_float64_follows_the_rule(subject: Subject, case: str) -> None:
+    """Parameters in float64 follow the rule at the precision of float64."""
+    needs_dtype(subject, "float64")
+    subject.expected()
+    changes = _rate(subject)
+    if case != "at its own hyperparameters":
+        changes = {**changes, **changed_values(subject).get("all of them", {})}
+        if training_of(subject).weight_decay:
+            changes["weight_decay"] = 0.125
+    against_rule(subject, values(PAIR), chosen(PAIR, 4), dtype="float64", **changes)
+
+
+def _rate(subject: Subject) -> dict[str, Any]:
+    """A learning rate that every dtype holds exactly."""
+    return {"learning_rate": 0.125} if subject.accepts("learning_rate") else {}
+
+
+@check(cases=("float16", "bfloat16"))
+def check_low_precision_still_moves(subject: Subject, case: str) -> None:
+    """Parameters of low precision follow the rule too, and move about as far as it says."""
+    needs_dtype(subject, case)
+    gradients, changes = chosen(PAIR, 4), _rate(subject)
+    expected = training_of(subject, None, **changes).states(values(PAIR), gradients)
+    actual = against_rule(subject, values(PAIR), gradients, dtype=case, **changes)
+    for label in ("p0", "p1"):
+        start, stated = expected[0][label], expected[1][label] - expected[0][label]
+        moved = actual[1][label] - start
+        due = np.abs(stated) > 4 * EPSILON[case] * np.abs(start)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            wrong = due & ~((moved / stated > 0.25) & (moved / stated < 4.0))
+        if wrong.any():
+            place = tuple(int(i) for i in np.argwhere(wrong)[0])
+            raise Violation(
+                f"in {case}, the first step moves {label}{list(place)} from {start[place]:.6g} by"
+                f" {moved[place]:.6g}; its rule moves it by {stated[place]:.6g}"
+            )
+
+
+# ---- schedules
+
+
+def _schedule(subject: Subject, case: str) -> tuple[Any, Any]:
+    """A schedule of the engine, and the same as a function of the number of steps."""
+    schedules = subject.engine.schedules
+    if schedules is None:
+        raise NotApplicable(f"{subject.engine.name} has no learning rate schedules")
+    if case == "PiecewiseConstantDecay":
+        schedule = schedules.PiecewiseConstantDecay([1, 3], [0.25, 0.0625, 0.125])
+        return schedule, lambda step: [0.25, 0.25, 0.0625, 0.0625, 0.125][min(step, 4)]
+    return schedules.ExponentialDecay(0.25, 1, 0.5), lambda step: 0.25 * 0.5**step
+
+
+@check(cases=("ExponentialDecay", "PiecewiseConstantDecay", "from its config"))
+def check_schedule_is_asked_at_every_step(subject: Subject, case: str) -> None:
+    """A schedule gives the learning rate of every step, the first of them step 0."""
+    with subject.engine.scope():
+        schedule, function = _schedule(subject, case)
+    training = training_of(subject, learning_rate=function)
+    rule = subject.expected(learning_rate=function)
+    if case == "from its config":
+        subject = dataclasses.replace(subject, create=_reborn(subject, schedule))
+        actual = reproducible(subject, values(PAIR), chosen(PAIR, 6))
+    else:
+        actual = reproducible(subject, values(PAIR), chosen(PAIR, 6), learning_rate=schedule)
+    hold(actual, training, rule, values(PAIR), chosen(PAIR, 6))
+
+
+def _reborn(subject: Subject, schedule: Any) -> Any:
+    def create(engine: Any) -> Any:
+        optimizer = subject.make(engine, learning_rate=schedule)
+        return type(optimizer).from_config(optimizer.get_config())
+
+    return create
+
+
+@check()
+def check_learning_rate_that_is_set_counts_from_the_next_step(subject: Subject) -> None:
+    """A learning rate that is set between two steps is that of the next one."""
+    if not subject.accepts("learning_rate"):
+        raise NotApplicable("its constructor takes no 'learning_rate'")
+    training = training_of(subject, learning_rate=lambda step: 0.25 if step < 2 else 0.0625)
+    if getattr(subject.expected(), "relative_step", False):
+        raise NotApplicable("its learning rate falls by itself, so that one case says little")
+    run = Run(subject, values(PAIR), learning_rate=0.25)
+    states = [run.state]
+    for number, step in enumerate(chosen(PAIR, 4)):
+        if number == 2:
+            run.engine.set_learning_rate(run.optimizer, 0.0625)
+        run.step(step)
+        states.append(run.state)
+    rule = subject.expected(learning_rate=0.0625)
+    hold(states, training, rule, values(PAIR), chosen(PAIR, 4))
+
+
+# ---- what can be said without a rule
+
+
+@check(cases=("always", "at the second step"))
+def check_missing_gradient_moves_nothing(subject: Subject, case: str) -> None:
+    """A parameter without a gradient and its slots stay as they are; the others go on."""
+    if not subject.engine.takes_missing:
+        raise NotApplicable(f"{subject.engine.name} refuses a gradient of None")
+    full = chosen(PAIR, 3)
+    absent = [[g[0], None if case == "always" or n == 1 else g[1]] for n, g in enumerate(full)]
+    with unwarned():
+        actual = trajectory(subject, values(PAIR), absent)
+    for before, after, step in zip(actual, actual[1:], absent, strict=False):
+        if step[1] is None:
+            what = "p1 has no gradient in this step, and must stay as it is"
+            same_as(after, before, lambda label: label.split("/")[-1] == "p1", what)
+    if not _alone(subject, full):
+        return
+    complete = trajectory(subject, values(PAIR), full)
+    _agree_on_first(complete[-1], actual[-1], "p0 must not notice that p1 has no gradient")
+
+
+@check(cases=("nan", "inf"))
+def check_nan_stays_in_its_parameter(subject: Subject, case: str) -> None:
+    """A gradient that is not finite does not reach the other parameters."""
+    full = chosen(PAIR, 3)
+    if not _alone(subject, full):
+        raise NotApplicable("its step depends on all gradients together")
+    broken = [[g[0], g[1].copy()] for g in full]
+    broken[1][1][0] = np.float32(case)
+    complete = last(subject, values(PAIR), full)
+    actual = last(subject, values(PAIR), broken)
+    _agree_on_first(complete, actual, f"the gradient of p1 had one {case}, p0 must not notice")
+
+
+def _agree_on_first(complete: Any, actual: Any, what: str) -> None:
+    same_as(actual, complete, lambda label: label.split("/")[-1] == "p0", what)
+
+
+def _alone(subject: Subject, gradients: list[list[np.ndarray]]) -> bool:
+    """Whether the first parameter moves alike, whatever finite gradient the second one has.
+
+    Raises:
+        NotReproducible: it does not even with the same one.
+    """
+    if subject.rule is not None:
+        together = training_of(subject)
+        return together.global_clipnorm is None and not together.clipnorm_of_all
+    other = [[first, 2 * second] for first, second in gradients]
+    a, b, c = (last(subject, values(PAIR), g) for g in (gradients, gradients, other))
+    first = [label for label in a if label.split("/")[-1] == "p0"]
+    if not all(np.array_equal(a[label], b[label]) for label in first):
+        raise NotReproducible("two runs of the same program differ")
+    return all(np.array_equal(a[label], c[label]) for label in first)
+
+
+#: Rows of a gradient of shape (4, 3), step by step.
+ROWS = {
+    "every row": [[0, 1, 2, 3]] * 4,
+    "every row, some twice": [[3, 1, 0, 2, 1, 3]] * 4,
+    "some rows": [[0, 2], [1, 2], [0, 2], [3, 1]],
+    "some rows, one twice": [[2, 0, 2], [1, 1, 2], [0, 2, 2], [3, 1, 1]],
+}
+
+
+@check(cases=tuple(ROWS))
+def check_sparse_gradients_equal_dense_ones(subject: Subject, case: str) -> None:
+    """A sparse gradient does what the dense one does, be a row in it once, twice, or not at all."""
+    if not subject.engine.takes_sparse:
+        raise NotApplicable(f"{subject.engine.name} has no sparse gradients")
+    steps: Gradients = [
+        [SparseGradient(exact((len(rows), 3), 1.0, n), np.array(rows, np.int32), (4, 3)), vector]
+        for n, (rows, (_, vector)) in enumerate(zip(ROWS[case], chosen(PAIR, 4), strict=True))
+    ]
+    if subject.rule is not None:
+        against_rule(subject, values(PAIR), steps)
+        return
+    dense: Gradients = [[g.dense if isinstance(g, SparseGradient) else g for g in s] for s in steps]
+    sparse_states = reproducible(subject, values(PAIR), steps)
+    states = reproducible(subject, values(PAIR), dense)
+    for number, (actual, expected) in enumerate(zip(sparse_states, states, strict=True)):
+        what = f"sparse and dense gradients differ after step {number}"
+        same_as(actual, expected, lambda label: True, what, 64 * EPSILON["float32"])

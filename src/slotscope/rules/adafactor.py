@@ -75,8 +75,8 @@ class Adafactor(Rule):
     def initial(self, parameter: np.ndarray) -> Slots:
         slots = {"velocity": np.zeros_like(parameter)}
         if parameter.ndim >= 2:
-            slots["r"] = np.zeros_like(parameter[..., 0])
-            slots["c"] = np.zeros_like(parameter[..., 0, :])
+            slots["r"] = np.zeros(parameter.shape[:-1])
+            slots["c"] = np.zeros((*parameter.shape[:-2], parameter.shape[-1]))
         elif self.shows_dummies:
             slots["r"], slots["c"] = np.zeros(()), np.zeros(())
         return slots

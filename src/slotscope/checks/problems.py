@@ -1,0 +1,282 @@
+"""Small exact problems: gradients that were chosen, and what a rule makes of them.
+
+All numbers are small odd integers over powers of two, exact in every dtype that is checked, so that
+the first rounding of a run is the optimizer's own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from slotscope.checks.compare import EPSILON, compare, off_by_one_rounding
+from slotscope.checks.run import Gradients, Run, Trajectory, reproducible, trajectory
+from slotscope.checks.subject import Subject
+from slotscope.checks.verdict import NotApplicable, Violation
+from slotscope.engines import SparseGradient
+from slotscope.rules import Rule, Slots
+from slotscope.rules.training import DIALECTS, FEATURES, Each, State, Steps, Training
+
+#: Of the problems that say nothing else: a matrix, a vector.
+PAIR: tuple[tuple[int, ...], ...] = ((4, 3), (3,))
+
+
+def exact(shape: tuple[int, ...], scale: float = 1.0, shift: int = 0) -> np.ndarray:
+    """Different numbers of both signs, none of them zero, each an odd multiple of scale / 8."""
+    size = int(np.prod(shape))
+    numbers = (np.arange(size) * 5 + shift * 3) % 11 - 5
+    return np.asarray((2 * numbers.reshape(shape) + 1) * scale / 8, np.float32)
+
+
+def values(shapes: Sequence[tuple[int, ...]], scale: float = 1.0) -> list[np.ndarray]:
+    """Initial values of parameters."""
+    return [exact(shape, scale) for shape in shapes]
+
+
+def chosen(
+    shapes: Sequence[tuple[int, ...]], steps: int, scale: float = 1.0
+) -> list[list[np.ndarray]]:
+    """Gradients for ``steps`` steps."""
+    return [
+        [exact(shape, scale, 1 + step + n) for n, shape in enumerate(shapes)]
+        for step in range(steps)
+    ]
+
+
+def features_of(subject: Subject, changes: dict[str, Any]) -> dict[str, Any]:
+    """What surrounds the steps of the subject with ``changes``: arguments of ``Training``."""
+    with subject.engine.scope():
+        optimizer = subject.make()
+        own = {name: getattr(optimizer, name, None) for name in FEATURES}
+    known = {**own, **subject.settings, **changes}
+    return {name: known[name] for name in FEATURES if known.get(name) is not None}
+
+
+def training_of(subject: Subject, steps: Steps | None = None, **changes: Any) -> Training:
+    """The subject's rule, or ``steps``, with what surrounds it.
+
+    Args:
+        subject: what is checked.
+        steps: what stands for the rule; by default the rule itself.
+        **changes: arguments of the constructor, and fields of ``Training`` that it does not take.
+
+    Raises:
+        NotApplicable: there is no rule, or it does not know one of the changes.
+    """
+    fields = Training.__dataclass_fields__.keys()
+    around = {name: value for name, value in changes.items() if name in fields}
+    if steps is None:
+        own = {name: value for name, value in changes.items() if name not in around}
+        steps = Each(subject.expected(**own))
+    dialect = DIALECTS.get(subject.engine.generation, {})
+    return Training(steps, **{**dialect, **features_of(subject, changes), **around})
+
+
+def dense(gradients: Gradients) -> list[list[np.ndarray | None]]:
+    """``gradients``, where sparse ones are arrays of their parameter's shape."""
+    return [[g.dense if isinstance(g, SparseGradient) else g for g in step] for step in gradients]
+
+
+def against_rule(
+    subject: Subject,
+    parameters: Sequence[np.ndarray],
+    gradients: Gradients,
+    *,
+    way: str = "",
+    dtype: str = "float32",
+    **changes: Any,
+) -> Trajectory:
+    """Hold a run to the subject's rule, with what surrounds it; return the run.
+
+    That the run is reproducible is a check of its own, and is asked here only where it differs.
+
+    Raises:
+        Violation: they differ.
+        NotReproducible: two runs differ.
+        NotApplicable: there is no rule, or the constructor takes not all of ``changes``.
+    """
+    training = training_of(subject, **changes)
+    options = {"way": way, "dtype": dtype, **changes}
+    actual = trajectory(subject, parameters, gradients, **options)
+    rule = subject.expected(**{k: v for k, v in changes.items() if k not in FEATURES})
+    try:
+        hold(actual, training, rule, parameters, gradients, dtype)
+    except Violation as violation:
+        reproducible(subject, parameters, gradients, **options)
+        code = example(subject, parameters, gradients, way, dtype, changes)
+        raise Violation(str(violation), code) from None
+    return actual
+
+
+def hold(
+    actual: Trajectory,
+    training: Training,
+    rule: Rule,
+    parameters: Sequence[np.ndarray],
+    gradients: Gradients,
+    dtype: str = "float32",
+) -> None:
+    """Raise unless a run with ``parameters`` and ``gradients`` is what ``training`` says.
+
+    Raises:
+        Violation: it is not.
+    """
+    given = dense(gradients)
+    with np.errstate(all="ignore"):
+        expected = training.states(parameters, given)
+        rounded = replace(training, steps=Rounded(training.steps, dtype))
+        shaken = [
+            rounded.states(
+                [_shaken(parameter, dtype, pattern) for parameter in parameters],
+                [[_shaken(g, dtype, pattern + n) for g in step] for n, step in enumerate(given)],
+            )
+            for pattern in (0, 1)
+        ]
+        compare(actual, expected, rule, dtype, shaken=shaken)
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """Steps whose arithmetic is done in the precision of the parameters, as far as NumPy has it."""
+
+    steps: Steps
+    dtype: str
+
+    def initial(self, parameters: Sequence[np.ndarray]) -> list[Slots]:
+        return self.steps.initial(parameters)
+
+    def step(
+        self,
+        parameters: Sequence[np.ndarray],
+        gradients: Sequence[np.ndarray | None],
+        slots: Sequence[Slots],
+        iteration: int,
+        call: int,
+    ) -> tuple[list[np.ndarray], list[Slots]]:
+        dtype = "float16" if self.dtype == "bfloat16" else self.dtype
+        after, kept = self.steps.step(
+            [parameter.astype(dtype) for parameter in parameters],
+            [None if g is None else g.astype(dtype) for g in gradients],
+            [{name: value.astype(dtype) for name, value in own.items()} for own in slots],
+            iteration,
+            call,
+        )
+        wide = [{name: np.asarray(v, np.float64) for name, v in own.items()} for own in kept]
+        return [np.asarray(parameter, np.float64) for parameter in after], wide
+
+    def decay(self, parameter: np.ndarray, weight_decay: float | None, call: int) -> float:
+        return self.steps.decay(parameter, weight_decay, call)
+
+
+def _shaken(array: np.ndarray | None, dtype: str, pattern: int) -> Any:
+    return None if array is None else off_by_one_rounding(array, EPSILON[dtype], pattern)
+
+
+def example(
+    subject: Subject,
+    parameters: Sequence[np.ndarray],
+    gradients: Gradients,
+    way: str,
+    dtype: str,
+    changes: dict[str, Any],
+) -> str:
+    """Code that does the run again and prints every parameter after every step."""
+    given = {**subject.settings, **changes}
+    arguments = ", ".join(f"{name}={value!r}" for name, value in given.items())
+    make = f"{subject.name}({arguments})" if changes or not subject.expression else ""
+    asked = way or subject.engine.ways[0]
+    steps = [[_literal(g) for g in step] for step in gradients]
+    lines = [
+        "import numpy as np, slotscope",
+        "from slotscope.engines import SparseGradient",
+        f"engine = slotscope.engine({subject.engine.name!r})",
+        f"parameters = engine.parameters([{', '.join(map(_literal, parameters))}], {dtype!r})",
+        f"steps = [{', '.join('[' + ', '.join(step) + ']' for step in steps)}]",
+        f"optimizer = {_built(subject, given, make)}",
+        f"step = engine.stepper(optimizer, parameters, steps[0], {asked!r})",
+        "for gradients in steps:",
+        "    step(gradients)",
+        "    print(*engine.read(parameters, engine.at_rest()))",
+    ]
+    return "\n".join(lines)
+
+
+def _built(subject: Subject, given: dict[str, Any], make: str) -> str:
+    if subject.builtin:
+        arguments = "".join(f", {name}={value!r}" for name, value in given.items())
+        return f"engine.optimizer({subject.name!r}{arguments})"
+    return make or subject.expression
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, SparseGradient):
+        rows, indices = _literal(value.values), value.indices.tolist()
+        return f"SparseGradient({rows}, np.array({indices}), {value.shape})"
+    return "None" if value is None else f"np.array({np.asarray(value).tolist()}, 'float32')"
+
+
+def same_as(
+    actual: State, expected: State, labels: Callable[[str], bool], what: str, tolerance: float = 0.0
+) -> None:
+    """Raise unless two states agree in every label for which ``labels`` is true.
+
+    Args:
+        actual: what was found.
+        expected: what it should equal, bit for bit where ``tolerance`` is 0.
+        labels: which of them are compared.
+        what: the sentence that is broken if they differ.
+        tolerance: relative to the largest element.
+
+    Raises:
+        Violation: they differ.
+    """
+    for label in filter(labels, expected):
+        if label not in actual:
+            raise Violation(f"{what}: {label} is missing")
+        a, b = actual[label], expected[label]
+        limit = tolerance * np.max(np.abs(b), initial=0.0)
+        wrong = ~((np.abs(a - b) <= limit) | (a == b) | (np.isnan(a) & np.isnan(b)))
+        if wrong.any():
+            place = tuple(int(i) for i in np.argwhere(wrong)[0])
+            raise Violation(
+                f"{what}: {label}{list(place) if place else ''} is {a[place]:.9g},"
+                f" expected {b[place]:.9g}"
+            )
+
+
+@contextlib.contextmanager
+def unwarned() -> Iterator[None]:
+    """Without the warnings about gradients that are missing on purpose."""
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def needs_dtype(subject: Subject, dtype: str) -> None:
+    """Raise unless the engine has parameters of ``dtype``.
+
+    Raises:
+        NotApplicable: it has not.
+    """
+    if dtype not in subject.engine.dtypes:
+        raise NotApplicable(f"{subject.engine.name} has no parameters of {dtype}")
+
+
+def last(subject: Subject, parameters: Any, gradients: Gradients, **options: Any) -> State:
+    """The state after the last of ``gradients``; options as in :class:`Run`."""
+    run = Run(subject, parameters, gradients[0], **options)
+    for step in gradients:
+        run.step(step)
+    return run.state
