@@ -7,11 +7,13 @@ from collections import Counter
 from typing import Any
 
 from slotscope.checks.check import check
-from slotscope.checks.models import Fitted, model_of
+from slotscope.checks.models import model_of
 from slotscope.checks.problems import PAIR, chosen, exact, values
 from slotscope.checks.run import Run, State
 from slotscope.checks.shown import (
+    TwoFits,
     changed,
+    first_difference,
     labels,
     objects,
     same_end,
@@ -21,6 +23,7 @@ from slotscope.checks.shown import (
 )
 from slotscope.checks.subject import Subject
 from slotscope.checks.verdict import NotApplicable, Violation
+from slotscope.recording.recording import Recording
 from slotscope.recording.watch import watch
 from slotscope.rules import FunctionRule
 
@@ -141,9 +144,7 @@ def check_steps_make_no_variables(subject: Subject, case: str) -> None:
         run.step(gradients)
         if not same_objects(before, objects(run.engine, run.optimizer)):
             now = labels(run.engine, run.optimizer)
-            raise Violation(
-                f"step {number} changed the optimizer's variables: {changed(names, now)}"
-            )
+            raise Violation(f"after step {number}, there are {changed(names, now)}")
 
 
 @check(cases=ways, quick=PLAIN)
@@ -197,10 +198,7 @@ def check_fit_builds_as_build_does(subject: Subject) -> None:
 @check(cases=("fit", "run eagerly", "train_on_batch"))
 def check_slots_are_made_once(subject: Subject, case: str) -> None:
     """However many batches come, every slot is made once, before the first step, and stays."""
-    fitted = _trainable(subject, case)
-    with watch(fitted.model) as recording:
-        for _ in range(2):
-            _train(fitted, case)
+    recording = TwoFits.of(subject).recording if case == "fit" else _recorded(subject, case)
     again = [v.label for v in recording.seen if v.number > 1]
     if again:
         raise Violation(f"slots were made more than once: {', '.join(again)}")
@@ -214,42 +212,37 @@ def check_slots_are_made_once(subject: Subject, case: str) -> None:
         raise Violation(f"8 batches advanced the step counter by {recording.counts['steps']}")
 
 
-def _trainable(subject: Subject, case: str) -> Fitted:
-    if case != "run eagerly":
-        return model_of(subject)
-    if "run_eagerly" not in subject.engine.cheaply:
+def _recorded(subject: Subject, case: str) -> Recording:
+    """Eight batches, one by one or by ``fit``, the model not compiled."""
+    options = {"run_eagerly": True} if case == "run eagerly" else {}
+    if not options.keys() <= subject.engine.cheaply.keys():
         raise NotApplicable(f"{subject.engine.name} runs no model eagerly")
-    return model_of(subject, compiled={"run_eagerly": True})
-
-
-def _train(fitted: Fitted, case: str) -> None:
-    """Four batches."""
-    if case != "train_on_batch":
-        return fitted.fit(stop=16)
-    with fitted.engine.scope():
-        for start in range(0, 16, 4):
-            fitted.model.train_on_batch(fitted.x[start : start + 4], fitted.y[start : start + 4])
+    fitted = model_of(subject, compiled=options)
+    with watch(fitted.model) as recording:
+        if options:
+            fitted.fit()
+            return recording
+        with fitted.engine.scope():
+            for start in range(0, 32, 4):
+                rows = slice(start, start + 4)
+                fitted.model.train_on_batch(fitted.x[rows], fitted.y[rows])
+    return recording
 
 
 @check()
 def check_steps_are_not_traced_again(subject: Subject) -> None:
     """A step is traced as often as its engine needs, and a second ``fit`` traces nothing."""
-    fitted = model_of(subject)
-    most = fitted.engine.traces
+    most = subject.engine.traces
     if not most:
-        raise NotApplicable(f"{fitted.engine.name} runs every step eagerly")
-    with watch(fitted.model) as recording:
-        fitted.fit(stop=16)
-        first = dict(recording.counts)
-        fitted.fit(stop=16)
-    made = max(first["traces"], first.get("get_updates", 0))
+        raise NotApplicable(f"{subject.engine.name} runs every step eagerly")
+    fits = TwoFits.of(subject)
+    made = max(fits.first["traces"], fits.first.get("get_updates", 0))
     if made > most:
         raise Violation(f"4 batches of one shape traced the step {made} times, expected {most}")
-    for name, count in recording.counts.items():
-        if name != "steps" and count > first[name]:
-            raise Violation(
-                f"a second fit, of the same shapes, called {name} {count - first[name]} times more"
-            )
+    for name, count in fits.recording.counts.items():
+        more = count - fits.first[name]
+        if more and name != "steps":
+            raise Violation(f"a second fit, of the same shapes, called {name} {more} times more")
 
 
 # ---- building again, and for others
@@ -267,7 +260,7 @@ def check_building_again_keeps_the_slots(subject: Subject, case: str) -> None:
         run.engine.build(run.optimizer, run.parameters)
     problem = ""
     if not same_objects(listed, objects(run.engine, run.optimizer)):
-        problem = f"the list of variables has {changed(names, _labels(run))}"
+        problem = f"there are {changed(names, _labels(run))}"
     elif state_difference(before, run.state):
         problem = f"{state_difference(before, run.state)} has another value"
     if problem and not _promises(subject):
@@ -276,7 +269,7 @@ def check_building_again_keeps_the_slots(subject: Subject, case: str) -> None:
             " self.built: return`, as every optimizer of Keras has it, would keep the slots"
         )
     if problem:
-        raise Violation(f"after a second build {problem}")
+        raise Violation(f"after a second build, {problem}")
     for gradients in steps[done:]:
         run.step(gradients)
     straight = Run(subject, values(PAIR))
@@ -339,52 +332,60 @@ def check_unknown_parameters_are_refused_or_served(subject: Subject, case: str) 
 # ---- the learning rate
 
 
-@check(cases=("number", "schedule", "number between fits", "schedule between fits"))
+@check(cases=("number", "schedule", "number, compiled", "schedule, compiled"))
 def check_a_new_learning_rate_reaches_the_next_step(subject: Subject, case: str) -> None:
     """After ``learning_rate`` is set, the next steps are those of one that was made with it."""
-    engine = subject.engine.fresh()
-    rate: Any = engine.learning_rate(subject.make(engine)) / 2
-    if "schedule" in case:
+    what, _, compiled = case.partition(", ")
+    way = _compiled_way(subject) if compiled else ""
+    run = _begun(subject, way)
+    engine = run.engine
+    rate: Any = engine.learning_rate(run.optimizer) / 2
+    if what == "schedule":
         if engine.schedules is None:
             raise NotApplicable(f"{engine.name} has no schedules")
         rate = engine.schedules.ExponentialDecay(rate, decay_steps=2, decay_rate=0.5)
-    subject.make(engine, learning_rate=rate)  # not applicable where its constructor takes none
-    (_set_between_fits if "fits" in case else _set_between_steps)(subject, rate)
+    other = Run(subject, values(PAIR), way=way, learning_rate=rate)
+    try:
+        engine.set_learning_rate(run.optimizer, rate)
+    except TypeError as error:
+        raise NotApplicable(f"it refuses a {what}: {error}") from error
+    other.take(run.state)
+    found, expected = _ended(run), _ended(other)
+    if found.keys() != expected.keys():
+        names = changed([*expected], [*found])
+        raise Violation(f"made with it, it would not have the variables that it has: {names}")
+    label = state_difference(expected, found)
+    if not label:
+        return
+    straight, taken = _begun(subject, way), Run(subject, values(PAIR), way=way)
+    taken.take(straight.state)
+    if state_difference(_ended(straight), _ended(taken)):
+        raise NotApplicable("its variables do not hold all of its state: nothing to compare with")
+    raise Violation(f"after the {what} was set, {first_difference(label, expected, found)}")
 
 
-def _set_between_steps(subject: Subject, rate: Any) -> None:
-    steps = chosen(PAIR, 4)
-    run = Run(subject, values(PAIR))
-    for gradients in steps[:2]:
+def _compiled_way(subject: Subject) -> str:
+    """The way of compiled steps.
+
+    Raises:
+        NotApplicable: there is none, or it is the only one.
+    """
+    for way in ("compiled", "jit"):
+        if way in subject.engine.ways:
+            return way
+    raise NotApplicable(f"{subject.engine.name} has no other way to compile a step")
+
+
+def _begun(subject: Subject, way: str) -> Run:
+    """One after two steps."""
+    run = Run(subject, values(PAIR), way=way)
+    for gradients in chosen(PAIR, 2):
         run.step(gradients)
-    run.engine.set_learning_rate(run.optimizer, rate)
-    before = run.state
-    for gradients in steps[2:]:
+    return run
+
+
+def _ended(run: Run) -> State:
+    """Its state after two more."""
+    for gradients in chosen(PAIR, 4)[2:]:
         run.step(gradients)
-
-    def made_with_it() -> State:
-        other = Run(subject, values(PAIR), learning_rate=rate)
-        other.take(before)
-        for gradients in steps[2:]:
-            other.step(gradients)
-        return other.state
-
-    same_end(made_with_it, lambda: run.state, "after its learning rate was set")
-
-
-def _set_between_fits(subject: Subject, rate: Any) -> None:
-    fitted = model_of(subject)
-    fitted.fit(stop=8)
-    fitted.engine.set_learning_rate(fitted.model.optimizer, rate)
-    before = fitted.state
-    fitted.fit(start=8, stop=16)
-
-    def made_with_it() -> State:
-        other = model_of(subject, learning_rate=rate)
-        with other.engine.scope():
-            other.engine.build_for(other.model)
-        other.take(before)
-        other.fit(start=8, stop=16)
-        return other.state
-
-    same_end(made_with_it, lambda: fitted.state, "after its learning rate was set")
+    return run.state

@@ -37,12 +37,13 @@ class Fitted:
                 **{"batch_size": batch, "epochs": 1, "shuffle": False, "verbose": 0, **options},
             )
 
-    def compile(self, optimizer: Any = None) -> None:
+    def compile(self, optimizer: Any = None, **options: Any) -> None:
         """Compile anew, with the optimizer that it has or another one."""
         with self.engine.scope():
             self.model.compile(
                 optimizer=self.model.optimizer if optimizer is None else optimizer,
                 loss="mean_squared_error",
+                **options,
             )
 
     def take(self, state: State) -> None:
@@ -59,14 +60,16 @@ class Fitted:
     def state(self) -> State:
         """Copies of all weights and optimizer variables, in float64, by number and label."""
         with self.engine.scope():
-            weights = self.model.get_weights()
+            weights = list(self.model.weights)
             found = self.engine.variables(self.model.optimizer, self.model)
-            values = self.engine.read([v.ref for v in found], self.engine.at_rest())
-        state = {f"weight {n}": np.asarray(w, np.float64) for n, w in enumerate(weights)}
-        for variable, value in zip(found, values, strict=True):
-            if value is not None:
-                state[variable.label] = np.asarray(value, np.float64)
-        return state
+            refs = [*weights, *(variable.ref for variable in found)]
+            values = self.engine.read(refs, self.engine.at_rest())
+        names = [*(f"weight {n}" for n in range(len(weights))), *(v.label for v in found)]
+        return {
+            name: np.asarray(value, np.float64)
+            for name, value in zip(names, values, strict=True)
+            if value is not None
+        }
 
 
 def model_of(

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from slotscope.checks.models import model_of
 from slotscope.checks.run import State, difference
+from slotscope.checks.subject import Subject
 from slotscope.checks.verdict import NotReproducible, Violation
 from slotscope.engines import Engine, OptimizerVariable
+from slotscope.recording.recording import Recording
+from slotscope.recording.watch import watch
 
 
 def variables(engine: Engine, optimizer: Any) -> list[OptimizerVariable]:
@@ -43,11 +48,40 @@ def changed(before: Sequence[str], after: Sequence[str]) -> str:
     new, gone = Counter(after) - Counter(before), Counter(before) - Counter(after)
     words = [f"{sum(new.values())} more ({', '.join(new)})"] if new else []
     words += [f"{sum(gone.values())} fewer ({', '.join(gone)})"] if gone else []
-    return "; ".join(words) or "others stand in the places of the old ones"
+    return "; ".join(words) or "others in the places of the old ones"
+
+
+@dataclass(frozen=True)
+class TwoFits:
+    """What was recorded while a compiled model of the subject was fitted twice.
+
+    Attributes:
+        recording: of both fits, 4 batches of one shape each.
+        first: the counts after the first.
+    """
+
+    recording: Recording
+    first: dict[str, int]
+
+    @classmethod
+    def of(cls, subject: Subject) -> TwoFits:
+        """Record them, once for each subject."""
+        if "two fits" not in subject.memo:
+            fitted = model_of(subject)
+            with watch(fitted.model) as recording:
+                fitted.fit(stop=16)
+                first = dict(recording.counts)
+                fitted.fit(stop=16)
+            subject.memo["two fits"] = cls(recording, first)
+        found: TwoFits = subject.memo["two fits"]
+        return found
 
 
 def state_difference(before: State, after: State) -> str:
-    """The label of what differs in any bit, empty where nothing does."""
+    """The label of what differs in any bit or has no value any more; empty where nothing does."""
+    lost = [label for label in before if label not in after]
+    if lost:
+        return f"{lost[0]} (it has no value any more)"
     return difference([before], [after]).removesuffix(" after step 0")
 
 
@@ -65,13 +99,18 @@ def same_end(go: Callable[[], State], other: Callable[[], State], what: str) -> 
     """
     expected, found = go(), other()
     if expected.keys() != found.keys():
-        raise Violation(f"{what}, its variables are others: {changed([*expected], [*found])}")
-    label = state_difference(expected, found)
+        raise Violation(f"{what}, there are {changed([*expected], [*found])}")
+    label = difference([expected], [found]).removesuffix(" after step 0")
     if not label:
         return
     again = state_difference(expected, go())
     if again:
         raise NotReproducible(f"two runs of the same program differ in {again}")
+    raise Violation(f"{what}, {first_difference(label, expected, found)}")
+
+
+def first_difference(label: str, expected: State, found: State) -> str:
+    """In words, where two values of ``label`` differ first."""
     a, b = found[label].ravel(), expected[label].ravel()
     at = int(np.argmax(~((a == b) | (np.isnan(a) & np.isnan(b)))))
-    raise Violation(f"{what}, {label} is {a[at]:.9g}, expected {b[at]:.9g}")
+    return f"{label}, element {at}, is {a[at]:.9g}, expected {b[at]:.9g}"

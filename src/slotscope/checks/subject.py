@@ -7,16 +7,16 @@ built-in one.
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from slotscope.checks.constructor import accepts, call, given
+from slotscope.checks.maker import maker
 from slotscope.checks.verdict import NotApplicable
 from slotscope.engines import Engine, engine_of_optimizer
-from slotscope.errors import UnknownOptimizerError, UnknownRuleError
+from slotscope.errors import BadCheckArgumentError, UnknownOptimizerError, UnknownRuleError
 from slotscope.rules import FunctionRule, Rule, rule
 
 
@@ -33,6 +33,9 @@ class Subject:
             None where nothing is known.
         expression: Python code that makes it, for the examples in reports.
         settings: arguments that were given by name, in Keras 3's words.
+        memo: what several checks want to know of it and only one finds out.
+        cls: its class; None for one that was named.
+        reference: what was given as its rule.
     """
 
     name: str
@@ -42,6 +45,9 @@ class Subject:
     rule: Callable[..., Rule] | None = None
     expression: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
+    memo: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    cls: type | None = None
+    reference: Any = None
 
     def make(self, engine: Engine | None = None, **changes: Any) -> Any:
         """A fresh optimizer, with ``changes`` to its constructor's arguments.
@@ -88,19 +94,6 @@ class Subject:
         return self.rule(**changes)
 
 
-def accepts(cls: type, name: str, shared: tuple[str, ...]) -> bool:
-    """Whether the constructor of ``cls`` takes ``name``: itself, or passed on to its base."""
-    for base in cls.__mro__[:-1]:
-        if "__init__" not in vars(base):
-            continue
-        parameters = inspect.signature(base).parameters
-        if name in parameters:
-            return True
-        if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-            return False
-    return name in shared
-
-
 def builtin(engine: Engine, name: str, **settings: Any) -> Subject:
     """The built-in optimizer ``name`` of ``engine``, with its rule where there is one.
 
@@ -116,14 +109,13 @@ def builtin(engine: Engine, name: str, **settings: Any) -> Subject:
         except UnknownRuleError as error:
             raise NotApplicable(str(error)) from None
 
-    arguments = ", ".join(f"{key}={value!r}" for key, value in settings.items())
     return Subject(
         name=name,
         engine=engine,
         create=lambda engine: engine.optimizer(name, **settings),
         builtin=True,
         rule=expected,
-        expression=f"engine.optimizer({name!r}{', ' if arguments else ''}{arguments})",
+        expression=call(name, settings),
         settings=settings,
     )
 
@@ -140,53 +132,52 @@ def subject_of(
         engine: by default found from the optimizer's class.
 
     Raises:
-        UnknownOptimizerError: this is no optimizer of any engine.
+        UnknownOptimizerError: this is no optimizer of any engine, it was used already, or what
+            should make one does not, or makes the same one again.
+        BadCheckArgumentError: the reference is neither a rule nor a function.
     """
-    create = optimizer if callable(optimizer) else _copier(optimizer)
-    example = _made(create, engine)
-    home = engine or engine_of_optimizer(example)
-    name = type(example).__name__
+    create = maker(optimizer, engine)
+    example = create(engine)
+    home = _home(example, engine)
+    cls = type(example)
     with home.scope():  # in a graph, hyperparameters are read in its session
         config = example.get_config()
     package = home.optimizers.__name__.partition(".")[0]
-    mine = type(example).__module__.partition(".")[0] == package
+    mine = cls.__module__.partition(".")[0] == package
     return Subject(
-        name=name,
+        name=cls.__name__,
         engine=home,
-        create=lambda engine: create(),
+        create=create,
         builtin=mine,
-        rule=_rule_maker(reference, name, config, home, mine),
-        expression=_expression(name, config),
+        rule=_rule_maker(reference, cls.__name__, config, home, mine),
+        expression=call(cls.__name__, given(cls, config, home.shared_arguments)),
+        cls=cls,
+        reference=reference,
     )
 
 
-def _made(create: Callable[[], Any], engine: Engine | None) -> Any:
+def _home(example: Any, engine: Engine | None) -> Engine:
+    """The engine of ``example``: the one that was asked for, if it can run it."""
+    own = engine_of_optimizer(example)
     if engine is None:
-        return create()
-    with engine.scope():
-        return create()
-
-
-def _copier(optimizer: Any) -> Callable[[], Any]:
-    """What makes fresh copies of an unused instance: deep ones if it can be, else by config."""
-    if getattr(optimizer, "built", False) or getattr(optimizer, "_built", False):
+        return own
+    if engine.optimizers.__name__ != own.optimizers.__name__:
         raise UnknownOptimizerError(
-            f"This {type(optimizer).__name__} was already built: a check needs one that has done"
-            " nothing yet. Pass a new instance, or a function that makes one."
+            f"{type(example).__module__}.{type(example).__qualname__} is an optimizer of the"
+            f" engine {own.name!r}, not of {engine.name!r}. Leave the engine out, or pass an"
+            f" optimizer of {engine.optimizers.__name__}."
         )
-
-    def create() -> Any:
-        try:
-            return copy.deepcopy(optimizer)
-        except Exception:
-            return type(optimizer).from_config(copy.deepcopy(optimizer.get_config()))
-
-    return create
+    return engine
 
 
 def _rule_maker(
     reference: Any, name: str, config: dict[str, Any], engine: Engine, mine: bool
 ) -> Callable[..., Rule] | None:
+    if not (reference is None or isinstance(reference, Rule) or callable(reference)):
+        raise BadCheckArgumentError(
+            f"The reference is {reference!r}. Expected a slotscope.Rule, or a function"
+            " (parameter, gradient, slots, iteration) that returns parameter and slots."
+        )
     if reference is None and not mine:
         return None
     if reference is None:
@@ -201,8 +192,3 @@ def _rule_maker(
         return dataclasses.replace(fixed, **changes)
 
     return expected
-
-
-def _expression(name: str, config: dict[str, Any]) -> str:
-    given = {k: v for k, v in config.items() if k != "name" and v is not None}
-    return f"{name}({', '.join(f'{key}={value!r}' for key, value in given.items())})"
