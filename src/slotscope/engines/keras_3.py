@@ -388,13 +388,18 @@ class KerasTorch(Keras3):
 
     def _applied(self, optimizer: Any, parameters: list[Any], way: str) -> Callable[..., None]:
         if way == "one by one":
-            # What a subclass of a built-in optimizer gets: update_step, not the parallel version.
-            base = self.keras.optimizers.Optimizer
-            for name in ("_backend_update_step", "_internal_apply_gradients"):  # Keras 3.0 had that
-                if hasattr(base, name):
-                    vars(optimizer)[name] = functools.partial(getattr(base, name), optimizer)
+            if hasattr(optimizer, "_parallel_update_step"):
+                self._one_by_one(optimizer)
             way = "apply"
         return super()._applied(optimizer, parameters, way)
+
+    def _one_by_one(self, optimizer: Any) -> None:
+        """Give a built-in optimizer what a subclass of it gets: update_step for each parameter."""
+        home = "keras.src.optimizers"
+        plain = next(cls for cls in type(optimizer).__mro__ if cls.__module__.startswith(home))
+        for name in ("_backend_update_step", "_internal_apply_gradients"):  # Keras 3.0 had that
+            if hasattr(plain, name):
+                vars(optimizer)[name] = functools.partial(getattr(plain, name), optimizer)
 
     def read(self, refs: Sequence[Any], state: Any = None) -> list[np.ndarray | None]:
         import torch
