@@ -19,6 +19,7 @@ from slotscope.checks.problems import (
     against_rule,
     chosen,
     exact,
+    features_of,
     hold,
     last,
     needs_dtype,
@@ -279,6 +280,8 @@ def check_missing_gradient_moves_nothing(subject: Subject, case: str) -> None:
     """A parameter without a gradient and its slots stay as they are; the others go on."""
     if not subject.engine.takes_missing:
         raise NotApplicable(f"{subject.engine.name} refuses a gradient of None")
+    if features_of(subject, {}).get("ema_overwrite_frequency"):
+        raise NotApplicable("every parameter becomes its average, be there a gradient or not")
     full = chosen(PAIR, 3)
     absent = [[g[0], None if case == "always" or n == 1 else g[1]] for n, g in enumerate(full)]
     with unwarned():
@@ -286,7 +289,7 @@ def check_missing_gradient_moves_nothing(subject: Subject, case: str) -> None:
     for before, after, step in zip(actual, actual[1:], absent, strict=False):
         if step[1] is None:
             what = "p1 has no gradient in this step, and must stay as it is"
-            same_as(after, before, lambda label: label.split("/")[-1] == "p1", what)
+            same_as(after, before, _of_second, what)
     if not _alone(subject, full):
         return
     complete = trajectory(subject, values(PAIR), full)
@@ -304,6 +307,12 @@ def check_nan_stays_in_its_parameter(subject: Subject, case: str) -> None:
     complete = last(subject, values(PAIR), full)
     actual = last(subject, values(PAIR), broken)
     _agree_on_first(complete, actual, f"the gradient of p1 had one {case}, p0 must not notice")
+
+
+def _of_second(label: str) -> bool:
+    """Whether it is p1 or a slot of it; the average is none, and may follow p1 at every step."""
+    name, _, parameter = label.rpartition("/")
+    return parameter == "p1" and name != "average"
 
 
 def _agree_on_first(complete: Any, actual: Any, what: str) -> None:
