@@ -186,9 +186,8 @@ class TfKerasGraph(GraphEngine):
     @classmethod
     def owns_optimizer(cls, optimizer: Any) -> bool:
         # An OptimizerV2 works in a graph too; by its class alone it is tf_keras-legacy's.
-        return (
-            "tf_keras" in base_modules(optimizer) and "optimizer_v1" in type(optimizer).__module__
-        )
+        old = any("optimizer_v1" in cls.__module__ for cls in type(optimizer).__mro__)
+        return old and "tf_keras" in base_modules(optimizer)
 
     def updates(self, optimizer: Any, loss: Any, parameters: list[Any], way: str) -> list[Any]:
         if way == "get_updates":
