@@ -160,9 +160,10 @@ class Passthrough(Optimizer):
     """Everything by ``**kwargs``, its own argument included."""
 
     def __init__(self, **kwargs):
-        self.beta = kwargs.pop("beta", 0.75)
+        beta = kwargs.pop("beta", 0.75)
         kwargs.setdefault("learning_rate", 0.05)
         super().__init__(**kwargs)
+        self.beta = beta
 
     def build(self, variables):
         if not self.built:
@@ -278,7 +279,7 @@ class Registered(Docstring):
     """Registered by a decorator, with numbers that NumPy made."""
 
     def __init__(self, learning_rate=np.float64(0.01), momentum=np.float32(0.5), **kwargs):
-        super().__init__(learning_rate=float(learning_rate), momentum=momentum, **kwargs)
+        super().__init__(learning_rate=learning_rate, momentum=momentum, **kwargs)
 
     def get_config(self):
         return {**super().get_config(), "momentum": np.float32(self.momentum)}

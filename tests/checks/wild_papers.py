@@ -213,8 +213,9 @@ class Lookahead(Optimizer):
 
     def update_step(self, gradient, variable, learning_rate):
         slow = self.slow[self._get_variable_index(variable)]
-        start = ops.where(ops.equal(self.iterations, 0), variable, slow)
-        fast = variable - ops.cast(learning_rate, variable.dtype) * gradient
+        now, before = ops.convert_to_tensor(variable), ops.convert_to_tensor(slow)
+        start = ops.where(ops.equal(self.iterations, 0), now, before)
+        fast = now - ops.cast(learning_rate, variable.dtype) * gradient
         sync = ops.equal((self.iterations + 1) % self.sync_period, 0)
         slow_now = ops.where(sync, start + self.slow_step * (fast - start), start)
         self.assign(slow, slow_now)
@@ -239,7 +240,7 @@ class Anchored(Optimizer):
         self.anchors = []
         for variable in variables:
             anchor = self.add_variable_from_reference(variable, "anchor")
-            anchor.assign(variable)
+            anchor.assign(ops.copy(variable))
             self.anchors.append(anchor)
 
     def update_step(self, gradient, variable, learning_rate):
@@ -263,13 +264,17 @@ class Factored(Optimizer):
             return
         super().build(variables)
         self.rows, self.columns, self.wholes = [], [], []
-        for v in variables:
+        for n, v in enumerate(variables):
             shape = v.shape
-            matrix = len(shape) >= 2
-            self.rows.append(self.add_variable(shape[:-1], name="row") if matrix else None)
-            columns = (*shape[:-2], shape[-1]) if matrix else None
-            self.columns.append(self.add_variable(columns, name="column") if matrix else None)
-            self.wholes.append(None if matrix else self.add_variable(shape, name="whole"))
+            if len(shape) < 2:
+                row, column, whole = None, None, self.add_variable(shape, name=f"whole_{n}")
+            else:
+                row = self.add_variable(shape[:-1], name=f"row_{n}")
+                column = self.add_variable((*shape[:-2], shape[-1]), name=f"column_{n}")
+                whole = None
+            self.rows.append(row)
+            self.columns.append(column)
+            self.wholes.append(whole)
 
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)
