@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Iterable, Iterator
 
 from slotscope.checks.check import Item
+from slotscope.checks.crash import shortened
+from slotscope.checks.example import example_of
+from slotscope.checks.limits import STOPPED_LIMIT, TIME_LIMIT, Stopped, limited, quiet
 from slotscope.checks.subject import Subject
 from slotscope.checks.verdict import (
     NotApplicable,
@@ -19,29 +21,72 @@ from slotscope.checks.verdict import (
 _VERDICTS = {
     NotApplicable: Verdict.NOT_APPLICABLE,
     NotReproducible: Verdict.NOT_REPRODUCIBLE,
-    Violation: Verdict.VIOLATED,
 }
 
 
-def run(subject: Subject, items: Iterable[Item]) -> Iterator[Outcome]:
-    """The outcome of every item, as they come."""
+def run(
+    subject: Subject, items: Iterable[Item], time_limit: float = TIME_LIMIT
+) -> Iterator[Outcome]:
+    """The outcome of every item, as they come.
+
+    Args:
+        subject: what is checked.
+        items: what to run.
+        time_limit: seconds after which one of them is stopped; after a few that had to be, the
+            rest is not run.
+    """
+    stopped = 0
     for item in items:
-        yield outcome_of(subject, item)
+        if stopped >= STOPPED_LIMIT:
+            yield given_up(item)
+            continue
+        outcome = outcome_of(subject, item, time_limit)
+        stopped += outcome.stopped
+        yield outcome
 
 
-def outcome_of(subject: Subject, item: Item) -> Outcome:
-    """Run one check."""
+def outcome_of(subject: Subject, item: Item, time_limit: float = TIME_LIMIT) -> Outcome:
+    """Run one check, and make an example of what it finds."""
     start = time.perf_counter()
-    verdict, reason, example, crash = Verdict.HOLDS, "", "", ""
+    stopped = False
+    verdict, reason, crash = Verdict.HOLDS, "", ""
+    violation: Violation | None = None
     try:
-        item.check.run(subject, item.case)
-    except (NotApplicable, NotReproducible, Violation) as said:
+        with quiet(), limited(time_limit):
+            item.check.run(subject, item.case)
+    except (NotApplicable, NotReproducible) as said:
         verdict, reason = _VERDICTS[type(said)], str(said)
-        example = getattr(said, "example", "")
+    except Violation as found:
+        verdict, reason, violation = Verdict.VIOLATED, str(found), found
+    except Stopped as time_is_up:
+        verdict, stopped = Verdict.VIOLATED, True
+        reason, crash = f"it hangs: {time_is_up}", shortened(time_is_up)
     except Exception as error:
-        verdict = Verdict.VIOLATED
-        reason = f"{type(error).__name__}: {error}"
-        crash = traceback.format_exc()
+        verdict, crash = Verdict.VIOLATED, shortened(error)
+        reason = f"the check crashed with {type(error).__name__}: {error}"
+    seconds = time.perf_counter() - start
+    return record(
+        item,
+        verdict,
+        reason,
+        example=example_of(subject, item.id, violation) if verdict is Verdict.VIOLATED else "",
+        crash=crash,
+        seconds=seconds,
+        stopped=stopped,
+    )
+
+
+def record(
+    item: Item,
+    verdict: Verdict,
+    reason: str,
+    *,
+    example: str = "",
+    crash: str = "",
+    seconds: float = 0.0,
+    stopped: bool = False,
+) -> Outcome:
+    """The outcome of ``item``."""
     return Outcome(
         check=item.check.name,
         case=item.case,
@@ -51,5 +96,12 @@ def outcome_of(subject: Subject, item: Item) -> Outcome:
         reason=reason,
         example=example,
         crash=crash,
-        seconds=time.perf_counter() - start,
+        seconds=seconds,
+        stopped=stopped,
     )
+
+
+def given_up(item: Item) -> Outcome:
+    """The outcome of an item that is not run any more."""
+    reason = f"not run: {STOPPED_LIMIT} checks before it had to be stopped"
+    return record(item, Verdict.NOT_APPLICABLE, reason)

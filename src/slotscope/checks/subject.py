@@ -7,6 +7,7 @@ built-in one.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -137,7 +138,8 @@ def subject_of(
         BadCheckArgumentError: the reference is neither a rule nor a function.
     """
     create = maker(optimizer, engine)
-    example = create(engine)
+    with contextlib.nullcontext() if engine is None else engine.scope():
+        example = create(engine)
     home = _home(example, engine)
     cls = type(example)
     with home.scope():  # in a graph, hyperparameters are read in its session

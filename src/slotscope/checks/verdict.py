@@ -11,6 +11,11 @@ import enum
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from os import PathLike
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from slotscope.checks.witness import Witness
 
 
 class Verdict(enum.StrEnum):
@@ -27,12 +32,14 @@ class Violation(Exception):  # noqa: N818 - a verdict, not an error of this pack
     """The sentence of a check is not true of this optimizer.
 
     Attributes:
-        example: code that can be pasted and shows it; empty where the report makes one.
+        example: code that can be pasted and shows it; empty where the runner makes one.
+        witness: the run in which it was found, for the runner to make a small example of.
     """
 
-    def __init__(self, message: str, example: str = "") -> None:
+    def __init__(self, message: str, example: str = "", witness: Witness | None = None) -> None:
         super().__init__(message)
         self.example = example
+        self.witness = witness
 
 
 class NotApplicable(Exception):  # noqa: N818
@@ -55,9 +62,10 @@ class Outcome:
         verdict: what became of it.
         reason: why, in words; empty where it holds.
         example: code that shows a violation.
-        crash: the traceback, where it was an exception that ended it.
+        crash: the traceback, shortened, where it was an exception that ended it.
         seconds: how long it took.
         page: where a known difference is written up.
+        stopped: whether it was ended because it took too long.
     """
 
     check: str
@@ -70,6 +78,7 @@ class Outcome:
     crash: str = ""
     seconds: float = 0.0
     page: str = ""
+    stopped: bool = False
 
     @property
     def id(self) -> str:
@@ -77,7 +86,7 @@ class Outcome:
         return f"{self.check}[{self.case}]" if self.case else self.check
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """What all checks said of one optimizer on one engine.
 
@@ -87,6 +96,7 @@ class Report:
         versions: version of each framework involved.
         outcomes: one for each check and case, in order.
         stale: known differences and expected failures that did not occur, each with a message.
+        missing: how many checks were not run any more, because the run was interrupted.
     """
 
     optimizer: str
@@ -94,6 +104,7 @@ class Report:
     versions: dict[str, str]
     outcomes: Sequence[Outcome]
     stale: Sequence[str] = field(default_factory=tuple)
+    missing: int = 0
 
     def counts(self) -> dict[Verdict, int]:
         """How many outcomes have each verdict."""
@@ -106,5 +117,29 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 where nothing is violated and no known difference is out of date, else 1."""
-        return 1 if self.of(Verdict.VIOLATED) or self.stale else 0
+        """0 where nothing is violated, out of date or missing, else 1."""
+        return 1 if self.of(Verdict.VIOLATED) or self.stale or self.missing else 0
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{verdict} {count}" for verdict, count in self.counts().items())
+        return f"<Report of {self.optimizer} on {self.engine}: {counts}>"
+
+    def __str__(self) -> str:
+        from slotscope.report.checks import text
+
+        return text(self)
+
+    def _repr_html_(self) -> str:
+        from slotscope.report.checks_html import fragment
+
+        return fragment(self)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write it to a file: ``.html`` a page, ``.json`` all records, ``.xml`` JUnit's form.
+
+        Raises:
+            BadCheckArgumentError: the name ends otherwise.
+        """
+        from slotscope.report.checks_files import save
+
+        save([self], path)

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from slotscope.engines import programs
 from slotscope.engines.records import (
     Gradient,
     Identity,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from slotscope.engines.devices import Devices
     from slotscope.engines.formats import Format
     from slotscope.engines.loops import Loop
+    from slotscope.engines.programs import Program
 
 __all__ = ["Engine", "Gradient", "Identity", "OptimizerVariable", "SparseGradient", "Status"]
 
@@ -223,6 +225,10 @@ class Engine(ABC):
     building_ways: ClassVar[tuple[str, ...]] = ()
     #: The way for a step that branches on its state, where the plainest is slow or not possible.
     branching_way: ClassVar[str] = ""
+    #: Methods in which the base class does what surrounds a step: clips, averages, accumulates.
+    surrounding: ClassVar[tuple[str, ...]] = ()
+    #: Whether :meth:`loss_scaled` has one.
+    scales_loss: ClassVar[bool] = True
 
     @classmethod
     @abstractmethod
@@ -260,6 +266,11 @@ class Engine(ABC):
         """Build ``optimizer`` for ``parameters``; return what :meth:`applier` returns."""
         self.build(optimizer, parameters)
         return self.applier(optimizer, parameters, like, way)
+
+    def named(self, identifier: Any) -> Any:
+        """The optimizer that ``compile`` makes of a name."""
+        with self.scope():
+            return self.keras.optimizers.get(identifier)
 
     def set_learning_rate(self, optimizer: Any, rate: Any) -> None:
         """Give ``optimizer`` another learning rate, as its user does between two steps.
@@ -304,6 +315,20 @@ class Engine(ABC):
         """What ``optimizer.set_weights`` takes."""
         values: list[np.ndarray] = optimizer.get_weights()
         return values
+
+    # ---- in words
+
+    #: Where the classes of the built-in optimizers are, as code behind :attr:`preamble`.
+    place: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def preamble(self) -> list[str]:
+        """The lines with which a program for this engine starts."""
+
+    def program(self, program: Program) -> str:
+        """A few steps with chosen gradients, as text in this engine's own Keras."""
+        return programs.stepped(program, self.name)
 
     def loss_scaled(self, optimizer: Any) -> Any:
         """``optimizer`` in the engine's ``LossScaleOptimizer``; None where it has none."""

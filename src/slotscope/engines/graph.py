@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from slotscope.engines import programs
 from slotscope.engines.base import (
     Engine,
     Gradient,
@@ -21,6 +22,7 @@ from slotscope.engines.base import (
     OptimizerVariable,
     SparseGradient,
 )
+from slotscope.engines.programs import Program
 from slotscope.engines.tensorflow_runtime import tensorflow
 
 
@@ -72,6 +74,8 @@ class GraphEngine(Engine):
     ways: ClassVar[tuple[str, ...]] = ("get_updates",)
     cheaply: ClassVar[dict[str, Any]] = {}
     takes_missing: ClassVar[bool] = False
+    scales_loss: ClassVar[bool] = False
+    surrounding: ClassVar[tuple[str, ...]] = ("get_gradients",)
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -167,6 +171,16 @@ class GraphEngine(Engine):
     def assign(self, ref: Any, value: np.ndarray) -> None:
         with self.scope():
             self.backend.set_value(ref, value)
+
+    #: The line of a program that enters a graph, and the code of the backend module.
+    scope_line: ClassVar[str]
+    backend_code: ClassVar[str]
+
+    def program(self, program: Program) -> str:
+        if program.way != self.ways[0] or program.sparse or program.empty:
+            return super().program(program)
+        entered = ["import numpy as np", *self.preamble, self.scope_line]
+        return programs.graph(program, entered, self.backend_code)
 
     def build_for(self, model: Any) -> None:
         model._make_train_function()

@@ -86,6 +86,13 @@ class Keras21(GraphEngine):
     shared_arguments: ClassVar[tuple[str, ...]] = ("clipnorm", "clipvalue")
     requires: ClassVar[tuple[str, ...]] = ("tensorflow", "six", "pyyaml", "h5py")
     extra: ClassVar[str] = "tensorflow"
+    place: ClassVar[str] = "engine.keras.optimizers."
+    preamble: ClassVar[list[str]] = [  # type: ignore[assignment]
+        "import slotscope",
+        'engine = slotscope.engine("keras-2.1")',
+    ]
+    scope_line: ClassVar[str] = "with engine.scope():"
+    backend_code: ClassVar[str] = "engine.keras.backend"
     counted: ClassVar[tuple[str, ...]] = ("get_updates",)
     #: Its own constants are of Keras's one float type, which no other dtype mixes with.
     dtypes: ClassVar[tuple[str, ...]] = ("float32",)

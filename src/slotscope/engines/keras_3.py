@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from slotscope.engines import loops
+from slotscope.engines import loops, programs
 from slotscope.engines.base import (
     Engine,
     Gradient,
@@ -32,6 +32,7 @@ from slotscope.engines.base import (
 from slotscope.engines.devices import DataParallel, Devices, Mirrored
 from slotscope.engines.formats import OWN, PICKLE, Format, broken, file, lists, weights
 from slotscope.engines.loops import Loop
+from slotscope.engines.programs import Program
 from slotscope.engines.tensorflow_runtime import EagerTensorFlow, tensorflow
 
 
@@ -137,6 +138,16 @@ class Keras3(Engine):
         broken("orbax", "orbax is not installed"),
     )
     counted: ClassVar[tuple[str, ...]] = ("build", "add_variable", "apply", "update_step")
+    surrounding: ClassVar[tuple[str, ...]] = (
+        "apply",
+        "apply_gradients",
+        "stateless_apply",
+        "finalize_variable_values",
+        "_backend_apply_gradients",
+        "_clip_gradients",
+        "_apply_weight_decay",
+        "_update_model_variables_moving_average",
+    )
     stepping: ClassVar[tuple[str, ...]] = ("apply",)
     traced: ClassVar[tuple[str, ...]] = ("apply", "stateless_apply")
 
@@ -212,6 +223,18 @@ class Keras3(Engine):
                 ref.assign(value)
 
         return apply
+
+    place: ClassVar[str] = "keras.optimizers."
+
+    @property
+    def preamble(self) -> list[str]:
+        chosen = f'os.environ["KERAS_BACKEND"] = "{self.backend_name}"'
+        return ["import os", chosen, "import keras"]
+
+    def program(self, program: Program) -> str:
+        if program.way != self.ways[0] or program.sparse or program.empty:
+            return super().program(program)
+        return programs.keras_3(program, self.preamble)
 
     def build_for(self, model: Any) -> None:
         model.optimizer.build(model.trainable_variables)

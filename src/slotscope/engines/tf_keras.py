@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from slotscope.engines import loops
+from slotscope.engines import loops, programs
 from slotscope.engines.base import (
     Gradient,
     OptimizerVariable,
@@ -36,9 +36,13 @@ from slotscope.engines.formats import (
 )
 from slotscope.engines.graph import GraphEngine, described, path_of
 from slotscope.engines.loops import Loop
+from slotscope.engines.programs import Program
 from slotscope.engines.tensorflow_runtime import EagerTensorFlow, tensorflow
 from slotscope.engines.unnamed import shown_variables, unnamed_foreign, unnamed_variables
 from slotscope.engines.vocabulary import slot_name
+
+#: How a program for any of these engines starts.
+PREAMBLE = ["import tensorflow as tf", "import tf_keras"]
 
 #: What an ``OptimizerV2`` takes by ``**kwargs``.
 LEGACY_ARGUMENTS = ("clipnorm", "clipvalue", "global_clipnorm", "decay")
@@ -149,6 +153,10 @@ class TfKerasGraph(GraphEngine):
 
     name: ClassVar[str] = "tf_keras-graph"
     generation: ClassVar[str] = "tf_keras-legacy"
+    place: ClassVar[str] = "tf_keras.optimizers.legacy."
+    preamble: ClassVar[list[str]] = PREAMBLE  # type: ignore[assignment]
+    scope_line: ClassVar[str] = "with tf.Graph().as_default():"
+    backend_code: ClassVar[str] = "tf_keras.backend"
     shared_arguments: ClassVar[tuple[str, ...]] = LEGACY_ARGUMENTS
     requires: ClassVar[tuple[str, ...]] = ("tensorflow", "tf_keras")
     extra: ClassVar[str] = "tensorflow"
@@ -223,6 +231,14 @@ class TfKerasEager(EagerTensorFlow):
     stepping: ClassVar[tuple[str, ...]] = ("apply_gradients",)
     traced: ClassVar[tuple[str, ...]] = ("apply_gradients",)
     takes_what_is_made: ClassVar[bool] = True
+    surrounding: ClassVar[tuple[str, ...]] = (
+        "apply_gradients",
+        "finalize_variable_values",
+        "_transform_gradients",
+        "_clip_gradients",
+        "_apply_weight_decay",
+        "_update_model_variables_moving_average",
+    )
     ways: ClassVar[tuple[str, ...]] = ("apply_gradients", "compiled")
     compiled_ways: ClassVar[tuple[str, ...]] = ("compiled", "jit")
     running: ClassVar[tuple[tuple[str, Any], ...]] = (
@@ -256,6 +272,8 @@ class TfKerasEager(EagerTensorFlow):
         self, optimizer: Any, parameters: Sequence[Any], like: Sequence[Gradient], way: str
     ) -> Callable[[Sequence[Gradient]], None]:
         def apply(tensors: Sequence[Any]) -> None:
+            if hasattr(optimizer, "get_unscaled_gradients"):
+                tensors = optimizer.get_unscaled_gradients(tensors)
             optimizer.apply_gradients(zip(tensors, parameters, strict=True))
 
         compiled = {"apply_gradients": None, "compiled": False, "jit": True}[way]
@@ -266,6 +284,15 @@ class TfKerasEager(EagerTensorFlow):
             apply([self.tensor(g, p.dtype) for g, p in zip(gradients, parameters, strict=True)])
 
         return step
+
+    preamble: ClassVar[list[str]] = PREAMBLE  # type: ignore[assignment]
+    #: The attribute of an optimizer that holds its variables.
+    holds: ClassVar[str]
+
+    def program(self, program: Program) -> str:
+        if program.way != self.ways[0] or program.sparse or program.empty:
+            return super().program(program)
+        return programs.tf_keras(program, self.preamble, self.holds)
 
     def build_for(self, model: Any) -> None:
         self.build(model.optimizer, model.trainable_variables)
@@ -293,12 +320,17 @@ class TfKerasLegacy(TfKerasEager):
 
     name: ClassVar[str] = "tf_keras-legacy"
     generation: ClassVar[str] = "tf_keras-legacy"
+    place: ClassVar[str] = "tf_keras.optimizers.legacy."
+    holds: ClassVar[str] = "weights"
     shared_arguments: ClassVar[tuple[str, ...]] = LEGACY_ARGUMENTS
     counted: ClassVar[tuple[str, ...]] = ("apply_gradients", "add_slot")
 
     @property
     def optimizers(self) -> ModuleType:
         return self.keras.optimizers.legacy
+
+    def named(self, identifier: Any) -> Any:
+        return self.keras.optimizers.get(identifier, use_legacy_optimizer=True)
 
     def build(self, optimizer: Any, parameters: Sequence[Any]) -> None:
         with tensorflow().name_scope(inner(optimizer)._name):
@@ -327,6 +359,8 @@ class TfKeras(TfKerasEager):
 
     name: ClassVar[str] = "tf_keras"
     generation: ClassVar[str] = "tf_keras"
+    place: ClassVar[str] = "tf_keras.optimizers."
+    holds: ClassVar[str] = "variables"
     counted: ClassVar[tuple[str, ...]] = (
         "build",
         "add_variable_from_reference",

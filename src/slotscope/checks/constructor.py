@@ -1,0 +1,80 @@
+"""What a constructor takes, and a call of it written as code."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+
+def accepts(cls: type, name: str, shared: tuple[str, ...]) -> bool:
+    """Whether the constructor of ``cls`` takes ``name``: itself, or passed on to its base."""
+    for base in cls.__mro__[:-1]:
+        if "__init__" not in vars(base):
+            continue
+        parameters = inspect.signature(base).parameters
+        if name in parameters:
+            return True
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            return False
+    return name in shared
+
+
+def defaults(cls: type) -> dict[str, Any]:
+    """The defaults of the constructor's arguments, those passed on to its bases included."""
+    found: dict[str, Any] = {}
+    for base in cls.__mro__[:-1]:
+        if "__init__" not in vars(base):
+            continue
+        parameters = inspect.signature(base).parameters
+        for name, parameter in parameters.items():
+            if parameter.default is not inspect.Parameter.empty:
+                found.setdefault(name, parameter.default)
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            break
+    return found
+
+
+def given(cls: type, config: Mapping[str, Any], shared: tuple[str, ...]) -> dict[str, Any]:
+    """Those arguments in ``config`` that a call of the constructor needs to say.
+
+    Args:
+        cls: the optimizer's class.
+        config: what its ``get_config`` returned.
+        shared: arguments of every optimizer that no signature shows.
+    """
+    usual = defaults(cls)
+    said = {}
+    for name, value in config.items():
+        known = name in usual or accepts(cls, name, shared)
+        if name == "name" or not known or _alike(value, usual.get(name)):
+            continue
+        if name in usual or value:
+            said[name] = shortest(value)
+    return said
+
+
+def shortest(value: Any) -> Any:
+    """``value``, a number that came out of a float32 variable with the fewest digits."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and np.isfinite(value) and float(np.float32(value)) == value:
+        return float(str(np.float32(value)))
+    return value
+
+
+def call(name: str, arguments: Mapping[str, Any]) -> str:
+    """``name(a=1, b=2)``."""
+    return f"{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})"
+
+
+def _alike(value: Any, other: Any) -> bool:
+    numbers = all(isinstance(v, (float, np.floating)) for v in (value, other))
+    if numbers:
+        return bool(np.float32(value) == np.float32(other))
+    try:
+        return bool(value == other)
+    except Exception:  # an array, or an object that compares in its own way
+        return False

@@ -1,0 +1,212 @@
+"""The code that shows a violation: a program of the engine's own Keras, as small as it still fails.
+
+Where a run with chosen gradients was found to break its rule, the run is made smaller as long as it
+still breaks it: fewer steps, fewer arguments, one parameter, one element. Any other violation is
+shown by running its check again, alone.
+"""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from slotscope.checks.constructor import call
+from slotscope.checks.limits import Stopped, limited, quiet
+from slotscope.checks.problems import dense, hold, training_of
+from slotscope.checks.run import trajectory
+from slotscope.checks.subject import Subject
+from slotscope.checks.verdict import Violation
+from slotscope.checks.witness import Witness
+from slotscope.engines import SparseGradient
+from slotscope.engines.programs import Program, called
+from slotscope.rules import Rule
+from slotscope.rules.training import FEATURES
+
+#: Seconds that making a run smaller may take.
+PATIENCE = 3.0
+
+
+def example_of(subject: Subject, id: str, violation: Violation | None) -> str:
+    """Code that can be pasted and shows why the check ``id`` is violated.
+
+    Args:
+        subject: what was checked.
+        id: of the check, ``check_name[case]``.
+        violation: what it raised; None where it crashed or was stopped.
+    """
+    if violation is not None and violation.example:
+        return violation.example
+    witness = None if violation is None else violation.witness
+    if witness is not None:
+        try:
+            with quiet(), limited(4 * PATIENCE):
+                return shown(witness) or again(subject, id)
+        except (Exception, Stopped):  # an example is no reason for another failure
+            pass
+    return again(subject, id)
+
+
+def again(subject: Subject, id: str) -> str:
+    """Code that runs one check again."""
+    engine = subject.engine
+    reference, import_line = _reference(subject.reference)
+    lines = [*engine.preamble, *_imports(subject), import_line, "import slotscope"]
+    arguments = f"engine={engine.name!r}{reference}, only=[{id!r}]"
+    lines += [
+        "report = slotscope.check_optimizer(",
+        f"    lambda: {_made(subject, {})},",
+        f"    {arguments},",
+        ")",
+        "print(report)",
+    ]
+    return "\n".join(dict.fromkeys(filter(None, lines)))
+
+
+def shown(witness: Witness) -> str:
+    """The program of the smallest run like ``witness`` that still breaks the rule."""
+    broken = failure(witness)
+    if broken is None:  # what was found does not show without the rest of its check
+        return ""
+    witness, (step, message) = smaller(witness, broken)
+    arguments = {**witness.changes}
+    program = Program(
+        make=_made(witness.subject, arguments),
+        imports=_imports(witness.subject),
+        parameters=witness.parameters,
+        steps=witness.gradients[:step] if step else witness.gradients[:1],
+        way=witness.way or witness.subject.engine.ways[0],
+        dtype=witness.dtype,
+    )
+    return f"{witness.subject.engine.program(program)}\n# {message}"
+
+
+# ---- making it smaller
+
+
+def failure(witness: Witness) -> tuple[int, str] | None:
+    """The first step that breaks the rule, and how; None where none does."""
+    subject, changes = witness.subject, dict(witness.changes)
+    parameters, gradients = witness.parameters, witness.gradients
+    training = training_of(subject, **changes)
+    rule = subject.expected(**{k: v for k, v in changes.items() if k not in FEATURES})
+    options = {"way": witness.way, "dtype": witness.dtype, **changes}
+    actual = trajectory(subject, parameters, gradients, **options)
+
+    def said(steps: int) -> str:
+        try:
+            hold(actual[: steps + 1], training, rule, parameters, gradients[:steps], witness.dtype)
+        except Violation as violation:
+            return str(violation)
+        return ""
+
+    if not said(len(gradients)):
+        return None
+    first = bisect.bisect_left(range(len(gradients)), True, key=lambda steps: bool(said(steps)))
+    return first, said(first)
+
+
+def smaller(
+    witness: Witness, broken: tuple[int, str], patience: float = PATIENCE
+) -> tuple[Witness, tuple[int, str]]:
+    """The smallest run that is found to fail in ``patience`` seconds, and how it does."""
+    until = time.monotonic() + patience
+    found = True
+    while found:
+        steps = max(broken[0], 1)
+        witness = dataclasses.replace(witness, gradients=witness.gradients[:steps])
+        found = False
+        for candidate in _candidates(witness):
+            if time.monotonic() > until:
+                break
+            try:
+                failed = failure(candidate)
+            except Exception:  # another failure than the one to be shown
+                continue
+            if failed is not None:
+                witness, broken, found = candidate, failed, True
+                break
+    return witness, broken
+
+
+def _candidates(witness: Witness) -> Iterator[Witness]:
+    """Runs that are smaller by one thing."""
+    for name in witness.changes:
+        kept = {key: value for key, value in witness.changes.items() if key != name}
+        yield dataclasses.replace(witness, changes=kept)
+    if witness.way:
+        yield dataclasses.replace(witness, way="")
+    if any(isinstance(g, SparseGradient) for step in witness.gradients for g in step):
+        yield dataclasses.replace(witness, gradients=dense(witness.gradients))
+    if len(witness.parameters) > 1:
+        for number in range(len(witness.parameters)):
+            yield _with(witness, lambda arrays, number=number: [arrays[number]])
+    elif witness.parameters[0].size > 1:
+        yield from _elements(witness)
+
+
+def _elements(witness: Witness) -> Iterator[Witness]:
+    """The same with one element of its only parameter: the first that fails is taken."""
+    shape = witness.parameters[0].shape
+    if any(isinstance(step[0], SparseGradient) for step in witness.gradients):
+        return
+    for place in itertools.islice(np.ndindex(shape), 6):
+        yield _with(
+            witness,
+            lambda arrays, place=place: [g if g is None else g[place][None] for g in arrays],
+        )
+
+
+def _with(witness: Witness, chosen: Callable[[Sequence[Any]], list[Any]]) -> Witness:
+    return dataclasses.replace(
+        witness,
+        parameters=chosen(witness.parameters),
+        gradients=[chosen(step) for step in witness.gradients],
+    )
+
+
+# ---- writing it down
+
+
+def _made(subject: Subject, changes: dict[str, Any]) -> str:
+    """Code that makes the optimizer, with other arguments."""
+    place = subject.engine.place if subject.builtin else ""
+    name, arguments = called(subject.expression)
+    merged = {**arguments, **{key: repr(value) for key, value in changes.items()}}
+    if subject.engine.generation == "keras-2.1" and subject.builtin:
+        merged = {{"learning_rate": "lr"}.get(k, k): v for k, v in merged.items()}
+    return f"{place}{name}({', '.join(f'{key}={value}' for key, value in merged.items())})"
+
+
+def _imports(subject: Subject) -> list[str]:
+    if subject.builtin or subject.cls is None:
+        return []
+    module, name = subject.cls.__module__, subject.cls.__qualname__
+    if module == "__main__" or "<locals>" in name:
+        return [f"# here stands the class {name.rpartition('.')[2]}"]
+    return [f"from {module} import {name.partition('.')[0]}"]
+
+
+def _reference(reference: Any) -> tuple[str, str]:
+    """The argument for a reference, and the line that imports it."""
+    if reference is None:
+        return "", ""
+    if isinstance(reference, Rule):
+        fields = {f.name: getattr(reference, f.name) for f in dataclasses.fields(reference)}
+        cls = type(reference)
+        return f", reference={call(cls.__name__, fields)}", _import(cls)
+    name = getattr(reference, "__name__", "reference")
+    return f", reference={name}", _import(reference)
+
+
+def _import(thing: Any) -> str:
+    module = getattr(thing, "__module__", "__main__")
+    name = getattr(thing, "__qualname__", "reference")
+    if module == "__main__" or "<" in name:
+        return f"# here stands {name.rpartition('.')[2]}"
+    return f"from {module} import {name.partition('.')[0]}"
