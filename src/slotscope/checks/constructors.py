@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -79,7 +80,9 @@ def other(name: str, value: Any) -> Any:
 def own_get_config(subject: Subject, cls: type) -> bool:
     """Whether a class below Keras's own says what its config is, or all of it is Keras's."""
     package = subject.engine.optimizers.__name__.partition(".")[0]
-    own = [base for base in cls.__mro__[:-1] if base.__module__.partition(".")[0] != package]
+    own = list(
+        itertools.takewhile(lambda b: b.__module__.partition(".")[0] != package, cls.__mro__)
+    )
     return not own or any("get_config" in vars(base) for base in own)
 
 

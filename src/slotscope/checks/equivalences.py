@@ -10,89 +10,34 @@ done again, and one that differs from itself is not reproducible.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from typing import Any
 
+import numpy as np
+
+from slotscope.checks.alike import (
+    ALL,
+    SHAPES,
+    STEPS,
+    arithmetic,
+    hold,
+    made,
+    only_local,
+    portable,
+    stepped,
+    steps_of,
+    trained,
+    with_changes,
+)
 from slotscope.checks.check import check
-from slotscope.checks.compare import ends_alike
+from slotscope.checks.constructors import own_get_config
 from slotscope.checks.linear import ROWS, Linear, applied, finished
 from slotscope.checks.problems import chosen, values
-from slotscope.checks.run import Run, State, Trajectory, difference, trajectory
+from slotscope.checks.run import Run, State, Trajectory
 from slotscope.checks.subject import Subject
-from slotscope.checks.verdict import NotApplicable, NotReproducible, Violation
+from slotscope.checks.verdict import NotApplicable
 from slotscope.engines import Engine
-from slotscope.rules import FunctionRule, Rule
-
-#: A matrix, a vector, a scalar, and a second matrix.
-SHAPES = [(4, 3), (3,), (), (2, 3)]
-
-STEPS = 4
-
-
-class AnyRule(FunctionRule):
-    """What stands for the arithmetic of an optimizer of which nothing is known."""
-
-    operations: ClassVar[int] = 64
-
-
-def arithmetic(subject: Subject) -> Rule:
-    """The rule of which the tolerance is made."""
-    try:
-        return subject.expected()
-    except NotApplicable:
-        return AnyRule()
-
-
-def hold(
-    other: Callable[[], State],
-    plain: Callable[[], Trajectory],
-    what: str,
-    rule: Rule | None = None,
-) -> None:
-    """Raise unless ``other`` ends as ``plain`` does.
-
-    Args:
-        other: does one side and returns its last state.
-        plain: does the other side and returns all states.
-        what: how ``other`` was asked, for the message.
-        rule: for the tolerance; None: equal to the last bit.
-
-    Raises:
-        Violation: they end differently.
-        NotReproducible: so does one of them, done again.
-    """
-    expected, found = plain(), other()
-    try:
-        ends_alike(found, expected, rule, what)
-    except Violation:
-        for label in (difference([expected[-1]], [plain()[-1]]), difference([found], [other()])):
-            if label:
-                raise NotReproducible(
-                    f"two runs of the same program differ in {label.partition(' ')[0]}"
-                ) from None
-        raise
-
-
-def stepped(subject: Subject, numbers: list[int], way: str = "") -> Trajectory:
-    """The states of a run on those of the parameters, in this order, labelled by their numbers."""
-    parameters, steps = values(SHAPES), chosen(SHAPES, STEPS)
-    states = trajectory(
-        subject,
-        [parameters[n] for n in numbers],
-        [[step[n] for n in numbers] for step in steps],
-        way=way,
-    )
-    names = {f"p{place}": f"p{number}" for place, number in enumerate(numbers)}
-    return [{_renamed(label, names): v for label, v in state.items()} for state in states]
-
-
-def _renamed(label: str, names: dict[str, str]) -> str:
-    slot, slash, parameter = label.rpartition("/")
-    return f"{slot}{slash}{names.get(parameter, parameter)}"
-
-
-ALL = list(range(len(SHAPES)))
+from slotscope.engines.processes import on_two_devices
 
 
 def _other_ways(subject: Subject) -> tuple[str, ...]:
@@ -114,6 +59,7 @@ def check_every_way_to_ask_for_a_step_ends_the_same(subject: Subject, case: str 
         lambda: stepped(subject, ALL),
         f"{STEPS} steps by {case!r} and by {plain!r}",
         arithmetic(subject) if case in engine.compiled_ways else None,
+        known=steps_of(subject),
     )
 
 
@@ -125,21 +71,6 @@ def _programs(subject: Subject) -> Iterator[str]:
     yield from ("fit", "fit of one parameter", "train_on_batch")
     yield from (f"{name}={value}" for name, value in subject.engine.running)
     yield from subject.engine.loops
-
-
-def trained(subject: Subject, program: str) -> State:
-    """The last state of a model trained for one epoch in one of the ways of its engine."""
-    engine = subject.engine
-    compiled = {k: v for k, v in engine.running if f"{k}={v}" == program}
-    linear = Linear(subject, bias="one parameter" not in program, compiled=compiled)
-    if program in engine.loops:
-        with linear.engine.scope():
-            linear.each_batch(engine.loops[program](linear.model, linear.loss))
-    elif program == "train_on_batch":
-        linear.each_batch(linear.model.train_on_batch)
-    else:
-        linear.fit()
-    return linear.state
 
 
 @check(cases=_programs)
@@ -165,19 +96,20 @@ def check_every_way_of_training_ends_like_single_steps(subject: Subject, case: s
 @check()
 def check_every_order_of_parameters_ends_the_same(subject: Subject) -> None:
     """A step does the same for a parameter whatever place it has among the others."""
-    _only_local(subject)
+    only_local(subject)
     hold(
         lambda: stepped(subject, ALL[::-1])[-1],
         lambda: stepped(subject, ALL),
         f"{STEPS} steps on the parameters in reverse order",
+        known=steps_of(subject),
     )
 
 
 @check()
 def check_a_parameter_alone_ends_as_in_company(subject: Subject) -> None:
     """A step does the same for a parameter alone and together with others."""
-    _only_local(subject)
-    together = stepped(subject, ALL)
+    only_local(subject)
+    together = steps_of(subject)
     for number in ALL:
         alone = {f"p{n}" for n in ALL if n != number}
         hold(
@@ -189,34 +121,6 @@ def check_a_parameter_alone_ends_as_in_company(subject: Subject) -> None:
 
 def _without(state: State, parameters: set[str]) -> State:
     return {label: v for label, v in state.items() if label.rpartition("/")[2] not in parameters}
-
-
-def _only_local(subject: Subject) -> None:
-    """Raise unless what happens to one parameter is no matter of the others.
-
-    Raises:
-        NotApplicable: it clips by a norm of all, or is not Keras's own and keeps a variable that
-            all parameters share, or has an ``apply`` of its own.
-    """
-    run = Run(subject, values(SHAPES))
-    optimizer = run.optimizer
-    if getattr(optimizer, "global_clipnorm", None):
-        raise NotApplicable("global_clipnorm ties the parameters together")
-    if subject.builtin:
-        return
-    with run.engine.scope():
-        found = {v.slot for v in run.engine.variables(optimizer) if not v.parameter}
-    shared = found - {"iterations", "learning_rate"}
-    if shared:
-        raise NotApplicable(f"{', '.join(sorted(shared))} may tie the parameters together")
-    package = run.engine.optimizers.__name__.partition(".")[0]
-    for cls in type(optimizer).__mro__:
-        if cls.__module__.partition(".")[0] == package:
-            break
-        for name in {"apply", "apply_gradients", "get_updates", "stateless_apply"} & vars(
-            cls
-        ).keys():
-            raise NotApplicable(f"its own {name} may tie the parameters together")
 
 
 @check(cases=("one after the other", "in turns"))
@@ -233,18 +137,17 @@ def check_a_second_optimizer_leaves_the_first_alone(subject: Subject, case: str)
             other.step([2 * gradient for gradient in gradients])
         return first.state if first else stepped(subject, ALL)[-1]
 
-    hold(beside, lambda: stepped(subject, ALL), f"{STEPS} steps beside another optimizer, {case}")
+    what = f"{STEPS} steps beside another optimizer, {case}"
+    hold(beside, lambda: stepped(subject, ALL), what, known=steps_of(subject))
 
 
-FITS = ("two fits of one epoch", "evaluate and predict in between", "validation data")
-
-
-@check(cases=FITS)
+@check(cases=("two fits of one epoch", "evaluation in between"))
 def check_fit_ends_the_same_however_it_is_divided(subject: Subject, case: str) -> None:
     """Two epochs end the same in one fit and in two, with evaluation in between or without."""
     if getattr(subject.make(), "use_ema", False):
         raise NotApplicable("at the end of fit the parameters become their averages")
-    compiled = {} if case == FITS[0] else subject.engine.cheaply
+    evaluated = case == "evaluation in between"
+    compiled = subject.engine.cheaply if evaluated else {}
 
     def whole() -> Trajectory:
         linear = Linear(subject, compiled=compiled)
@@ -253,11 +156,8 @@ def check_fit_ends_the_same_however_it_is_divided(subject: Subject, case: str) -
 
     def divided() -> State:
         linear = Linear(subject, compiled=compiled)
-        if case == "validation data":
-            linear.fit(epochs=2, validation_data=(linear.x, linear.y))
-            return linear.state
-        linear.fit()
-        if case != FITS[0]:
+        linear.fit(**({"validation_data": (linear.x, linear.y)} if evaluated else {}))
+        if evaluated:
             linear.evaluate()
             linear.predict()
         linear.fit()
@@ -287,17 +187,107 @@ def check_accumulated_small_batches_end_like_the_big_ones(subject: Subject, case
     hold(small, big, f"six batches accumulated by two ({case})", arithmetic(subject))
 
 
-def with_changes(subject: Subject, **changes: Any) -> Subject:
-    """``subject`` with other arguments to its constructor.
+RATE = 0.125
 
-    Raises:
-        NotApplicable: it does not take one of them.
+
+def _schedule(engine: Engine) -> Any:
+    if engine.schedules is None:
+        raise NotApplicable(f"{engine.name} has no learning rate schedules")
+    return engine.schedules.PiecewiseConstantDecay([2], [RATE, RATE])
+
+
+#: The learning rate that a constructor gets, for the same number in the end.
+RATES: dict[str, Callable[[Engine], Any]] = {
+    "constant schedule": _schedule,
+    "constant schedule in fit": _schedule,
+    "function": lambda engine: lambda *step: RATE,
+    "variable": lambda engine: engine.parameters([np.asarray(RATE)], "float32")[0],
+    "NumPy scalar": lambda engine: np.float64(RATE),
+    "assigned later": lambda engine: 4 * RATE,
+}
+
+
+@check(cases=tuple(RATES))
+def check_every_spelling_of_the_learning_rate_ends_the_same(subject: Subject, case: str) -> None:
+    """A learning rate does the same as a number, a variable, a function and a constant schedule."""
+    number = with_changes(subject, learning_rate=RATE)
+
+    def create(engine: Engine) -> Any:
+        try:
+            optimizer = subject.make(engine, learning_rate=RATES[case](engine))
+        except (TypeError, ValueError) as error:
+            raise NotApplicable(f"its constructor refuses a {case}: {error}") from None
+        if case == "assigned later":
+            engine.set_learning_rate(optimizer, RATE)
+        return optimizer
+
+    other = made(subject, create)
+    what = f"with the learning rate as a {case} and as a number"
+    if "fit" in case:
+        hold(
+            lambda: trained(other, "fit"),
+            lambda: finished(applied(number)),
+            f"six batches {what}",
+            arithmetic(number),
+        )
+    else:
+        hold(lambda: stepped(other, ALL)[-1], lambda: stepped(number, ALL), f"{STEPS} steps {what}")
+
+
+SPELLINGS: dict[str, Callable[[Engine, Any], Any]] = {
+    "from_config": lambda engine, optimizer: type(optimizer).from_config(optimizer.get_config()),
+    "deserialize": lambda engine, optimizer: engine.keras.optimizers.deserialize(
+        engine.keras.optimizers.serialize(optimizer),
+        custom_objects={type(optimizer).__name__: type(optimizer)},
+    ),
+}
+
+
+@check(cases=tuple(SPELLINGS))
+def check_every_spelling_of_the_optimizer_ends_the_same(subject: Subject, case: str) -> None:
+    """An optimizer made from the config of another one does what that one does."""
+    if not own_get_config(subject, type(subject.make())):
+        raise NotApplicable("its class has no get_config of its own")
+    other = made(subject, lambda engine: SPELLINGS[case](engine, subject.make(engine)))
+    hold(
+        lambda: stepped(other, ALL)[-1],
+        lambda: stepped(subject, ALL),
+        f"{STEPS} steps by {case}",
+        known=steps_of(subject),
+    )
+
+
+@check(cases=("steps", "fit"))
+def check_its_name_stands_for_its_defaults(subject: Subject, case: str) -> None:
+    """A built-in optimizer called by its name is the class without arguments."""
+    if not subject.builtin:
+        raise NotApplicable("a name stands only for Keras's own optimizers")
+    plain = made(subject, lambda engine: engine.optimizer(subject.name))
+    by_name = made(subject, lambda engine: engine.named(subject.name.lower()))
+    if case == "steps":
+        what = f"{STEPS} steps by {subject.name.lower()!r} and by the class without arguments"
+        hold(lambda: stepped(by_name, ALL)[-1], lambda: stepped(plain, ALL), what)
+    else:
+        hold(
+            lambda: trained(by_name, "fit"),
+            lambda: finished(applied(plain)),
+            f"six batches of compile({subject.name.lower()!r})",
+            arithmetic(plain),
+        )
+
+
+@check()
+def check_two_devices_end_like_one(subject: Subject) -> None:
+    """Trained on two devices, each with half of every batch, a model ends as on one.
+
+    On TensorFlow a mirrored strategy, on JAX data parallelism, in a worker process.
     """
-    if not subject.accepts(*changes):
-        raise NotApplicable(f"its constructor takes no {' and no '.join(map(repr, changes))}")
-    return made(subject, lambda engine: subject.make(engine, **changes))
-
-
-def made(subject: Subject, create: Callable[[Engine], Any]) -> Subject:
-    """``subject``, made otherwise."""
-    return dataclasses.replace(subject, create=create)
+    if subject.engine.two_devices is None:
+        raise NotApplicable(f"{subject.engine.name} trains on one device")
+    elsewhere = portable(subject)
+    hold(
+        lambda: on_two_devices(subject.engine, trained, elsewhere, "fit"),
+        lambda: finished(applied(subject)),
+        "six batches of fit on two devices and as single steps",
+        arithmetic(subject),
+    )

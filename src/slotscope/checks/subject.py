@@ -21,7 +21,7 @@ from slotscope.errors import BadCheckArgumentError, UnknownOptimizerError, Unkno
 from slotscope.rules import FunctionRule, Rule, rule
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Subject:
     """One optimizer on one engine.
 

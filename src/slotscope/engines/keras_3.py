@@ -30,7 +30,7 @@ from slotscope.engines.base import (
     unique_paths,
 )
 from slotscope.engines.devices import DataParallel, Devices, Mirrored
-from slotscope.engines.formats import OWN, PICKLE, Format, broken, file, lists, weights
+from slotscope.engines.formats import PICKLE, Format, broken, file, lists, own_variables, weights
 from slotscope.engines.loops import Loop
 from slotscope.engines.programs import Program
 from slotscope.engines.tensorflow_runtime import EagerTensorFlow, tensorflow
@@ -133,7 +133,7 @@ class Keras3(Engine):
         file(".h5"),
         weights(".weights.json", like=".weights.h5", max_shard_size=1.0),
         lists(),
-        OWN,
+        own_variables(),
         PICKLE,
         broken("orbax", "orbax is not installed"),
     )
@@ -304,7 +304,9 @@ class KerasTensorFlow(EagerTensorFlow, Keras3):
         if way not in ("compiled", "jit"):
             return super()._applied(optimizer, parameters, way)
         apply = super()._applied(optimizer, parameters, "apply")
-        compiled: Callable[..., None] = tensorflow().function(apply, jit_compile=way == "jit")
+        tf = tensorflow()
+        plain = tf.autograph.experimental.do_not_convert(apply)  # as Keras's own train step is
+        compiled: Callable[..., None] = tf.function(plain, jit_compile=way == "jit")
         return compiled
 
 
