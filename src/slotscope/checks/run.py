@@ -7,7 +7,7 @@ states, the first of them before any step, the last after the last step.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,7 @@ class Run:
         dtype: str = "float32",
         engine: Engine | None = None,
         built: bool = True,
+        prepare: Callable[[Any, Sequence[Any]], None] | None = None,
         **changes: Any,
     ) -> None:
         """Build the optimizer for ``parameters``.
@@ -54,6 +55,7 @@ class Run:
             dtype: of the parameters.
             engine: where it works, by default one of its own.
             built: whether it is built now; else the first step is what builds it.
+            prepare: what is done with the optimizer and the parameters before it is built.
             **changes: to the constructor's arguments.
 
         Raises:
@@ -65,6 +67,8 @@ class Run:
         arrays = [np.asarray(array) for array in parameters]
         self.optimizer = subject.make(self.engine, **changes)
         self.parameters = self.engine.parameters(arrays, dtype)
+        if prepare:
+            prepare(self.optimizer, self.parameters)
         stepper = self.engine.stepper if built else self.engine.applier
         self._step = stepper(
             self.optimizer, self.parameters, like or arrays, way or self.engine.ways[0]

@@ -32,6 +32,7 @@ from slotscope.engines.formats import (
     Format,
     file,
     lists,
+    own_variables,
     weights,
 )
 from slotscope.engines.graph import GraphEngine, described, path_of
@@ -252,12 +253,12 @@ class TfKerasEager(EagerTensorFlow):
     traces: ClassVar[int] = 2
     formats: ClassVar[tuple[Format, ...]] = (
         file(".keras"),
-        weights(".weights.h5"),
+        weights(".weights.h5", keeps_rate=False),
         file(".h5"),
         SAVED_MODEL,
         weights(""),
         CHECKPOINT,
-        lists(),
+        lists(keeps_rate=False),
         PICKLE,
     )
 
