@@ -60,7 +60,8 @@ class Fitted:
     def state(self) -> State:
         """Copies of all weights and optimizer variables, in float64, by number and label."""
         with self.engine.scope():
-            weights = list(self.model.weights)
+            # In the order of get_weights: in Keras 2.1 model.weights puts frozen ones last.
+            weights = [weight for layer in self.model.layers for weight in layer.weights]
             found = self.engine.variables(self.model.optimizer, self.model)
             refs = [*weights, *(variable.ref for variable in found)]
             values = self.engine.read(refs, self.engine.at_rest())
