@@ -55,7 +55,7 @@ def file(name: str) -> Format:
     return Format(name, save, load)
 
 
-def weights(name: str, like: str = "", **options: Any) -> Format:
+def weights(name: str, like: str = "", keeps_rate: bool = True, **options: Any) -> Format:
     """Values only, which the same model, built and compiled in the same way, takes."""
 
     def save(engine: Any, model: Any, folder: Path) -> None:
@@ -67,7 +67,7 @@ def weights(name: str, like: str = "", **options: Any) -> Format:
         model.load_weights(str(folder / f"model{name}"))
         return model
 
-    return Format(name or "save_weights", save, load, whole=False, like=like)
+    return Format(name or "save_weights", save, load, whole=False, keeps_rate=keeps_rate, like=like)
 
 
 def _save_pickle(engine: Any, model: Any, folder: Path) -> None:
@@ -131,9 +131,9 @@ def _load_lists(engine: Any, folder: Path, fresh: Fresh, known: Known) -> Any:
     return model
 
 
-def lists(**options: Any) -> Format:
+def lists(keeps_rate: bool = True) -> Format:
     """``get_weights`` and ``set_weights``, of the model and of its optimizer."""
-    return Format("set_weights", _save_lists, _load_lists, whole=False, **options)
+    return Format("set_weights", _save_lists, _load_lists, whole=False, keeps_rate=keeps_rate)
 
 
 def _save_own(engine: Any, model: Any, folder: Path) -> None:
@@ -151,8 +151,12 @@ def _load_own(engine: Any, folder: Path, fresh: Fresh, known: Known) -> Any:
     return model
 
 
-#: What a file of Keras 3 asks of an optimizer.
-OWN = Format("load_own_variables", _save_own, _load_own, whole=False, like=".weights.h5")
+def own_variables(keeps_rate: bool = True) -> Format:
+    """What a ``.weights.h5`` file asks of an optimizer, in a dict."""
+    name = "load_own_variables"
+    return Format(
+        name, _save_own, _load_own, whole=False, keeps_rate=keeps_rate, like=".weights.h5"
+    )
 
 
 def _load_saved_model(engine: Any, folder: Path, fresh: Fresh, known: Known) -> Any:

@@ -32,7 +32,6 @@ from slotscope.engines.formats import (
     Format,
     file,
     lists,
-    own_variables,
     weights,
 )
 from slotscope.engines.graph import GraphEngine, described, path_of
