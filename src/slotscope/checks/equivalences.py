@@ -285,8 +285,15 @@ def check_two_devices_end_like_one(subject: Subject) -> None:
     if subject.engine.two_devices is None:
         raise NotApplicable(f"{subject.engine.name} trains on one device")
     elsewhere = portable(subject)
+
+    def there() -> State:
+        try:
+            return on_two_devices(subject.engine, trained, elsewhere, "fit")
+        except TimeoutError:
+            raise NotApplicable("no process with two devices was ready in 40 seconds") from None
+
     hold(
-        lambda: on_two_devices(subject.engine, trained, elsewhere, "fit"),
+        there,
         lambda: finished(applied(subject)),
         "six batches of fit on two devices and as single steps",
         arithmetic(subject),
