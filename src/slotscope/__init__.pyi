@@ -1,6 +1,8 @@
 from . import engines as engines
 from . import errors as errors
 from .checks.door import check_optimizer as check_optimizer
+from .checks.parametrize import parametrize_with_checks as parametrize_with_checks
+from .checks.verdict import Report as Report
 from .engines import engine as engine
 from .engines import engine_statuses as engine_statuses
 from .engines.processes import on_engine as on_engine

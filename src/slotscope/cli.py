@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from slotscope.check_command import check
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="slotscope")
@@ -18,3 +20,6 @@ def engines() -> None:
     from slotscope.report.tables import print_engines
 
     print_engines(engine_statuses())
+
+
+main.add_command(check)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from slotscope.checks import differences as known_differences
-from slotscope.checks import select
+from slotscope import engines
+from slotscope.checks import checks, select
+from slotscope.checks.judge import collect
+from slotscope.checks.limits import TIME_LIMIT
+from slotscope.checks.plan import Plan, plan_of
 from slotscope.checks.runner import run
 from slotscope.checks.subject import Subject, subject_of
-from slotscope.checks.verdict import Outcome, Report
+from slotscope.checks.verdict import Report
 from slotscope.engines import Engine
 from slotscope.rules import Rule
 
@@ -19,48 +22,60 @@ def check_optimizer(
     *,
     reference: Rule | Callable[..., Any] | None = None,
     expected_failures: Mapping[str, str] | None = None,
-    engine: Engine | None = None,
+    engine: Engine | str | None = None,
     only: Sequence[str] = (),
     themes: Sequence[str] = (),
     keyword: str = "",
     quick: bool = False,
+    verbose: bool | None = None,
+    time_limit: float = TIME_LIMIT,
 ) -> Report:
     """Hold an optimizer to every check.
 
     Args:
         optimizer: an instance that was never used, or a callable that makes one.
-        reference: its rule; by default a built-in optimizer's own.
+        reference: its rule; by default a built-in optimizer's own. A plain function takes
+            (parameter, gradient, slots, iteration) and returns the parameter and the slots.
         expected_failures: {check or check[case]: why it fails}; one that holds is reported.
-        engine: by default found from the optimizer's class.
+        engine: an engine or its name; by default found from the optimizer's class.
         only: names or ids of checks.
         themes: names of themes.
         keyword: text that a check's id must contain.
         quick: whether only the quick set.
+        verbose: whether to say what is run, to show progress, and to print the report; by default
+            not in a notebook, where the report shows itself, nor in a worker process.
+        time_limit: seconds after which a check is stopped, and counts as violated.
+
+    Returns:
+        The report; its ``exit_code`` is 0 where everything holds.
 
     Raises:
         UnknownOptimizerError: this is no optimizer of any engine, or one that was used.
+        EngineUnavailableError: the engine that was asked for cannot run here.
         BadCheckArgumentError: a check or theme is not known, a reason is missing.
     """
-    subject = subject_of(optimizer, reference, engine)
+    from slotscope.report.checks import watcher
+
+    home = engines.engine(engine) if isinstance(engine, str) else engine
+    subject = subject_of(optimizer, reference, home)
     items = select(subject, only, themes, keyword, quick)
-    return report(subject, run(subject, items), expected_failures or {})
+    outcomes = run(subject, items, time_limit)
+    plan = planned(subject, only, themes, keyword, quick)
+    return collect(plan, outcomes, expected_failures or {}, watcher(verbose))
 
 
-def report(subject: Subject, outcomes: Any, expected_failures: Mapping[str, str]) -> Report:
-    """The outcomes of a subject, judged by what is known of it."""
-    versions = subject.engine.versions
-    known = known_differences.expected(expected_failures)
-    if subject.builtin:
-        known += [
-            entry
-            for entry in known_differences.differences()
-            if entry.applies(subject.name, subject.engine.name, versions)
-        ]
-    judged: list[Outcome] = [known_differences.judged(outcome, known) for outcome in outcomes]
-    return Report(
-        optimizer=subject.name,
-        engine=subject.engine.name,
-        versions=versions,
-        outcomes=judged,
-        stale=known_differences.stale(known, judged),
-    )
+def planned(
+    subject: Subject,
+    only: Sequence[str] = (),
+    themes: Sequence[str] = (),
+    keyword: str = "",
+    quick: bool = False,
+) -> Plan:
+    """What will be run, of all that there is.
+
+    Raises:
+        BadCheckArgumentError: a check or theme is not known, or nothing is left.
+    """
+    items = select(subject, only, themes, keyword, quick)
+    every = [item.id for check in checks() for item in check.items(subject)]
+    return plan_of(subject, items, every)

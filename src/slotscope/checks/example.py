@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
+import functools
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -59,11 +61,10 @@ def again(subject: Subject, id: str) -> str:
     lines = [*engine.preamble, *_imports(subject), import_line, "import slotscope"]
     arguments = f"engine={engine.name!r}{reference}, only=[{id!r}]"
     lines += [
-        "report = slotscope.check_optimizer(",
+        "slotscope.check_optimizer(",
         f"    lambda: {_made(subject, {})},",
         f"    {arguments},",
         ")",
-        "print(report)",
     ]
     return "\n".join(dict.fromkeys(filter(None, lines)))
 
@@ -79,7 +80,7 @@ def shown(witness: Witness) -> str:
         make=_made(witness.subject, arguments),
         imports=_imports(witness.subject),
         parameters=witness.parameters,
-        steps=witness.gradients[:step] if step else witness.gradients[:1],
+        steps=witness.gradients[:step],
         way=witness.way or witness.subject.engine.ways[0],
         dtype=witness.dtype,
     )
@@ -107,7 +108,9 @@ def failure(witness: Witness) -> tuple[int, str] | None:
 
     if not said(len(gradients)):
         return None
-    first = bisect.bisect_left(range(len(gradients)), True, key=lambda steps: bool(said(steps)))
+    # A plain function as a rule shows its slots after the first step.
+    numbers = range(1, len(gradients) + 1)
+    first = numbers[bisect.bisect_left(numbers, True, key=lambda steps: bool(said(steps)))]
     return first, said(first)
 
 
@@ -118,8 +121,7 @@ def smaller(
     until = time.monotonic() + patience
     found = True
     while found:
-        steps = max(broken[0], 1)
-        witness = dataclasses.replace(witness, gradients=witness.gradients[:steps])
+        witness = dataclasses.replace(witness, gradients=witness.gradients[: broken[0]])
         found = False
         for candidate in _candidates(witness):
             if time.monotonic() > until:
@@ -145,7 +147,7 @@ def _candidates(witness: Witness) -> Iterator[Witness]:
         yield dataclasses.replace(witness, gradients=dense(witness.gradients))
     if len(witness.parameters) > 1:
         for number in range(len(witness.parameters)):
-            yield _with(witness, lambda arrays, number=number: [arrays[number]])
+            yield _of_each(witness, itemgetter(number))
     elif witness.parameters[0].size > 1:
         yield from _elements(witness)
 
@@ -156,17 +158,20 @@ def _elements(witness: Witness) -> Iterator[Witness]:
     if any(isinstance(step[0], SparseGradient) for step in witness.gradients):
         return
     for place in itertools.islice(np.ndindex(shape), 6):
-        yield _with(
-            witness,
-            lambda arrays, place=place: [g if g is None else g[place][None] for g in arrays],
-        )
+        yield _of_each(witness, functools.partial(_element, place))
 
 
-def _with(witness: Witness, chosen: Callable[[Sequence[Any]], list[Any]]) -> Witness:
+def _element(place: tuple[int, ...], arrays: Sequence[Any]) -> Any:
+    """One element of the only array, as an array of one; None where there is no gradient."""
+    return None if arrays[0] is None else arrays[0][place][None]
+
+
+def _of_each(witness: Witness, chosen: Callable[[Sequence[Any]], Any]) -> Witness:
+    """With the one parameter, and the one gradient of each step, that ``chosen`` takes."""
     return dataclasses.replace(
         witness,
-        parameters=chosen(witness.parameters),
-        gradients=[chosen(step) for step in witness.gradients],
+        parameters=[chosen(witness.parameters)],
+        gradients=[[chosen(step)] for step in witness.gradients],
     )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from slotscope.checks.check import Item
 from slotscope.checks.crash import shortened
 from slotscope.checks.example import example_of
 from slotscope.checks.limits import STOPPED_LIMIT, TIME_LIMIT, Stopped, limited, quiet
+from slotscope.checks.plan import Planned
 from slotscope.checks.subject import Subject
 from slotscope.checks.verdict import (
     NotApplicable,
@@ -38,7 +40,7 @@ def run(
     stopped = 0
     for item in items:
         if stopped >= STOPPED_LIMIT:
-            yield given_up(item)
+            yield given_up(Planned.of(item))
             continue
         outcome = outcome_of(subject, item, time_limit)
         stopped += outcome.stopped
@@ -61,12 +63,12 @@ def outcome_of(subject: Subject, item: Item, time_limit: float = TIME_LIMIT) -> 
     except Stopped as time_is_up:
         verdict, stopped = Verdict.VIOLATED, True
         reason, crash = f"it hangs: {time_is_up}", shortened(time_is_up)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         verdict, crash = Verdict.VIOLATED, shortened(error)
         reason = f"the check crashed with {type(error).__name__}: {error}"
     seconds = time.perf_counter() - start
     return record(
-        item,
+        Planned.of(item),
         verdict,
         reason,
         example=example_of(subject, item.id, violation) if verdict is Verdict.VIOLATED else "",
@@ -76,32 +78,14 @@ def outcome_of(subject: Subject, item: Item, time_limit: float = TIME_LIMIT) -> 
     )
 
 
-def record(
-    item: Item,
-    verdict: Verdict,
-    reason: str,
-    *,
-    example: str = "",
-    crash: str = "",
-    seconds: float = 0.0,
-    stopped: bool = False,
-) -> Outcome:
-    """The outcome of ``item``."""
-    return Outcome(
-        check=item.check.name,
-        case=item.case,
-        theme=item.check.theme,
-        sentence=item.check.sentence,
-        verdict=verdict,
-        reason=reason,
-        example=example,
-        crash=crash,
-        seconds=seconds,
-        stopped=stopped,
-    )
+def record(planned: Planned, verdict: Verdict, reason: str, **more: Any) -> Outcome:
+    """The outcome of what was planned; ``more`` are further fields of :class:`Outcome`."""
+    names = ("check", "case", "theme", "sentence")
+    fields = {name: getattr(planned, name) for name in names}
+    return Outcome(**fields, verdict=verdict, reason=reason, **more)
 
 
-def given_up(item: Item) -> Outcome:
-    """The outcome of an item that is not run any more."""
+def given_up(planned: Planned) -> Outcome:
+    """The outcome of what is not run any more."""
     reason = f"not run: {STOPPED_LIMIT} checks before it had to be stopped"
-    return record(item, Verdict.NOT_APPLICABLE, reason)
+    return record(planned, Verdict.NOT_APPLICABLE, reason)

@@ -87,7 +87,7 @@ class Keras21(GraphEngine):
     requires: ClassVar[tuple[str, ...]] = ("tensorflow", "six", "pyyaml", "h5py")
     extra: ClassVar[str] = "tensorflow"
     place: ClassVar[str] = "engine.keras.optimizers."
-    preamble: ClassVar[list[str]] = [  # type: ignore[assignment]
+    preamble: ClassVar[list[str]] = [
         "import slotscope",
         'engine = slotscope.engine("keras-2.1")',
     ]

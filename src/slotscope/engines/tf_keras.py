@@ -154,7 +154,7 @@ class TfKerasGraph(GraphEngine):
     name: ClassVar[str] = "tf_keras-graph"
     generation: ClassVar[str] = "tf_keras-legacy"
     place: ClassVar[str] = "tf_keras.optimizers.legacy."
-    preamble: ClassVar[list[str]] = PREAMBLE  # type: ignore[assignment]
+    preamble: ClassVar[list[str]] = PREAMBLE
     scope_line: ClassVar[str] = "with tf.Graph().as_default():"
     backend_code: ClassVar[str] = "tf_keras.backend"
     shared_arguments: ClassVar[tuple[str, ...]] = LEGACY_ARGUMENTS
@@ -285,7 +285,7 @@ class TfKerasEager(EagerTensorFlow):
 
         return step
 
-    preamble: ClassVar[list[str]] = PREAMBLE  # type: ignore[assignment]
+    preamble: ClassVar[list[str]] = PREAMBLE
     #: The attribute of an optimizer that holds its variables.
     holds: ClassVar[str]
 

@@ -1,0 +1,183 @@
+"""``slotscope check``: hold an optimizer, or every built-in one, to the checks."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from slotscope.checks.request import Request
+    from slotscope.checks.verdict import Report
+
+FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
+
+#: Exit codes: nothing violated, something violated, bad usage, and what a shell has for Ctrl-C.
+HOLDS, VIOLATED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+class Setting(click.ParamType):
+    """``name=value``, the value a Python literal or else a text."""
+
+    name = "NAME=VALUE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, Any]:
+        name, sign, text = str(value).partition("=")
+        if not sign or not name.isidentifier():
+            self.fail(f"{value!r} is not name=value, as in learning_rate=0.01", param, ctx)
+        try:
+            return name, ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            return name, text
+
+
+@click.command("check")
+@click.argument("target")
+@click.option("--engine", default="", help="Where it runs; `slotscope engines` lists them.")
+@click.option(
+    "--set", "settings", type=Setting(), multiple=True, help="An argument of the constructor."
+)
+@click.option(
+    "--reference", default="", metavar="MODULE:NAME", help="Its rule, a function in NumPy."
+)
+@click.option(
+    "--expected-failures",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help='A file of lines "check_name[case]" = "why it fails".',
+)
+@click.option("--only", multiple=True, metavar="CHECK", help="A check, or check[case].")
+@click.option("--theme", "themes", multiple=True, help="construction, values, persistence, ...")
+@click.option("-k", "keyword", default="", help="Only checks whose name contains this text.")
+@click.option("--quick", is_flag=True, help="Only the quick set: a few seconds.")
+@click.option("--time-limit", type=float, default=60.0, help="Seconds for one check (60).")
+@click.option("--html", type=FILE, help="Write the report as a page.")
+@click.option("--json", type=FILE, help="Write every record.")
+@click.option("--junit", type=FILE, help="Write JUnit's XML, for CI.")
+@click.pass_context
+def check(
+    context: click.Context,
+    /,
+    target: str,
+    expected_failures: Path | None,
+    html: Path | None,
+    json: Path | None,
+    junit: Path | None,
+    **asked: Any,
+) -> None:
+    """Hold an optimizer to what every optimizer promises.
+
+    TARGET is package.module:MyOptimizer (a class, an instance, or a function that makes one; also
+    path/to/file.py:MyOptimizer), the name of a built-in optimizer (Adam), or `all`, for every
+    built-in of the engine. The checks run in a process of their own.
+
+    The exit code is 0 if nothing is violated, 1 if something is, 2 if the question makes no sense.
+    """
+    from slotscope.checks.request import Request
+    from slotscope.errors import SlotscopeError
+
+    request = Request(target, **asked)
+    try:
+        known = read_expected_failures(expected_failures) if expected_failures else {}
+        reports = run(request, known)
+    except SlotscopeError as error:
+        raise click.UsageError(str(error), context) from error
+    write(reports, html, json, junit)
+    interrupted = any(report.missing for report in reports)
+    violated = any(report.exit_code for report in reports)
+    context.exit(INTERRUPTED if interrupted else VIOLATED if violated else HOLDS)
+
+
+def read_expected_failures(path: Path) -> dict[str, Any]:
+    """What the file says: {check: reason}, and tables of the same by the optimizer's name.
+
+    Raises:
+        BadCheckArgumentError: it is not TOML.
+    """
+    from slotscope.errors import BadCheckArgumentError
+
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadCheckArgumentError(f"{path} is not TOML: {error}") from error
+
+
+def expected_of(known: Mapping[str, Any], optimizer: str) -> dict[str, str]:
+    """What ``known`` says of one optimizer."""
+    everywhere = {name: reason for name, reason in known.items() if not isinstance(reason, dict)}
+    return {**everywhere, **known.get(optimizer, {})}
+
+
+def run(request: Request, known: Mapping[str, Any]) -> list[Report]:
+    """The report of every optimizer that ``request`` is about; printed as they come.
+
+    Raises:
+        SlotscopeError: the request cannot be met.
+    """
+    from rich.console import Console
+
+    from slotscope.checks import isolated
+    from slotscope.checks.judge import collect
+    from slotscope.report.checks import print_summary, watcher
+
+    console = Console(highlight=False)
+    reports: list[Report] = []
+    with isolated.Process() as process:
+        try:
+            for one in _each(request, process):
+                plan = process.ask(isolated.START, isolated.describe, one)
+                outcomes = isolated.run_isolated(process, one, plan)
+                expected = expected_of(known, plan.optimizer)
+                reports.append(collect(plan, outcomes, expected, watcher(True, console)))
+                if reports[-1].missing:
+                    break
+        except isolated.DiedError as death:
+            raise _unusable(request, death) from None
+        except KeyboardInterrupt:  # while the framework was being imported
+            raise click.exceptions.Exit(INTERRUPTED) from None
+    if len(reports) > 1:
+        print_summary(reports, console)
+    return reports
+
+
+def _each(request: Request, process: Any) -> Sequence[Request]:
+    from slotscope.checks import isolated
+    from slotscope.errors import BadCheckArgumentError
+
+    if request.target != "all":
+        return [request]
+    if not request.engine:
+        raise BadCheckArgumentError("`all` is every built-in of one engine: --engine keras-jax.")
+    names = process.ask(isolated.START, isolated.builtins, request)
+    return [request.named(name) for name in names]
+
+
+def _unusable(request: Request, death: Exception) -> Exception:
+    from slotscope.errors import BadCheckArgumentError
+
+    written = getattr(death, "written", "")
+    return BadCheckArgumentError(
+        f"{request.target} could not be loaded, {death}" + (f"\n{written}" if written else "")
+    )
+
+
+def write(
+    reports: Sequence[Report], html: Path | None, json: Path | None, junit: Path | None
+) -> None:
+    """Write the files that were asked for."""
+    from slotscope.report import checks_files, checks_html
+
+    forms = (
+        (html, checks_html.page),
+        (json, checks_files.as_json),
+        (junit, checks_files.as_junit),
+    )
+    for path, form in forms:
+        if path is not None:
+            checks_files.write(form(reports), path)
+            click.echo(f"written: {path}")

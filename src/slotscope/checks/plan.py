@@ -1,0 +1,95 @@
+"""What a run of checks is about to do, and who is told of it while it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from slotscope.checks.check import Item
+from slotscope.checks.subject import Subject
+from slotscope.checks.verdict import Outcome, Report
+
+#: Seconds that one case of each theme takes on a machine with two cores, on the mean.
+SECONDS = {
+    "construction": 0.4,
+    "identity": 0.5,
+    "values": 0.1,
+    "equivalences": 0.5,
+    "pairs": 0.2,
+    "persistence": 0.5,
+    "arguments": 0.05,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One check and case that will be run; its fields are those of an Outcome."""
+
+    check: str
+    case: str
+    theme: str
+    sentence: str
+
+    @classmethod
+    def of(cls, item: Item) -> Planned:
+        """What is to be said of ``item``."""
+        return cls(item.check.name, item.case, item.check.theme, item.check.sentence)
+
+    @property
+    def id(self) -> str:
+        """``check_name[case]``, or the name alone."""
+        return f"{self.check}[{self.case}]" if self.case else self.check
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The checks that one optimizer will be held to.
+
+    Attributes:
+        optimizer: its name.
+        expression: code that makes it.
+        engine: name of the engine.
+        versions: version of each framework involved.
+        builtin: whether it is one of Keras's own.
+        items: what will be run, in order.
+        all_ids: of every check there is, selected or not.
+    """
+
+    optimizer: str
+    expression: str
+    engine: str
+    versions: Mapping[str, str]
+    builtin: bool
+    items: Sequence[Planned]
+    all_ids: Sequence[str] = ()
+
+    @property
+    def seconds(self) -> float:
+        """About how long it will take."""
+        return sum(SECONDS.get(item.theme, 0.2) for item in self.items)
+
+
+def plan_of(subject: Subject, items: Sequence[Item], all_ids: Sequence[str] = ()) -> Plan:
+    """The plan to run ``items`` on ``subject``."""
+    return Plan(
+        optimizer=subject.name,
+        expression=subject.expression or subject.name,
+        engine=subject.engine.name,
+        versions=subject.engine.versions,
+        builtin=subject.builtin,
+        items=[Planned.of(item) for item in items],
+        all_ids=all_ids,
+    )
+
+
+class Watcher:
+    """Is told what happens. This one does nothing with it."""
+
+    def planned(self, plan: Plan) -> None:
+        """The checks are about to run."""
+
+    def done(self, outcome: Outcome) -> None:
+        """One more has run; what is known of it is in its verdict."""
+
+    def finished(self, report: Report) -> None:
+        """All have run, or the run was interrupted."""

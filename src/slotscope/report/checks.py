@@ -1,0 +1,247 @@
+"""The report of the checks in a terminal: what will run, how far it is, and what came of it."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from slotscope.checks.plan import Plan, Watcher
+from slotscope.checks.verdict import Outcome, Report, Verdict
+
+STYLES = {
+    Verdict.HOLDS: "green",
+    Verdict.VIOLATED: "bold red",
+    Verdict.KNOWN: "yellow",
+    Verdict.NOT_APPLICABLE: "dim",
+    Verdict.NOT_REPRODUCIBLE: "magenta",
+}
+
+#: Cases of one check whose reasons are shown, each on a line.
+_SHOWN = 4
+
+
+def watcher(verbose: bool | None = None, console: Console | None = None) -> Watcher:
+    """What shows a run: :class:`Terminal`, or nothing.
+
+    Args:
+        verbose: whether to show it; by default not in a notebook or a worker process.
+        console: where, by default the terminal.
+    """
+    if verbose is None:
+        verbose = not _in_notebook() and multiprocessing.parent_process() is None
+    return Terminal(console or Console(highlight=False)) if verbose else Watcher()
+
+
+def _in_notebook() -> bool:
+    # Whatever runs a notebook has imported IPython, which the core of this package does without.
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return getattr(shell, "kernel", None) is not None
+
+
+class Terminal(Watcher):
+    """Prints the plan, a bar that moves where the console is a terminal, and the report."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._progress: Progress | None = None
+
+    def planned(self, plan: Plan) -> None:
+        self._plan, self._done, self._violated = plan, 0, 0
+        self._start = time.monotonic()
+        print_plan(plan, self.console)
+        if self.console.is_terminal:
+            self._progress = Progress(
+                BarColumn(24),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TextColumn("{task.description}"),
+                console=self.console,
+                transient=True,
+            )
+            self._task = self._progress.add_task("", total=len(plan.items))
+            self._progress.start()
+            self._advance(0)
+
+    def done(self, outcome: Outcome) -> None:
+        self._done += 1
+        self._violated += outcome.verdict is Verdict.VIOLATED
+        self._advance(1)
+
+    def finished(self, report: Report) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+        print_report(report, self.console)
+        self.console.print(Text(f"It took {_duration(time.monotonic() - self._start)}.", "dim"))
+
+    def _advance(self, steps: int) -> None:
+        if self._progress is None:
+            return
+        items = self._plan.items
+        now = items[self._done].id if self._done < len(items) else ""
+        said = f"[red]{self._violated} violated[/]  " if self._violated else ""
+        self._progress.update(self._task, advance=steps, description=f"{said}{escape(now)}")
+
+
+def print_plan(plan: Plan, console: Console) -> None:
+    """What is about to run, and about how long it takes."""
+    versions = ", ".join(f"{name} {version}" for name, version in plan.versions.items())
+    number = len(plan.items)
+    console.print(
+        f"Checking [bold]{escape(plan.expression)}[/] on {plan.engine} ({escape(versions)}):"
+        f" {number} check{'s' if number != 1 else ''}, about {_duration(plan.seconds)}."
+    )
+
+
+def print_report(report: Report, console: Console) -> None:
+    """The table by theme, every violation with its example, and the verdict in one line."""
+    console.print()
+    console.print(verdict_table(report))
+    shown: set[str] = set()
+    for outcomes in by_check(report.of(Verdict.VIOLATED)):
+        _print_violation(outcomes, console, shown)
+    for message in report.stale:
+        console.print(f"\n[bold red]out of date[/]: {escape(message)}", soft_wrap=True)
+    for verdict in (Verdict.KNOWN, Verdict.NOT_REPRODUCIBLE):
+        _print_list(verdict, report.of(verdict), console)
+    _print_reasons(report.of(Verdict.NOT_APPLICABLE), console)
+    good = report.exit_code == 0
+    console.print(f"\n[{'bold green' if good else 'bold red'}]{escape(headline(report))}[/]")
+
+
+def text(report: Report) -> str:
+    """The report as plain text, the same at every run that ends alike."""
+    file = io.StringIO()
+    print_report(report, Console(file=file, width=100, highlight=False, color_system=None))
+    return file.getvalue().strip("\n")
+
+
+def headline(report: Report) -> str:
+    """The verdict in one line."""
+    number, violated = len(report.outcomes), len(report.of(Verdict.VIOLATED))
+    where = f"{report.optimizer} on {report.engine}"
+    if report.missing:
+        return (
+            f"{where}: interrupted after {number} of {number + report.missing} checks,"
+            f" {violated} of them violated."
+        )
+    if violated:
+        return f"{where}: {violated} of {number} checks {'are' if violated > 1 else 'is'} violated."
+    if report.stale:
+        return f"{where}: nothing is violated, but what is listed as failing is out of date."
+    held = len(report.of(Verdict.HOLDS))
+    others = [
+        f"{count} {verdict}"
+        for verdict, count in report.counts().items()
+        if count and verdict is not Verdict.HOLDS
+    ]
+    return f"{where}: nothing is violated, {', '.join([f'{held} hold', *others])}."
+
+
+def verdict_table(report: Report) -> Table:
+    """How many outcomes of each theme have each verdict."""
+    verdicts = [verdict for verdict, count in report.counts().items() if count]
+    table = Table("theme", box=None, pad_edge=False)
+    for verdict in verdicts:
+        table.add_column(str(verdict), justify="right", style=STYLES[verdict])
+    for theme, outcomes in groupby(report.outcomes, lambda outcome: outcome.theme):
+        found = [outcome.verdict for outcome in outcomes]
+        table.add_row(theme, *(str(found.count(verdict) or "") for verdict in verdicts))
+    return table
+
+
+def print_summary(reports: Sequence[Report], console: Console) -> None:
+    """Several reports in one table."""
+    console.print()
+    console.print(summary_table(reports))
+    bad = [report.optimizer for report in reports if report.exit_code]
+    said = f"not all is well with {', '.join(bad)}." if bad else "nothing is violated."
+    style = "bold red" if bad else "bold green"
+    console.print(Text(f"\n{len(reports)} optimizers on {reports[0].engine}: {said}", style))
+
+
+def summary_table(reports: Sequence[Report]) -> Table:
+    """One row for each optimizer: how many outcomes have each verdict."""
+    verdicts = [v for v in Verdict if any(report.counts()[v] for report in reports)]
+    table = Table("optimizer", box=None, pad_edge=False)
+    for verdict in verdicts:
+        table.add_column(str(verdict), justify="right", style=STYLES[verdict])
+    table.add_column("")
+    for report in reports:
+        counts = report.counts()
+        said = "out of date" if report.stale else "interrupted" if report.missing else ""
+        table.add_row(report.optimizer, *(str(counts[v] or "") for v in verdicts), said)
+    return table
+
+
+def by_check(outcomes: Sequence[Outcome]) -> Iterator[list[Outcome]]:
+    """The outcomes of one check after the other."""
+    for _, group in groupby(outcomes, lambda outcome: outcome.check):
+        yield list(group)
+
+
+def smallest(outcomes: Sequence[Outcome]) -> str:
+    """The shortest example of one check's cases."""
+    return min((o.example for o in outcomes if o.example), key=len, default="")
+
+
+def _print_violation(outcomes: Sequence[Outcome], console: Console, shown: set[str]) -> None:
+    """One check that is violated: what it claims, what was found in each case, and the code.
+
+    ``shown`` has the examples that stand above already.
+    """
+    first = outcomes[0]
+    console.print(f"\n[bold red]violated[/] [bold]{escape(first.check)}[/]")
+    console.print(Text(first.sentence, "italic"))
+    for outcome in outcomes[:_SHOWN]:
+        case = f"[{outcome.case}] " if outcome.case else ""
+        console.print(Text(f"{case}{outcome.reason}"), soft_wrap=True)
+    if len(outcomes) > _SHOWN:
+        rest = ", ".join(outcome.case for outcome in outcomes[_SHOWN:])
+        console.print(Text(f"and in {len(outcomes) - _SHOWN} more cases: {rest}"))
+    crash = next((o.crash for o in outcomes if o.crash), "")
+    if crash:
+        console.print(Text(crash, "dim"), soft_wrap=True)
+    example = smallest(outcomes)
+    if example in shown:
+        console.print(Text("To see it, run the same example as above.", "dim"))
+    elif example:
+        shown.add(example)
+        # As it stands, without margin or box: it is there to be copied.
+        console.print(Text("To see it:", "dim"))
+        console.print(Text(example, "cyan"), soft_wrap=True)
+
+
+def _print_list(verdict: Verdict, outcomes: Sequence[Outcome], console: Console) -> None:
+    if outcomes:
+        console.print(f"\n[{STYLES[verdict]}]{verdict}[/]")
+    for outcome in outcomes:
+        page = f" See {outcome.page}." if outcome.page else ""
+        console.print(Text(f"  {outcome.id}: {outcome.reason}{page}"))
+
+
+def _print_reasons(outcomes: Sequence[Outcome], console: Console) -> None:
+    """Why what does not apply does not, with the number of cases of each reason."""
+    reasons: dict[str, int] = {}
+    for outcome in outcomes:
+        reasons[outcome.reason] = reasons.get(outcome.reason, 0) + 1
+    if reasons:
+        console.print(f"\n[{STYLES[Verdict.NOT_APPLICABLE]}]{Verdict.NOT_APPLICABLE}[/]")
+    for reason, count in reasons.items():
+        console.print(Text(f"  {count} because {reason}", "dim"))
+
+
+def _duration(seconds: float) -> str:
+    """``seconds`` in few digits."""
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    return f"{round(seconds / 60)} min"
