@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import functools
+import importlib
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
+from unittest import mock
 
 import slotscope
-from slotscope.checks import select
+from slotscope.checks import equivalences, select
 from slotscope.checks.check import Item
 from slotscope.checks.differences import differences, judged
 from slotscope.checks.runner import outcome_of
 from slotscope.checks.subject import Subject, builtin
 from slotscope.checks.verdict import Outcome, Verdict
+from slotscope.engines import Engine
 from tools.mutants.operators import NoSuchPlaceError
 from tools.mutants.splice import mutated
 from tools.mutants.table import Mutant
@@ -63,12 +68,13 @@ def hunt(mutant: Mutant, hint: str = "") -> Result:
         hint: id of the check that killed it last time, which then runs first.
     """
     start = time.perf_counter()
-    subject = _subject(mutant.engine, mutant.optimizer)
+    # Another subject than the plain one: what a check keeps of a subject is of no use to others.
+    subject = _fresh(mutant.engine, mutant.optimizer)
     package = subject.engine.keras.__name__
     change = (package, mutant.place, mutant.operator, *mutant.arguments)
     for item in _ordered(subject, mutant, hint):
         try:
-            with mutated(*change):
+            with mutated(*change), _on_two_devices_too(change):
                 outcome = _judged(subject, outcome_of(subject, item))
         except NoSuchPlaceError as error:
             return Result(mutant, LOST, reason=str(error))
@@ -79,9 +85,29 @@ def hunt(mutant: Mutant, hint: str = "") -> Result:
     return Result(mutant, SURVIVED, seconds=time.perf_counter() - start)
 
 
-@functools.cache
-def _subject(engine: str, optimizer: str) -> Subject:
+def _fresh(engine: str, optimizer: str) -> Subject:
     return builtin(slotscope.engine(engine), optimizer)
+
+
+_subject = functools.cache(_fresh)
+
+
+@contextlib.contextmanager
+def _on_two_devices_too(change: tuple[Any, ...]) -> Iterator[None]:
+    """Let what a check runs in a process with two devices run on the mutant there, too."""
+    real = equivalences.on_two_devices
+
+    def on_two_devices(here: Engine, function: Callable[..., Any], *args: Any) -> Any:
+        return real(here, _with_mutant, change, function, args)
+
+    with mock.patch.object(equivalences, "on_two_devices", on_two_devices):
+        yield
+
+
+def _with_mutant(change: tuple[Any, ...], function: Callable[..., Any], args: Any) -> Any:
+    importlib.import_module(change[0])
+    with mutated(*change):
+        return function(*args)
 
 
 @functools.cache
