@@ -112,6 +112,12 @@ def bless(session: nox.Session) -> None:
 
 
 @nox.session(requires=["env"], venv_backend="none", default=False)
+def checks(session: nox.Session) -> None:
+    """Hold every built-in optimizer of every engine to every check; `-- keras-jax` for one."""
+    run(session, "tools.everything", *session.posargs)
+
+
+@nox.session(requires=["env"], venv_backend="none", default=False)
 def mutants(session: nox.Session) -> None:
     """Break the installed optimizers in hundreds of ways: the checks must see each of them."""
     run(session, "tools.mutants", *session.posargs)

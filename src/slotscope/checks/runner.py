@@ -48,37 +48,44 @@ def run(
 
 
 def outcome_of(subject: Subject, item: Item, time_limit: float = TIME_LIMIT) -> Outcome:
-    """Run one check, and make an example of what it finds."""
+    """Run one check, again where the engine's runs differ, and make an example of what it finds."""
     start = time.perf_counter()
-    stopped = False
-    verdict, reason, crash = Verdict.HOLDS, "", ""
-    violation: Violation | None = None
+    said, fields = attempt(subject, item, time_limit)
+    if said is Verdict.VIOLATED and not fields["stopped"]:
+        for _ in range(subject.engine.controls):
+            again, _ = attempt(subject, item, time_limit)
+            if again is not Verdict.VIOLATED:
+                said = Verdict.NOT_REPRODUCIBLE
+                fields = {"reason": f"violated in one run of several: {fields['reason']}"}
+                break
+    violation = fields.pop("violation", None)
+    if said is Verdict.VIOLATED:
+        fields["example"] = example_of(subject, item.id, violation)
+    seconds = time.perf_counter() - start
+    return record(Planned.of(item), said, **fields, seconds=seconds)
+
+
+def attempt(
+    subject: Subject, item: Item, time_limit: float = TIME_LIMIT
+) -> tuple[Verdict, dict[str, Any]]:
+    """What one run of the check says, and the fields of the outcome that say why."""
     try:
         with quiet(), limited(time_limit):
             item.check.run(subject, item.case)
     except (NotApplicable, NotReproducible) as said:
-        verdict, reason = _VERDICTS[type(said)], str(said)
+        return _VERDICTS[type(said)], {"reason": str(said)}
     except Violation as found:
-        verdict, reason, violation = Verdict.VIOLATED, str(found), found
+        return Verdict.VIOLATED, {"reason": str(found), "violation": found, "stopped": False}
     except Stopped as time_is_up:
-        verdict, stopped = Verdict.VIOLATED, True
-        reason, crash = f"it hangs: {time_is_up}", shortened(time_is_up)
+        crash, reason = shortened(time_is_up), f"it hangs: {time_is_up}"
+        return Verdict.VIOLATED, {"reason": reason, "crash": crash, "stopped": True}
     except (Exception, SystemExit) as error:
-        verdict, crash = Verdict.VIOLATED, shortened(error)
         reason = f"the check crashed with {type(error).__name__}: {error}"
-    seconds = time.perf_counter() - start
-    return record(
-        Planned.of(item),
-        verdict,
-        reason,
-        example=example_of(subject, item.id, violation) if verdict is Verdict.VIOLATED else "",
-        crash=crash,
-        seconds=seconds,
-        stopped=stopped,
-    )
+        return Verdict.VIOLATED, {"reason": reason, "crash": shortened(error), "stopped": False}
+    return Verdict.HOLDS, {}
 
 
-def record(planned: Planned, verdict: Verdict, reason: str, **more: Any) -> Outcome:
+def record(planned: Planned, verdict: Verdict, reason: str = "", **more: Any) -> Outcome:
     """The outcome of what was planned; ``more`` are further fields of :class:`Outcome`."""
     names = ("check", "case", "theme", "sentence")
     fields = {name: getattr(planned, name) for name in names}

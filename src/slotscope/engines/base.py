@@ -213,6 +213,8 @@ class Engine(ABC):
     running: ClassVar[tuple[tuple[str, Any], ...]] = ()
     #: How a model is trained on two devices here; None where that is not possible.
     two_devices: ClassVar[Devices | None] = None
+    #: How often a violation must come again to be one: some engines race within a step.
+    controls: ClassVar[int] = 0
     #: What the base class takes by ``**kwargs``, out of sight of its signature.
     shared_arguments: ClassVar[tuple[str, ...]] = ()
     #: Whether a gradient may come as a :class:`SparseGradient`.
