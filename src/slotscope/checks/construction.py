@@ -90,20 +90,28 @@ def check_parameters_of_one_shape_have_slots_alike(subject: Subject) -> None:
 
 @check(quick=True)
 def check_every_variable_is_listed_once(subject: Subject) -> None:
-    """Every variable is listed once, under a name of its own, the step counter first."""
+    """Every variable is listed once, and the step counter is the first of them."""
     run = Run(subject, values(ALIKE))
     engine, optimizer = run.engine, run.optimizer
     listed = objects(engine, optimizer)
-    if len(set(map(id, listed))) < len(listed):
-        raise Violation(f"{len(listed)} variables are listed, some of them twice")
     found = variables(engine, optimizer)
-    names = Counter(variable.name for variable in found)
-    twice = [name for name, count in names.items() if count > 1]
-    if twice:
-        raise Violation(f"several variables have the same name: {', '.join(twice)}")
+    if len(set(map(id, listed))) < len(listed):
+        counts = Counter(map(id, listed))
+        twice = {v.label for v in found if counts[id(v.ref)] > 1}
+        raise Violation(f"{', '.join(sorted(twice))} stands in the list of variables twice")
     counter = engine.iterations(optimizer)
     if counter is not None and len(list(engine.parts(optimizer))) == 1 and listed[0] is not counter:
         raise Violation(f"the first variable is {found[0].label}; expected the step counter")
+
+
+@check(quick=True)
+def check_every_variable_has_a_name_of_its_own(subject: Subject) -> None:
+    """No two variables have the same path: by it ``get_state_tree`` and a reader know them."""
+    run = Run(subject, values(ALIKE))
+    names = Counter(variable.name for variable in variables(run.engine, run.optimizer))
+    twice = [f"{count} are called {name}" for name, count in names.items() if count > 1]
+    if twice:
+        raise Violation(f"of {names.total()} variables {', '.join(twice)}")
 
 
 @check(quick=True)
