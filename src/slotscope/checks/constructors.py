@@ -28,6 +28,9 @@ VALUES: Config = {
     "ema_overwrite_frequency": 2,
 }
 
+#: How it is computed, which the machine has a say in, not what.
+COMPUTING = {"jit_compile"}
+
 #: What an argument means nothing without.
 NEEDS: dict[str, Config] = {
     "ema_momentum": {"use_ema": True},
@@ -59,7 +62,7 @@ def others(subject: Subject) -> Iterator[tuple[str, Any]]:
         present = subject.make().get_config()
     for name, default in arguments(cls, subject.engine.shared_arguments):
         value = other(name, present.get(name, default))
-        if value is not None:
+        if value is not None and name not in COMPUTING:
             yield name, value
 
 

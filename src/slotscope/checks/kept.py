@@ -49,12 +49,12 @@ FEATURES: dict[str, dict[str, Any]] = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class Course:
     """What is trained.
 
     Attributes:
         of: the subject that is checked.
-        name: which of its plans this is.
+        name: which of its courses this is.
         subject: what makes the optimizer.
         frozen: whether the first layer is.
         rate: whether the learning rate is changed before the model is saved.
@@ -68,7 +68,7 @@ class Plan:
     rate: bool = True
     steps: int = BEFORE
 
-    def unused(self) -> Plan:
+    def unused(self) -> Course:
         """The same, saved before anything is done."""
         return dataclasses.replace(self, name=f"unused, {self.name}", rate=False, steps=0)
 
@@ -146,10 +146,10 @@ def featured(subject: Subject, feature: str) -> Subject:
     return with_arguments(subject, **FEATURES.get(feature, {}))
 
 
-def plan_of(subject: Subject, feature: str = "as it is") -> Plan:
+def course_of(subject: Subject, feature: str = "as it is") -> Course:
     """The training of ``subject`` with one feature."""
     frozen, rate = feature == "frozen", feature != "schedule"
-    return Plan(subject, feature, featured(subject, feature), frozen, rate)
+    return Course(subject, feature, featured(subject, feature), frozen, rate)
 
 
 def format_of(subject: Subject, name: str) -> Format:
@@ -170,28 +170,28 @@ def save(fitted: Fitted, format: Format, folder: Path) -> None:
         format.save(fitted.engine, fitted.model, folder)
 
 
-def load(plan: Plan, format: Format, folder: Path) -> Fitted:
+def load(course: Course, format: Format, folder: Path) -> Fitted:
     """Read the model in ``folder``, in an engine of its own."""
-    engine = plan.subject.engine.fresh()
-    fresh = plan.start(engine) if not format.whole else None
+    engine = course.subject.engine.fresh()
+    fresh = course.start(engine) if not format.whole else None
     with engine.scope():
         model = format.load(
-            engine, folder, lambda: fresh.model if fresh else None, known_of(plan.subject)
+            engine, folder, lambda: fresh.model if fresh else None, known_of(course.subject)
         )
         for name, value in engine.cheaply.items():
             setattr(model, name, value)
     loaded = Fitted(engine, model, *data(embedding=False))
     if not format.whole and not format.keeps_rate:
-        plan.change(loaded)
+        course.change(loaded)
     return loaded
 
 
-def through(plan: Plan, format: Format, fitted: Fitted) -> Fitted:
+def through(course: Course, format: Format, fitted: Fitted) -> Fitted:
     """What comes back when ``fitted`` is saved and loaded."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         save(fitted, format, folder)
-        return load(plan, format, folder)
+        return load(course, format, folder)
 
 
 def known_of(subject: Subject) -> dict[str, type]:
@@ -245,42 +245,42 @@ def _equal(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-#: The runs that were never interrupted, of the plan that was asked for last with each name.
-_RUNS: dict[str, tuple[Plan, tuple[State, State]]] = {}
+#: The runs that were never interrupted, of the course that was asked for last with each name.
+_RUNS: dict[str, tuple[Course, tuple[State, State]]] = {}
 
 
-def never_interrupted(plan: Plan) -> tuple[State, State]:
-    """The states at the step at which others are saved, and at the end; run once for each plan."""
-    known = _RUNS.get(plan.name)
-    if known is not None and known[0].of is plan.of:
+def never_interrupted(course: Course) -> tuple[State, State]:
+    """The states when others are saved, and at the end; run once for each course."""
+    known = _RUNS.get(course.name)
+    if known is not None and known[0].of is course.of:
         return known[1]
-    fitted = plan.begun()
-    states = (fitted.state, plan.finish(fitted))
-    _RUNS[plan.name] = (plan, states)
+    fitted = course.begun()
+    states = (fitted.state, course.finish(fitted))
+    _RUNS[course.name] = (course, states)
     return states
 
 
-def resumes(plan: Plan, format: Format) -> None:
+def resumes(course: Course, format: Format) -> None:
     """Raise unless a model goes through ``format`` and trains on as if never interrupted.
 
     Raises:
         Violation: what was loaded, or what it becomes, differs.
         NotReproducible: two runs that were never interrupted differ.
     """
-    saved = plan.begun()
-    before, end = never_interrupted(plan)
+    saved = course.begun()
+    before, end = never_interrupted(course)
     said = different(before, saved.state)
     if said:
         raise NotReproducible(f"two runs of the same program differ: {said}")
-    loaded = through(plan, format, saved)
-    said = different(before, loaded.state) if plan.steps else ""
+    loaded = through(course, format, saved)
+    said = different(before, loaded.state) if course.steps else ""
     if not said and format.whole:
         said = differing(config(saved), config(loaded))
     if said:
         raise Violation(f"right after loading from {format.name}, {said}")
-    said = different(end, plan.finish(loaded))
+    said = different(end, course.finish(loaded))
     if said:
-        again = different(end, plan.finish(plan.begun()))
+        again = different(end, course.finish(course.begun()))
         if again:
             raise NotReproducible(f"two runs of the same program differ: {again}")
         raise Violation(

@@ -39,7 +39,8 @@ class Misuse:
 
 
 def _gradients(run: Run) -> list[Any]:
-    return [run.engine.tensor(array, "float32") for array in chosen(PAIR, 1)[0]]
+    engine: Any = run.engine
+    return [engine.tensor(array, "float32") for array in chosen(PAIR, 1)[0]]
 
 
 def _stranger(run: Run) -> list[Any]:
@@ -47,7 +48,8 @@ def _stranger(run: Run) -> list[Any]:
 
 
 def _strange_gradient(run: Run) -> Any:
-    return run.engine.tensor(np.ones(2, "float32"), "float32")
+    engine: Any = run.engine
+    return engine.tensor(np.ones(2, "float32"), "float32")
 
 
 def _stateless(run: Run, variables: int, parameters: int) -> Any:
@@ -203,12 +205,18 @@ _TF_KERAS = [
 
 _LEGACY = [_NO_GRADIENT, _NO_TAPE, _ITERATIONS, *_LOSS_SCALED, _UNKNOWN_NAME]
 
+
+def _without_a_gradient(run: Run) -> None:
+    """Updates for two parameters, one of which has no part in the loss."""
+    engine: Any = run.engine
+    loss = engine.backend.sum(run.parameters[0])
+    run.optimizer.get_updates(loss=loss, params=list(run.parameters))
+
+
 _GRAPH = [
     Misuse(
         "a parameter without a gradient",
-        lambda run: run.optimizer.get_updates(
-            loss=run.engine.backend.sum(run.parameters[0]), params=list(run.parameters)
-        ),
+        _without_a_gradient,
         words=("None", "gradient"),
     ),
     _UNKNOWN_NAME,

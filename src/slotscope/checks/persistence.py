@@ -12,7 +12,7 @@ import numpy as np
 
 from slotscope.checks import kept
 from slotscope.checks.check import check
-from slotscope.checks.kept import FEATURES, different, differing, featured, plan_of
+from slotscope.checks.kept import FEATURES, course_of, different, differing, featured
 from slotscope.checks.problems import PAIR, chosen, values
 from slotscope.checks.run import Run
 from slotscope.checks.subject import Subject, builtin
@@ -34,12 +34,20 @@ def whole(subject: Subject) -> list[str]:
     return [f.name for f in subject.engine.formats if f.whole and not f.like]
 
 
+def values_only(subject: Subject) -> list[str]:
+    """The plainest file that holds values only, if there is one."""
+    found = (f.name for f in subject.engine.formats if not f.whole and not f.lacks)
+    return [name for name in found if name not in TAKEN][:1]
+
+
 def filed(subject: Subject) -> Iterator[str]:
     """What is checked of features in files: ``format: feature``."""
-    for name in distinct(subject):
-        yield f"{name}: loss scale"
-    for feature in ("average and accumulation", "schedule", "frozen"):
-        yield f"{subject.engine.formats[0].name}: {feature}"
+    first = subject.engine.formats[0].name
+    for feature in ("average and accumulation", "loss scale", "schedule", "frozen"):
+        yield f"{first}: {feature}"
+    for name in (".weights.h5", ".h5", "set_weights"):
+        if name in distinct(subject) and name != first:
+            yield f"{name}: loss scale"
 
 
 @check(cases=formats)
@@ -48,34 +56,34 @@ def check_training_resumes_from_a_file(subject: Subject, case: str) -> None:
 
     Before it is saved its learning rate is changed, as a callback does.
     """
-    kept.resumes(plan_of(subject), kept.format_of(subject, case))
+    kept.resumes(course_of(subject), kept.format_of(subject, case))
 
 
 @check(cases=filed)
 def check_features_resume_from_a_file(subject: Subject, case: str) -> None:
     """What a feature adds to the state is in the file: averages, sums, scales, schedules."""
     name, _, feature = case.partition(": ")
-    kept.resumes(plan_of(subject, feature), kept.format_of(subject, name))
+    kept.resumes(course_of(subject, feature), kept.format_of(subject, name))
 
 
 @check(cases=whole)
 def check_an_unused_optimizer_is_saved_as_one(subject: Subject, case: str) -> None:
     """A model saved before its first step trains, once it is loaded, as if it never was."""
-    kept.resumes(plan_of(subject).unused(), kept.format_of(subject, case))
+    kept.resumes(course_of(subject).unused(), kept.format_of(subject, case))
 
 
-@check(cases=distinct)
+@check(cases=lambda subject: [*whole(subject), *values_only(subject)])
 def check_saving_changes_nothing(subject: Subject, case: str) -> None:
     """Saving leaves the optimizer as it was, and whatever is saved next is whole."""
-    plan, format = plan_of(subject), kept.format_of(subject, case)
+    course, format = course_of(subject), kept.format_of(subject, case)
     plainest = kept.format_of(subject, subject.engine.formats[0].name)
-    saved, end = plan.begun(), kept.never_interrupted(plan)[1]
+    saved, end = course.begun(), kept.never_interrupted(course)[1]
     before, arguments = saved.state, kept.config(saved)
-    kept.through(plan, format, saved)
+    kept.through(course, format, saved)
     said = different(before, saved.state) or differing(arguments, kept.config(saved))
     if said:
         raise Violation(f"after saving as {format.name}, {said} in the model that was saved")
-    second = kept.through(plan, plainest, saved)
+    second = kept.through(course, plainest, saved)
     said = different(before, second.state)
     if plainest.whole and type(second.model.optimizer) is not type(saved.model.optimizer):
         found = type(second.model.optimizer).__name__
@@ -84,9 +92,9 @@ def check_saving_changes_nothing(subject: Subject, case: str) -> None:
         raise Violation(
             f"saved as {format.name} and then as {plainest.name}: in the second file, {said}"
         )
-    said = different(end, plan.finish(saved))
+    said = different(end, course.finish(saved))
     if said:
-        again = different(end, plan.finish(plan.begun()))
+        again = different(end, course.finish(course.begun()))
         if again:
             raise NotReproducible(f"two runs of the same program differ: {again}")
         raise Violation(f"training goes on otherwise after saving as {format.name}: {said}")
@@ -136,8 +144,10 @@ def ways(subject: Subject) -> list[str]:
 
 def moved(subject: Subject) -> Iterator[str]:
     """What is checked of states that are handed over: ``way: feature``."""
-    for way in ways(subject):
-        for feature in (*FEATURES, "loss scale", "schedule"):
+    for feature in (*FEATURES, "loss scale", "schedule"):
+        yield f"set_weights: {feature}"
+    for way in ways(subject)[1:]:
+        for feature in ("as it is", "average and accumulation", "loss scale"):
             yield f"{way}: {feature}"
 
 
@@ -251,18 +261,16 @@ def check_variables_come_in_the_same_order(subject: Subject) -> None:
 @check(cases=("as many variables", "another number of variables"))
 def check_a_file_of_another_optimizer_is_not_taken_silently(subject: Subject, case: str) -> None:
     """Weights that were saved with another optimizer are refused, or warned about."""
-    format = next((f for f in subject.engine.formats if not f.whole and not f.lacks), None)
-    if format is None or format.name in TAKEN:
-        raise NotApplicable("no file holds values only")
-    plan = plan_of(subject).unused()
+    format = kept.format_of(subject, values_only(subject)[0])
+    course = course_of(subject).unused()
     other = stranger(subject, case == "as many variables")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            loaded = kept.through(plan, format, plan_of(other).begun())
+            loaded = kept.through(course, format, course_of(other).begun())
         except Exception:
             return
-    fresh = plan.begun()
+    fresh = course.begun()
     with fresh.engine.scope():
         fresh.engine.build_for(fresh.model)
     slots = [label for label in fresh.state if "weight" not in label]
@@ -271,7 +279,7 @@ def check_a_file_of_another_optimizer_is_not_taken_silently(subject: Subject, ca
     told = any("optimizer" in str(warning.message).lower() for warning in caught)
     if taken_over and not told:
         raise Violation(
-            f"{subject.name} took {taken_over[0]} from a {format.name} file of {other.name}"
+            f"{subject.name} took {taken_over[-1]} from a {format.name} file of {other.name}"
         )
 
 
