@@ -245,6 +245,12 @@ class Keras3(Engine):
     def loss_scaled(self, optimizer: Any) -> Any:
         return self.keras.optimizers.LossScaleOptimizer(optimizer, dynamic_growth_steps=2)
 
+    def set_learning_rate(self, optimizer: Any, rate: Any) -> None:
+        if callable(optimizer._learning_rate) and not callable(rate):
+            # What Keras says of a schedule; of any other function it says nothing, and crashes.
+            raise TypeError("a learning rate that is a function cannot be set to a number")
+        super().set_learning_rate(optimizer, rate)
+
     def learning_rate(self, optimizer: Any) -> float:
         return float(self.keras.ops.convert_to_numpy(optimizer.learning_rate))
 
