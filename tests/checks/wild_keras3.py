@@ -235,10 +235,10 @@ class SharedScalar(Optimizer):
         return {**super().get_config(), "beta": self.beta}
 
 
-class ByPath(Optimizer):
+class ByKey(Optimizer):
     """Slots in a dict, by the key that the base class has for a variable."""
 
-    def __init__(self, learning_rate=0.01, name="by_path", **kwargs):
+    def __init__(self, learning_rate=0.01, name="by_key", **kwargs):
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.slots = {}
 
@@ -276,9 +276,9 @@ class DecayedByDefault(Docstring):
 
 @keras.saving.register_keras_serializable(package="wild")
 class Registered(Docstring):
-    """Registered by a decorator, with numbers that NumPy made."""
+    """Registered by a decorator; its config has a number that NumPy made."""
 
-    def __init__(self, learning_rate=np.float64(0.01), momentum=np.float32(0.5), **kwargs):
+    def __init__(self, learning_rate=0.01, momentum=0.5, **kwargs):
         super().__init__(learning_rate=learning_rate, momentum=momentum, **kwargs)
 
     def get_config(self):
@@ -312,6 +312,7 @@ class ClipsItself(Optimizer):
         return {**super().get_config(), "max_norm": self.max_norm}
 
 
+@keras.saving.register_keras_serializable(package="wild")
 def called_rate():
     """What ``Called`` asks for its learning rate: a function without arguments."""
     return 0.0625
@@ -357,7 +358,7 @@ STYLES = {
     "Passthrough": (lambda: Passthrough(beta=0.5), None),
     "StartsAtOne": (StartsAtOne, None),
     "SharedScalar": (SharedScalar, None),
-    "ByPath": (ByPath, None),
+    "ByKey": (ByKey, None),
     "AveragedByDefault": (AveragedByDefault, None),
     "DecayedByDefault": (DecayedByDefault, None),
     "Registered": (Registered, momentum_reference(0.01, 0.5)),

@@ -172,7 +172,7 @@ def legacy(tf, keras):
     return {"Heavy": (Heavy, reference), "Signs": (Signs, None), "Quiet": (Quiet, None)}
 
 
-def updates(K, base):
+def updates(K, base):  # noqa: N803 - as everybody called it
     """Keras 2.1's style, which ``optimizer_v1`` kept: ``get_updates`` makes its slots.
 
     Args:

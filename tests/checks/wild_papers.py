@@ -3,6 +3,8 @@
 As ``wild_keras3.py``: nothing here leans on slotscope.
 """
 
+from types import MappingProxyType
+
 from keras import ops
 from keras.optimizers import Optimizer
 
@@ -11,7 +13,7 @@ class Simple(Optimizer):
     """What a lab's base class looks like: slots by name, hyperparameters by name."""
 
     slot_names = ()
-    defaults = {}
+    defaults = MappingProxyType({})
 
     def __init__(self, learning_rate=0.01, name=None, **kwargs):
         own = {key: kwargs.pop(key, value) for key, value in self.defaults.items()}
@@ -42,7 +44,7 @@ class Yogi(Simple):
     """Zaheer et al. 2018, algorithm 2."""
 
     slot_names = ("m", "v")
-    defaults = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-3}
+    defaults = MappingProxyType({"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-3})
 
     def move(self, g, p, rate, t):
         b1, b2, epsilon = self.own.values()
@@ -57,7 +59,7 @@ class AdaBelief(Simple):
     """Zhuang et al. 2020 (arXiv:2010.07468), algorithm 2."""
 
     slot_names = ("m", "s")
-    defaults = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-5}
+    defaults = MappingProxyType({"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-5})
 
     def move(self, g, p, rate, t):
         b1, b2, epsilon = self.own.values()
@@ -73,7 +75,7 @@ class RAdam(Simple):
     """Liu et al. 2020 (arXiv:1908.03265), algorithm 2: a branch on the number of steps."""
 
     slot_names = ("m", "v")
-    defaults = {"beta_1": 0.9, "beta_2": 0.75, "epsilon": 1e-6}
+    defaults = MappingProxyType({"beta_1": 0.9, "beta_2": 0.75, "epsilon": 1e-6})
 
     def move(self, g, p, rate, t):
         b1, b2, epsilon = self.own.values()
@@ -93,10 +95,10 @@ class RAdam(Simple):
 
 
 class Adan(Simple):
-    """Xie et al. 2022 (arXiv:2208.06677), algorithm 1, without restarts: keeps the last gradient."""
+    """Xie et al. 2022 (arXiv:2208.06677), algorithm 1: keeps the last gradient."""
 
     slot_names = ("m", "v", "n", "last")
-    defaults = {"beta_1": 0.02, "beta_2": 0.08, "beta_3": 0.01, "epsilon": 1e-6}
+    defaults = MappingProxyType({"beta_1": 0.02, "beta_2": 0.08, "beta_3": 0.01, "epsilon": 1e-6})
 
     def move(self, g, p, rate, t):
         b1, b2, b3, epsilon = self.own.values()
@@ -113,7 +115,7 @@ class Tiger(Simple):
     """Su 2023: the sign of a momentum, one slot, the weight decay inside of the step."""
 
     slot_names = ("m",)
-    defaults = {"beta": 0.965, "shrink": 0.01}
+    defaults = MappingProxyType({"beta": 0.965, "shrink": 0.01})
 
     def move(self, g, p, rate, t):
         beta, shrink = self.own.values()
@@ -126,7 +128,7 @@ class PID(Simple):
     """An et al. 2018, eq. 12: proportional, integral and derivative of the gradient."""
 
     slot_names = ("integral", "derivative", "last")
-    defaults = {"alpha": 0.75, "kd": 0.5}
+    defaults = MappingProxyType({"alpha": 0.75, "kd": 0.5})
 
     def move(self, g, p, rate, t):
         alpha, kd = self.own.values()
