@@ -130,7 +130,8 @@ def run(request: Request, known: Mapping[str, Any]) -> list[Report]:
     with isolated.Process() as process:
         try:
             for one in _each(request, process):
-                plan = process.ask(isolated.START, isolated.describe, one)
+                with console.status(f"Loading {one.target}"):  # a framework takes its time
+                    plan = process.ask(isolated.START, isolated.describe, one)
                 outcomes = isolated.run_isolated(process, one, plan)
                 expected = expected_of(known, plan.optimizer)
                 reports.append(collect(plan, outcomes, expected, watcher(True, console)))

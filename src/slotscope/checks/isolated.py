@@ -175,10 +175,20 @@ class Process:
         self._process.join()
         self._connection.close()
         self._log.seek(0)
-        lines = self._log.read().decode(errors="replace").splitlines()
+        written = self._log.read().decode(errors="replace")
         self._log.close()
         self._process = self._connection = self._log = None
+        return _telling(written.splitlines())
+
+
+def _telling(lines: list[str]) -> str:
+    """The lines that say where a process died, up to the check; else the last that it wrote."""
+    starts = [n for n, line in enumerate(lines) if line.startswith("Fatal Python error")]
+    if not starts:
         return "\n".join(lines[-_LAST_LINES:])
+    found = lines[starts[-1] :]
+    ends = [n for n, line in enumerate(found) if " in check_" in line]
+    return "\n".join(found[: ends[0] + 1 if ends else _LAST_LINES])
 
 
 def _ending(code: int | None) -> str:

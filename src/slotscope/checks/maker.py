@@ -33,15 +33,15 @@ def maker(optimizer: Any, engine: Engine | None = None) -> Callable[[Engine | No
         )
     _callable_without_arguments(optimizer)
     first, second = _made(optimizer, engine), _made(optimizer, engine)
-    if first is second:
-        raise UnknownOptimizerError(
-            f"{_name(optimizer)} returned the same {type(first).__name__} twice. Each check needs"
-            " one that has done nothing yet: make it inside of the function."
-        )
     if not is_optimizer(first):
         raise UnknownOptimizerError(
             f"{_name(optimizer)} makes a {type(first).__module__}.{type(first).__qualname__},"
             " which is not a Keras optimizer that slotscope knows."
+        )
+    if first is second:
+        raise UnknownOptimizerError(
+            f"{_name(optimizer)} returned the same {type(first).__name__} twice. Each check needs"
+            " one that has done nothing yet: make it inside of the function."
         )
     _unused(first, f"{_name(optimizer)} returned")
     return lambda engine: optimizer()

@@ -98,7 +98,8 @@ def print_plan(plan: Plan, console: Console) -> None:
     number = len(plan.items)
     console.print(
         f"Checking [bold]{escape(plan.expression)}[/] on {plan.engine} ({escape(versions)}):"
-        f" {number} check{'s' if number != 1 else ''}, about {_duration(plan.seconds)}."
+        f" {number} check{'s' if number != 1 else ''}, about {_duration(plan.seconds)}.",
+        soft_wrap=True,
     )
 
 
@@ -138,13 +139,9 @@ def headline(report: Report) -> str:
         return f"{where}: {violated} of {number} checks {'are' if violated > 1 else 'is'} violated."
     if report.stale:
         return f"{where}: nothing is violated, but what is listed as failing is out of date."
-    held = len(report.of(Verdict.HOLDS))
-    others = [
-        f"{count} {verdict}"
-        for verdict, count in report.counts().items()
-        if count and verdict is not Verdict.HOLDS
-    ]
-    return f"{where}: nothing is violated, {', '.join([f'{held} hold', *others])}."
+    words = {Verdict.HOLDS: "hold"}
+    said = [f"{n} {words.get(verdict, verdict)}" for verdict, n in report.counts().items() if n]
+    return f"{where}: nothing is violated, {', '.join(said)}."
 
 
 def verdict_table(report: Report) -> Table:
@@ -201,13 +198,14 @@ def _print_violation(outcomes: Sequence[Outcome], console: Console, shown: set[s
     """
     first = outcomes[0]
     console.print(f"\n[bold red]violated[/] [bold]{escape(first.check)}[/]")
-    console.print(Text(first.sentence, "italic"))
+    console.print(Text(first.sentence, "italic"), soft_wrap=True)
     for outcome in outcomes[:_SHOWN]:
         case = f"[{outcome.case}] " if outcome.case else ""
         console.print(Text(f"{case}{outcome.reason}"), soft_wrap=True)
     if len(outcomes) > _SHOWN:
         rest = ", ".join(outcome.case for outcome in outcomes[_SHOWN:])
-        console.print(Text(f"and in {len(outcomes) - _SHOWN} more cases: {rest}"))
+        more = f"and in {len(outcomes) - _SHOWN} more cases: {rest}"
+        console.print(Text(more), soft_wrap=True)
     crash = next((o.crash for o in outcomes if o.crash), "")
     if crash:
         console.print(Text(crash, "dim"), soft_wrap=True)
@@ -226,7 +224,7 @@ def _print_list(verdict: Verdict, outcomes: Sequence[Outcome], console: Console)
         console.print(f"\n[{STYLES[verdict]}]{verdict}[/]")
     for outcome in outcomes:
         page = f" See {outcome.page}." if outcome.page else ""
-        console.print(Text(f"  {outcome.id}: {outcome.reason}{page}"))
+        console.print(Text(f"  {outcome.id}: {outcome.reason}{page}"), soft_wrap=True)
 
 
 def _print_reasons(outcomes: Sequence[Outcome], console: Console) -> None:
@@ -237,7 +235,7 @@ def _print_reasons(outcomes: Sequence[Outcome], console: Console) -> None:
     if reasons:
         console.print(f"\n[{STYLES[Verdict.NOT_APPLICABLE]}]{Verdict.NOT_APPLICABLE}[/]")
     for reason, count in reasons.items():
-        console.print(Text(f"  {count} because {reason}", "dim"))
+        console.print(Text(f"  {count} because {reason}", "dim"), soft_wrap=True)
 
 
 def _duration(seconds: float) -> str:
