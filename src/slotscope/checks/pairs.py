@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from slotscope.checks.check import check
+from slotscope.checks.compare import EPSILON
 from slotscope.checks.features import CLIPPINGS, PARTS, Problem, multiplied, pairs_of, problem_of
 from slotscope.checks.itself import steps_of
 from slotscope.checks.kept import loss_scaled, with_arguments
@@ -19,7 +20,9 @@ from slotscope.checks.problems import (
     PAIR,
     chosen,
     dense,
+    exact,
     hold,
+    same_as,
     training_of,
     unwarned,
     values,
@@ -28,6 +31,7 @@ from slotscope.checks.run import Gradients, Run, reproducible, trajectory
 from slotscope.checks.subject import Subject
 from slotscope.checks.verdict import NotApplicable, Violation
 from slotscope.checks.witness import Witness
+from slotscope.engines import SparseGradient
 from slotscope.rules import FunctionRule, Rule
 from slotscope.rules.training import FEATURES, SCALINGS, LossScaling
 
@@ -92,6 +96,24 @@ def _only_one_clipping(subject: Subject, problem: Problem, changes: dict[str, An
         subject.make(**changes)
     except ValueError as refusal:
         raise NotApplicable(f"its constructor refuses two clippings: {refusal}") from None
+
+
+@check(cases=CLIPPINGS)
+def check_sparse_gradient_is_clipped_as_the_dense_one(subject: Subject, case: str) -> None:
+    """A sparse gradient in which a row comes twice is clipped as the dense one it stands for."""
+    if not subject.engine.takes_sparse:
+        raise NotApplicable(f"{subject.engine.name} has no sparse gradients")
+    changes = PARTS[case].arguments
+    rows = np.array([2, 0, 2, 1, 3, 2], np.int32)
+    sparse: Gradients = [
+        [SparseGradient(exact((6, 3), 1.0, n), rows, (4, 3)), vector]
+        for n, (_, vector) in enumerate(chosen(PAIR, 2))
+    ]
+    actual = trajectory(subject, values(PAIR), sparse, **changes)
+    expected = trajectory(subject, values(PAIR), dense(sparse), **changes)
+    for step, (found, promised) in enumerate(zip(actual, expected, strict=True)):
+        what = f"with {case}, sparse and dense gradients differ after step {step}"
+        same_as(found, promised, lambda label: True, what, 64 * EPSILON["float32"])
 
 
 # ---- where features end

@@ -62,7 +62,7 @@ class Run:
             NotApplicable: the engine knows no such way, or the constructor no such argument.
         """
         self.engine: Engine = engine or subject.engine.fresh()
-        if way and way not in self.engine.ways:
+        if way and way not in (*self.engine.ways, self.engine.branching_way):
             raise NotApplicable(f"{self.engine.name} has no way {way!r} to ask for a step")
         arrays = [np.asarray(array) for array in parameters]
         self.optimizer = subject.make(self.engine, **changes)

@@ -151,6 +151,11 @@ class Engine(ABC):
             )
 
     @property
+    def options(self) -> tuple[str, ...]:
+        """What the engine was made with, as ``name=value``."""
+        return ()
+
+    @property
     @abstractmethod
     def keras(self) -> ModuleType:
         """The Keras package itself, with ``layers``, ``models`` and the rest."""
@@ -225,7 +230,7 @@ class Engine(ABC):
     dtypes: ClassVar[tuple[str, ...]] = ("float32", "float64", "float16", "bfloat16")
     #: Those of them whose first step builds an optimizer that nobody has built.
     building_ways: ClassVar[tuple[str, ...]] = ()
-    #: The way for a step that branches on its state, where the plainest is slow or not possible.
+    #: One more way, for a step that branches on its state, where the plainest is slow.
     branching_way: ClassVar[str] = ""
     #: Methods in which the base class does what surrounds a step: clips, averages, accumulates.
     surrounding: ClassVar[tuple[str, ...]] = ()

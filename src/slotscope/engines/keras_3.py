@@ -331,7 +331,8 @@ class KerasJax(Keras3):
     takes_sparse: ClassVar[bool] = False
     #: As JAX is by default, with 64 bits switched off.
     dtypes: ClassVar[tuple[str, ...]] = ("float32", "float16", "bfloat16")
-    branching_way: ClassVar[str] = "jit"
+    #: A branch is traced and compiled at every eager step, ten times as long as all of the rest.
+    branching_way: ClassVar[str] = "without jit"
     counted: ClassVar[tuple[str, ...]] = (
         "build",
         "add_variable",
@@ -347,10 +348,18 @@ class KerasJax(Keras3):
         return self._in_flight(optimizer, result[1] if isinstance(result, tuple) else None)
 
     def _applied(self, optimizer: Any, parameters: list[Any], way: str) -> Callable[..., None]:
-        if way != "jit":
-            return super()._applied(optimizer, parameters, way)
         import jax
 
+        if way == "without jit":
+            plain = super()._applied(optimizer, parameters, "apply")
+
+            def apply(tensors: Sequence[Any]) -> None:
+                with jax.disable_jit():
+                    plain(tensors)
+
+            return apply
+        if way != "jit":
+            return super()._applied(optimizer, parameters, way)
         return self._stateless(optimizer, parameters, jax.jit(optimizer.stateless_apply))
 
     def _in_flight(self, optimizer: Any, state: Any) -> dict[int, Any]:

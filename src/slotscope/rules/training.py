@@ -17,7 +17,7 @@ A parameter without a gradient takes part in none of this. A step of averaging i
 rule, but a schedule looks at the calls: "EMA frequency will look at 'accumulated' iterations
 value [...]. Learning rate schedules will look at 'real' iterations value".
 
-Generations differ in three places, which :data:`DIALECTS` lists.
+Generations differ in a few places, which :data:`DIALECTS` lists.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ SCALINGS: dict[str, Mapping[str, Any]] = {
 
 #: By generation, the fields of :class:`Training` that no constructor takes.
 DIALECTS: dict[str, Mapping[str, Any]] = {
-    "keras-2.1": {"clipnorm_of_all": True},
+    "keras-2.1": {"clipnorm_of_all": True, "clips_value_last": True},
     "tf_keras-legacy": {},
     "tf_keras": {"average_of_initial": True, "averages_what_moved": True},
     "keras-3": {},
@@ -131,6 +131,7 @@ class Training:
         excluded: numbers of the parameters without weight decay.
         clipnorm_of_all: ``clipnorm`` is the norm of all gradients together (Keras 2.1), which the
             later generations call ``global_clipnorm``.
+        clips_value_last: of two clippings, the one by value is the second (Keras 2.1).
         average_of_initial: the average starts from the parameter before the first step (tf_keras),
             not from the one after it (Keras 3).
         averages_what_moved: a parameter without a gradient keeps its average (tf_keras).
@@ -148,6 +149,7 @@ class Training:
     loss_scale_factor: float | None = None
     excluded: Sequence[int] = field(default_factory=tuple)
     clipnorm_of_all: bool = False
+    clips_value_last: bool = False
     average_of_initial: bool = False
     averages_what_moved: bool = False
 
@@ -181,13 +183,21 @@ class Training:
 
     def clipped(self, gradients: Gradients) -> list[np.ndarray | None]:
         """``gradients`` after clipping."""
+        if self.clips_value_last:
+            return self._clipped_by_value(self._clipped_by_norm(gradients))
+        return self._clipped_by_norm(self._clipped_by_value(gradients))
+
+    def _clipped_by_value(self, gradients: Gradients) -> list[np.ndarray | None]:
+        limit = np.inf if self.clipvalue is None else self.clipvalue
+        return [None if g is None else np.clip(g, -limit, limit) for g in gradients]
+
+    def _clipped_by_norm(self, gradients: Gradients) -> list[np.ndarray | None]:
+        together, each = self.global_clipnorm, self.clipnorm
+        if self.clipnorm_of_all:
+            together, each = self.clipnorm, None
         clipped = list(gradients)
-        if self.clipvalue is not None:
-            limit = self.clipvalue
-            clipped = [None if g is None else np.clip(g, -limit, limit) for g in clipped]
-        if self.clipnorm is not None and not self.clipnorm_of_all:
-            clipped = [None if g is None else shortened([g], self.clipnorm)[0] for g in clipped]
-        together = self.clipnorm if self.clipnorm_of_all else self.global_clipnorm
+        if each is not None:
+            clipped = [None if g is None else shortened([g], each)[0] for g in clipped]
         return clipped if together is None else shortened(clipped, together)
 
 
