@@ -223,7 +223,7 @@ def check_a_parameter_left_out_rests(subject: Subject) -> None:
 # ---- two of a kind
 
 
-@check(cases=("made anew", "made from its config"), quick=True)
+@check(cases=("made anew", "made from its config"), quick=("made anew",))
 def check_two_optimizers_share_nothing(subject: Subject, case: str) -> None:
     """Two optimizers of one class, side by side, each go the way that they go alone."""
     if case == "made from its config":
