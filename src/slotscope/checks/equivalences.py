@@ -35,7 +35,7 @@ from slotscope.checks.linear import ROWS, Linear, applied, finished
 from slotscope.checks.problems import chosen, values
 from slotscope.checks.run import Run, State, Trajectory
 from slotscope.checks.subject import Subject
-from slotscope.checks.verdict import NotApplicable
+from slotscope.checks.verdict import NotApplicable, Violation
 from slotscope.engines import Engine
 from slotscope.engines.processes import on_two_devices
 
@@ -262,16 +262,24 @@ def check_its_name_stands_for_its_defaults(subject: Subject, case: str) -> None:
     """A built-in optimizer called by its name is the class without arguments."""
     if not subject.builtin:
         raise NotApplicable("a name stands only for Keras's own optimizers")
+    name = subject.name.lower()
+
+    def named(engine: Engine) -> Any:
+        try:
+            return engine.named(name)
+        except ValueError as error:
+            raise Violation(f"{name!r} stands for no optimizer: {error}") from None
+
     plain = made(subject, lambda engine: engine.optimizer(subject.name))
-    by_name = made(subject, lambda engine: engine.named(subject.name.lower()))
+    by_name = made(subject, named)
     if case == "steps":
-        what = f"{STEPS} steps by {subject.name.lower()!r} and by the class without arguments"
+        what = f"{STEPS} steps by {name!r} and by the class without arguments"
         hold(lambda: stepped(by_name, ALL)[-1], lambda: stepped(plain, ALL), what)
     else:
         hold(
             lambda: trained(by_name, "fit"),
             lambda: finished(applied(plain)),
-            f"six batches of compile({subject.name.lower()!r})",
+            f"six batches of compile({name!r}) and of the class without arguments",
             arithmetic(plain),
         )
 
