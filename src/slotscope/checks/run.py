@@ -59,13 +59,16 @@ class Run:
             **changes: to the constructor's arguments.
 
         Raises:
-            NotApplicable: the engine knows no such way, or the constructor no such argument.
+            NotApplicable: the engine or the optimizer knows no such way, or the constructor no such
+                argument.
         """
         self.engine: Engine = engine or subject.engine.fresh()
         if way and way not in (*self.engine.ways, self.engine.branching_way):
             raise NotApplicable(f"{self.engine.name} has no way {way!r} to ask for a step")
         arrays = [np.asarray(array) for array in parameters]
         self.optimizer = subject.make(self.engine, **changes)
+        if way in ("apply_gradients", "stateless_apply") and not hasattr(self.optimizer, way):
+            raise NotApplicable(f"it has no method {way}")
         self.parameters = self.engine.parameters(arrays, dtype)
         if prepare:
             prepare(self.optimizer, self.parameters)
