@@ -17,6 +17,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import difflib
+import functools
 import importlib.metadata
 import os
 import sys
@@ -52,8 +53,12 @@ def installed(*distributions: str) -> dict[str, str]:
     found = {}
     for name in distributions:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
+            found[name] = _version(name)
     return found
+
+
+#: Kept, since it takes 10 ms: what was found stays, what was not is looked for again.
+_version = functools.cache(importlib.metadata.version)
 
 
 @contextlib.contextmanager
