@@ -1,12 +1,15 @@
 """Custom optimizers for Keras 3 that are wrong, each in one way that people get wrong.
 
-``BROKEN`` says where each is held to the checks, and what a check must say of it.
+``test_wild.py`` says where each is held to the checks, and what a check must say of it.
 """
 
-import keras
+from dataclasses import dataclass
+
 import numpy as np
 from keras import ops
 from keras.optimizers import SGD, Optimizer
+
+from slotscope.rules import Rule
 
 
 class Momentum(Optimizer):
@@ -350,8 +353,8 @@ class SameNames(Momentum):
         self.momentums = [self.add_variable(v.shape, dtype=v.dtype, name="m") for v in variables]
 
 
-class AveragesGradients(Momentum):
-    """Makes all gradients wait for the largest: one NaN reaches every parameter."""
+class ScalesByLargest(Momentum):
+    """Divides all gradients by the largest: one NaN reaches every parameter."""
 
     def apply(self, grads, trainable_variables=None):
         largest = ops.stack([ops.max(ops.abs(g)) for g in grads if g is not None])
@@ -360,14 +363,18 @@ class AveragesGradients(Momentum):
         super().apply(scaled, trainable_variables)
 
 
-def momentum_of(rate=0.01, momentum=0.5):
-    """The rule of ``Momentum``."""
+@dataclass(frozen=True)
+class MomentumRule(Rule):
+    """The rule of ``Momentum``, which knows its arguments: more checks apply than to a function."""
 
-    def step(parameter, gradient, slots, iteration):
-        m = momentum * slots.get("momentum", 0.0) + gradient
-        return parameter - rate * m, {"momentum": m}
+    momentum: float = 0.5
 
-    return step
+    def initial(self, parameter):
+        return {"momentum": np.zeros_like(parameter)}
+
+    def step(self, parameter, gradient, slots, iteration):
+        m = self.momentum * slots["momentum"] + gradient
+        return parameter - self.rate(iteration) * m, {"momentum": m}
 
 
 def signs(parameter, gradient, slots, iteration):
@@ -375,12 +382,7 @@ def signs(parameter, gradient, slots, iteration):
     return parameter - 0.01 * np.sign(gradient), {}
 
 
-registered = keras.saving.register_keras_serializable(package="wild_broken")
-for _cls in [c for c in vars().copy().values() if isinstance(c, type) and c is not Optimizer]:
-    if _cls.__module__ == __name__:
-        registered(_cls)
-
-T, J, F = "keras-torch", "keras-jax", "keras-tensorflow"
+#: What makes each, and the reference that its author has, if any.
 BROKEN = {
     "StateInPython": (StateInPython, None),
     "SharedByClass": (SharedByClass, None),
@@ -406,8 +408,8 @@ BROKEN = {
     "CountsItself": (CountsItself, None),
     "AliasOfParameter": (AliasOfParameter, None),
     "SameNames": (SameNames, None),
-    "AveragesGradients": (AveragesGradients, None),
-    "Float32Slots": (Float32Slots, momentum_of()),
-    "Momentum": (Momentum, momentum_of()),
+    "ScalesByLargest": (ScalesByLargest, None),
+    "Float32Slots": (Float32Slots, MomentumRule()),
+    "Momentum": (Momentum, MomentumRule()),
     "WarmedUp": (WarmedUp, warmed_up),
 }
