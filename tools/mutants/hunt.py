@@ -21,11 +21,21 @@ from slotscope.checks.runner import outcome_of
 from slotscope.checks.subject import Subject, builtin
 from slotscope.checks.verdict import Outcome, Verdict
 from slotscope.engines import Engine
+from slotscope.engines.processes import on_two_devices
 from tools.mutants.operators import NoSuchPlaceError
 from tools.mutants.splice import mutated
 from tools.mutants.table import Mutant
 
 KILLED, SURVIVED, LOST, STOPPED = "killed", "survived", "no such place", "stopped"
+
+#: Checks that train in a process of their own, where no mutant is: what it did would look wrong.
+ELSEWHERE = ("check_training_resumes_after_a_kill",)
+
+#: The check that kills most.
+LIKELY = "check_every_step_follows_the_rule[matrix]"
+
+#: Seconds that one mutant may take, all checks together.
+LIMIT = 600.0
 
 
 @dataclass(frozen=True)
@@ -60,12 +70,13 @@ class Result:
 _kills: collections.Counter[tuple[str, str]] = collections.Counter()
 
 
-def hunt(mutant: Mutant, hint: str = "") -> Result:
+def hunt(mutant: Mutant, hint: str = "", limit: float = LIMIT) -> Result:
     """Run the checks of the mutant's optimizer until one is violated that holds without it.
 
     Args:
         mutant: which.
         hint: id of the check that killed it last time, which then runs first.
+        limit: seconds after which no further check is begun.
     """
     start = time.perf_counter()
     # Another subject than the plain one: what a check keeps of a subject is of no use to others.
@@ -73,6 +84,8 @@ def hunt(mutant: Mutant, hint: str = "") -> Result:
     package = subject.engine.keras.__name__
     change = (package, mutant.place, mutant.operator, *mutant.arguments)
     for item in _ordered(subject, mutant, hint):
+        if time.perf_counter() - start > limit:
+            return Result(mutant, STOPPED, seconds=time.perf_counter() - start)
         try:
             with mutated(*change), _on_two_devices_too(change):
                 outcome = _judged(subject, outcome_of(subject, item))
@@ -95,12 +108,11 @@ _subject = functools.cache(_fresh)
 @contextlib.contextmanager
 def _on_two_devices_too(change: tuple[Any, ...]) -> Iterator[None]:
     """Let what a check runs in a process with two devices run on the mutant there, too."""
-    real = equivalences.on_two_devices
 
-    def on_two_devices(here: Engine, function: Callable[..., Any], *args: Any) -> Any:
-        return real(here, _with_mutant, change, function, args)
+    def mutated_there(here: Engine, function: Callable[..., Any], *args: Any) -> Any:
+        return on_two_devices(here, _with_mutant, change, function, args)
 
-    with mock.patch.object(equivalences, "on_two_devices", on_two_devices):
+    with mock.patch.object(equivalences, "on_two_devices", mutated_there):
         yield
 
 
@@ -112,17 +124,17 @@ def _with_mutant(change: tuple[Any, ...], function: Callable[..., Any], args: An
 
 @functools.cache
 def _items(engine: str, optimizer: str) -> dict[str, Item]:
-    return {item.id: item for item in select(_subject(engine, optimizer))}
+    items = select(_subject(engine, optimizer))
+    return {item.id: item for item in items if item.check.name not in ELSEWHERE}
 
 
 def _ordered(subject: Subject, mutant: Mutant, hint: str) -> Iterator[Item]:
     """The likely killers first, the more words they have in common with the mutant."""
     items = _items(subject.engine.name, subject.name)
     learned = [id for (where, id), _ in _kills.most_common() if where == mutant.place][:2]
-    quick = [id for id, item in items.items() if item.quick]
     about = _words(f"{mutant.id} {mutant.sentence}")
-    near = sorted(items, key=lambda id: -len(about & _words(id)))
-    for id in dict.fromkeys([hint, *learned, *quick, *near]):
+    near = sorted(items, key=lambda id: (-len(about & _words(id)), not items[id].quick))
+    for id in dict.fromkeys([hint, LIKELY, *learned, *near]):
         if id in items:
             yield items[id]
 
