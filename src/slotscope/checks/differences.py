@@ -4,7 +4,8 @@ One file a package stands in ``known/``, in TOML, one table an entry:
 
     [[difference]]
     check = "check_every_step_follows_the_rule[sparse]"   # of a check; * and ? as in a shell
-    optimizers = ["SGD"]                                  # class names; ["*"] for every one
+    optimizers = ["SGD"]                                  # class names; ["*"] for every one,
+    but = ["Lion"]                                        # but for these
     engines = ["tf_keras-legacy"]
     versions = ">=2.16"                                   # of the package; every one if left out
     reason = "the momentum of rows that have no gradient does not decay"
@@ -38,6 +39,7 @@ class Difference:
         check: pattern of ids.
         reason: why it is so.
         optimizers: class names, or ``*``.
+        but: class names that it is not so of, in spite of ``*``.
         engines: names of engines, or ``*``.
         versions: of the package; a PEP 440 specifier.
         page: where it is written up.
@@ -47,6 +49,7 @@ class Difference:
     check: str
     reason: str
     optimizers: Sequence[str] = ("*",)
+    but: Sequence[str] = ()
     engines: Sequence[str] = ("*",)
     versions: str = ""
     page: str = ""
@@ -58,7 +61,7 @@ class Difference:
         right = not self.package or (
             version is not None and SpecifierSet(self.versions).contains(version, prereleases=True)
         )
-        named = {"*", optimizer} & set(self.optimizers)
+        named = optimizer not in self.but and {"*", optimizer} & set(self.optimizers)
         return bool(right and named and {"*", engine} & set(self.engines))
 
     def matches(self, outcome: Outcome) -> bool:

@@ -42,7 +42,7 @@ SHAPES = {
     "rank 3": (2, 3, 2),
     "rank 4": (2, 1, 3, 2),
     "size one": (1, 1),
-    "empty": (0, 3),
+    "empty": (0,),
 }
 
 
@@ -56,6 +56,8 @@ def check_same_run_twice_ends_the_same(subject: Subject) -> None:
 def check_every_step_follows_the_rule(subject: Subject, case: str) -> None:
     """After every step, every slot and parameter is what the rule says."""
     shapes = [SHAPES[case], (3,)]
+    if case == "empty" and not subject.engine.takes_empty:
+        raise NotApplicable(f"{subject.engine.name} has no variables without elements")
     against_rule(subject, values(shapes), chosen(shapes, 5))
 
 
@@ -201,19 +203,26 @@ def check_low_precision_still_moves(subject: Subject, case: str) -> None:
     needs_dtype(subject, case)
     gradients, changes = chosen(PAIR, 4), _rate(subject)
     expected = training_of(subject, None, **changes).states(values(PAIR), gradients)
-    actual = against_rule(subject, values(PAIR), gradients, dtype=case, **changes)
+    actual = reproducible(subject, values(PAIR), gradients, dtype=case, **changes)
     for label in ("p0", "p1"):
-        start, stated = expected[0][label], expected[1][label] - expected[0][label]
-        moved = actual[1][label] - start
-        due = np.abs(stated) > 4 * EPSILON[case] * np.abs(start)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            wrong = due & ~((moved / stated > 0.25) & (moved / stated < 4.0))
-        if wrong.any():
-            place = tuple(int(i) for i in np.argwhere(wrong)[0])
-            raise Violation(
-                f"in {case}, the first step moves {label}{list(place)} from {start[place]:.6g} by"
-                f" {moved[place]:.6g}; its rule moves it by {stated[place]:.6g}"
-            )
+        _moves(label, expected[0][label], expected[1][label], actual[1][label], case)
+    against_rule(subject, values(PAIR), gradients, dtype=case, **changes)
+
+
+def _moves(
+    label: str, start: np.ndarray, promised: np.ndarray, found: np.ndarray, dtype: str
+) -> None:
+    """Raise unless what should have moved by more than a few roundings did, about as far."""
+    stated, moved = promised - start, found - start
+    due = np.abs(stated) > 4 * EPSILON[dtype] * np.abs(start)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        wrong = due & ~((moved / stated > 0.25) & (moved / stated < 4.0))
+    if wrong.any():
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise Violation(
+            f"in {dtype}, the first step moves {label}{list(place)} from {start[place]:.6g} by"
+            f" {moved[place]:.6g}; its rule moves it by {stated[place]:.6g}"
+        )
 
 
 # ---- schedules

@@ -231,6 +231,8 @@ class Engine(ABC):
     takes_sparse: ClassVar[bool] = True
     #: Whether a gradient may be None; else a step with one is refused.
     takes_missing: ClassVar[bool] = True
+    #: Whether a slot may have no elements.
+    takes_empty: ClassVar[bool] = True
     #: Dtypes that a parameter may have.
     dtypes: ClassVar[tuple[str, ...]] = ("float32", "float64", "float16", "bfloat16")
     #: Those of them whose first step builds an optimizer that nobody has built.

@@ -94,6 +94,8 @@ class Keras21(GraphEngine):
     scope_line: ClassVar[str] = "with engine.scope():"
     backend_code: ClassVar[str] = "engine.keras.backend"
     counted: ClassVar[tuple[str, ...]] = ("get_updates",)
+    #: ``K.zeros`` of such a shape is a tensor.
+    takes_empty: ClassVar[bool] = False
     #: Its own constants are of Keras's one float type, which no other dtype mixes with.
     dtypes: ClassVar[tuple[str, ...]] = ("float32",)
     formats: ClassVar[tuple[Format, ...]] = (
@@ -110,6 +112,10 @@ class Keras21(GraphEngine):
                 f" Choose one of: {', '.join(SHA256)}."
             )
         self.release = release
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        return (f"release={self.release}",)
 
     def fresh(self) -> Engine:
         return type(self)(self.release)
