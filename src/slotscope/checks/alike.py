@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -113,12 +114,19 @@ def trained(subject: Subject, program: str) -> State:
     return linear.state
 
 
+#: What an optimizer may define for itself and still treat each parameter by itself.
+LOCAL = {
+    *("build", "update_step", "get_config", "from_config"),
+    *("_create_slots", "_resource_apply_dense", "_resource_apply_sparse", "_prepare_local"),
+}
+
+
 def only_local(subject: Subject) -> None:
     """Raise unless what happens to one parameter is no matter of the others.
 
     Raises:
         NotApplicable: it clips by a norm of all, or is not Keras's own and keeps a variable that
-            all parameters share, or has an ``apply`` of its own.
+            all parameters share, or a method that sees all of them is its own.
     """
     run = Run(subject, values(SHAPES))
     optimizer = run.optimizer
@@ -128,17 +136,19 @@ def only_local(subject: Subject) -> None:
         return
     with run.engine.scope():
         found = {v.slot for v in run.engine.variables(optimizer) if not v.parameter}
-    shared = found - {"iterations", "learning_rate"}
+    shared = sorted(found - {"iterations", "learning_rate"})
+    base = run.engine.optimizers.Optimizer
+    for cls in itertools.takewhile(lambda cls: not own(subject, cls), type(optimizer).__mro__):
+        mine = {name for name in vars(cls) if not name.startswith("__")} - LOCAL
+        shared += sorted(name for name in mine if callable(getattr(base, name, None)))
     if shared:
-        raise NotApplicable(f"{', '.join(sorted(shared))} may tie the parameters together")
-    package = run.engine.optimizers.__name__.partition(".")[0]
-    for cls in type(optimizer).__mro__:
-        if cls.__module__.partition(".")[0] == package:
-            break
-        for name in {"apply", "apply_gradients", "get_updates", "stateless_apply"} & vars(
-            cls
-        ).keys():
-            raise NotApplicable(f"its own {name} may tie the parameters together")
+        raise NotApplicable(f"its own {', '.join(shared)} may tie the parameters together")
+
+
+def own(subject: Subject, cls: type) -> bool:
+    """Whether ``cls`` is Keras's own."""
+    package = subject.engine.optimizers.__name__.partition(".")[0]
+    return cls.__module__.partition(".")[0] == package
 
 
 def with_changes(subject: Subject, **changes: Any) -> Subject:
