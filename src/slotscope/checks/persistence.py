@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import copy
 import pickle
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from slotscope.checks import kept
 from slotscope.checks.check import check
-from slotscope.checks.kept import FEATURES, course_of, different, differing, featured
+from slotscope.checks.kept import FEATURES, Course, course_of, different, differing, featured
+from slotscope.checks.killed import train_and_die
 from slotscope.checks.problems import PAIR, chosen, values
 from slotscope.checks.run import Run
 from slotscope.checks.subject import Subject, builtin
@@ -72,6 +75,23 @@ def check_an_unused_optimizer_is_saved_as_one(subject: Subject, case: str) -> No
     kept.resumes(course_of(subject).unused(), kept.format_of(subject, case))
 
 
+@check(cases=lambda subject: [next(formats(subject))])
+def check_training_resumes_after_a_kill(subject: Subject, case: str) -> None:
+    """What a process saved after its last step resumes in another, though it was killed."""
+    course = Course(subject, "killed", subject, rate=False)
+    format = kept.format_of(subject, case)
+    with tempfile.TemporaryDirectory() as name:
+        died = train_and_die(course, case, Path(name))
+        before, end = kept.never_interrupted(course)
+        said = different(before, died)
+        if said:
+            raise NotReproducible(f"another process computes otherwise: {said}")
+        loaded = kept.load(course, format, Path(name) / str(kept.BEFORE - 1))
+    said = different(before, loaded.state) or different(end, course.finish(loaded))
+    if said:
+        raise Violation(f"resumed from the {case} file of a process that was killed, {said}")
+
+
 @check(cases=lambda subject: [*whole(subject), *values_only(subject)])
 def check_saving_changes_nothing(subject: Subject, case: str) -> None:
     """Saving leaves the optimizer as it was, and whatever is saved next is whole."""
@@ -85,6 +105,8 @@ def check_saving_changes_nothing(subject: Subject, case: str) -> None:
         raise Violation(f"after saving as {format.name}, {said} in the model that was saved")
     second = kept.through(course, plainest, saved)
     said = different(before, second.state)
+    if not said and plainest.whole:
+        said = differing(arguments, kept.config(second))
     if plainest.whole and type(second.model.optimizer) is not type(saved.model.optimizer):
         found = type(second.model.optimizer).__name__
         said = f"the optimizer is {found}, expected {type(saved.model.optimizer).__name__}"

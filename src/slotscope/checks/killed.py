@@ -1,0 +1,123 @@
+"""A training in another process, which is killed between two steps.
+
+Importing a framework takes seconds. So one process for each engine imports it and does nothing
+else; for every training it makes a copy of itself (``fork``), which trains, saves after each step
+and then sends itself the signal that no process survives.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import os
+import signal
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from slotscope.checks import kept
+from slotscope.checks.kept import BEFORE, Course
+from slotscope.checks.run import State
+from slotscope.checks.subject import Subject
+from slotscope.checks.verdict import NotApplicable
+from slotscope.engines import Engine, engine
+from slotscope.errors import SlotscopeError
+
+_PROGRAM = "import sys; from slotscope.checks import killed; killed.serve(*sys.argv[1:])"
+
+
+def train_and_die(course: Course, format: str, folder: Path) -> State:
+    """Train in a process that saves after each step and is killed after the last.
+
+    Args:
+        course: what is trained; its learning rate stays as it is.
+        format: name of the format.
+        folder: gets one folder for each step, named by its number.
+
+    Returns:
+        The state just before the end, as that process read it.
+
+    Raises:
+        NotApplicable: the optimizer cannot be sent to another process, or there is no ``fork``.
+    """
+    import cloudpickle
+
+    if not hasattr(os, "fork"):
+        raise NotApplicable("this system cannot copy a process")
+    home = course.subject.engine.fresh()
+    optimizer = course.subject.make(home)
+    with home.scope():
+        task = (type(optimizer), optimizer.get_config(), course.of.builtin, format)
+    try:
+        (folder / "task").write_bytes(cloudpickle.dumps(task))
+    except Exception as error:
+        raise NotApplicable(f"it cannot be sent to another process: {error}") from None
+    server = _server(home.name, *home.options)
+    server.stdin.write(f"{folder}\n")
+    server.stdin.flush()
+    ended = server.stdout.readline().strip()
+    if ended != str(-signal.SIGKILL):
+        note = folder / "error"
+        said = note.read_text("utf-8") if note.exists() else f"it ended with {ended!r}"
+        raise SlotscopeError(f"the training in another process did not reach its end: {said}")
+    state: State = cloudpickle.loads((folder / "state").read_bytes())
+    return state
+
+
+@functools.cache
+def _server(*arguments: str) -> Any:
+    """The process that has imported an engine's framework."""
+    server = subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
+    atexit.register(_stop, server)
+    return server
+
+
+def _stop(server: Any) -> None:
+    server.stdin.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        server.wait(timeout=5)
+    server.kill()
+
+
+def serve(name: str, *options: str) -> None:
+    """Import an engine's framework; then, for each folder that is named, train in a copy."""
+    home = engine(name, **dict(option.split("=") for option in options))
+    _ = home.keras
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            _train(home, Path(line.rstrip("\n")))
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def _train(home: Engine, folder: Path) -> None:
+    try:
+        import cloudpickle
+
+        cls, config, builtin, name = cloudpickle.loads((folder / "task").read_bytes())
+        subject = Subject(cls.__name__, home, lambda _: cls.from_config(dict(config)), builtin)
+        course = Course(subject, "killed", subject, rate=False)
+        format = kept.format_of(subject, name)
+        fitted = course.start()
+        for step in range(BEFORE):
+            kept.train(fitted, step, step + 1)
+            place = folder / str(step)
+            place.mkdir()
+            kept.save(fitted, format, place)
+        (folder / "state").write_bytes(cloudpickle.dumps(fitted.state))
+        os.kill(os.getpid(), signal.SIGKILL)
+    except BaseException:
+        (folder / "error").write_text(traceback.format_exc(), "utf-8")
+    finally:
+        os._exit(1)
