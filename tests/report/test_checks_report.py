@@ -170,7 +170,13 @@ def test_a_page_needs_nothing_else():
 
 def test_a_page_says_first_whether_it_holds_then_what_does_not_then_everything():
     text = page([REPORT])
-    order = ["3 of 8 checks are violated", "What is violated", "print(3)", "Every check", "<script>"]
+    order = [
+        "3 of 8 checks are violated",
+        "What is violated",
+        "print(3)",
+        "Every check",
+        "<script>",
+    ]
     places = [text.index(part) for part in order]
     assert places == sorted(places)
     assert "p0 is 1 &lt;b&gt;" in text
