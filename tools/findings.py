@@ -2,8 +2,7 @@
 
 A record is a TOML file beside its page. Its fields: title; promise (what is promised, and where);
 happens; reproduction (at most 15 lines of code that need only Keras) and prints (what they print);
-engines; versions; bad (how bad it is); checks (which checks find it, none where only a notebook or
-a watch does).
+engines; versions; bad (how bad it is). Which checks find it is read from the known differences.
 """
 
 from __future__ import annotations
@@ -11,6 +10,8 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+
+from slotscope.checks.differences import differences
 
 FOLDER = Path(__file__).parents[1] / "docs" / "findings"
 
@@ -68,7 +69,12 @@ class Finding:
     engines: list[str]
     versions: list[str]
     bad: str
-    checks: list[str]
+
+    @property
+    def checks(self) -> list[str]:
+        """The checks that find it; none where a notebook does."""
+        own = [d.check for d in differences() if d.page == f"findings/{self.slug}.md"]
+        return sorted({check.partition("[")[0].rstrip("*") for check in own})
 
     @property
     def page(self) -> str:
