@@ -19,10 +19,12 @@ def statements(code):
 
 
 @pytest.mark.parametrize("finding", FINDINGS, ids=lambda finding: finding.slug)
-def test_it_happens(finding):
+def test_it_happens(finding, tmp_path):
     environment = {key: value for key, value in os.environ.items() if key != "KERAS_BACKEND"}
     command = [sys.executable, "-c", finding.reproduction]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     assert run.stdout == finding.prints
 
 
