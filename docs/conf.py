@@ -49,12 +49,13 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 
 # Inventories of other projects' names would be downloads at build time.
-others = "abc|collections|contextlib|matplotlib|np|numpy|os|pandas|pathlib|pd|types|typing"
+others = "abc|collections|contextlib|enum|matplotlib|np|numpy|os|pandas|pathlib|pd|types|typing"
 nitpick_ignore_regex = [
     ("py:.*", rf"({others})\..*"),
     ("py:.*", r"Any|Callable|Figure|Iterator|Mapping|Path|Sequence|TracebackType"),
     ("py:.*", r".* array|optional"),  # shapes and dtypes, in the words of a docstring
     # The package's own names as its modules call them: api.md documents the public spelling.
     ("py:.*", r"ENGINES|Variable|watch|slotscope\.(engines\.Engine|recording\.statistics)"),
+    ("py:.*", r"(.*\.)?(Devices|Format|Loop|Program|SparseGradient)|slotscope\.rules\..*\.Steps"),
     ("py:.*", r"slotscope\..*\.Result"),  # a type variable
 ]

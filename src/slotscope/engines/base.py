@@ -223,7 +223,7 @@ class Engine(ABC):
     running: ClassVar[tuple[tuple[str, Any], ...]] = ()
     #: How a model is trained on two devices here; None where that is not possible.
     two_devices: ClassVar[Devices | None] = None
-    #: How often a violation must come again to be one: some engines race within a step.
+    #: How often a violation must come again to be one; some engines race within a step.
     controls: ClassVar[int] = 0
     #: What the base class takes by ``**kwargs``, out of sight of its signature.
     shared_arguments: ClassVar[tuple[str, ...]] = ()
@@ -239,7 +239,7 @@ class Engine(ABC):
     building_ways: ClassVar[tuple[str, ...]] = ()
     #: One more way, for a step that branches on its state, where the plainest is slow.
     branching_way: ClassVar[str] = ""
-    #: Methods in which the base class does what surrounds a step: clips, averages, accumulates.
+    #: Methods in which the base class does what surrounds a step; it clips, averages, accumulates.
     surrounding: ClassVar[tuple[str, ...]] = ()
     #: Whether :meth:`loss_scaled` has one.
     scales_loss: ClassVar[bool] = True
