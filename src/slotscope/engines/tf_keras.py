@@ -32,6 +32,7 @@ from slotscope.engines.formats import (
     Format,
     file,
     lists,
+    own_variables,
     weights,
 )
 from slotscope.engines.graph import GraphEngine, described, path_of
@@ -361,6 +362,10 @@ class TfKeras(TfKerasEager):
     generation: ClassVar[str] = "tf_keras"
     place: ClassVar[str] = "tf_keras.optimizers."
     holds: ClassVar[str] = "variables"
+    formats: ClassVar[tuple[Format, ...]] = (
+        *TfKerasEager.formats,
+        own_variables(keeps_rate=False),
+    )
     counted: ClassVar[tuple[str, ...]] = (
         "build",
         "add_variable_from_reference",

@@ -1,0 +1,38 @@
+"""What is said while something is done: warnings, and what is logged as one."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator
+
+
+class _Keeper(logging.Handler):
+    """Appends every message to a list."""
+
+    def __init__(self, kept: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self.kept = kept
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.kept.append(record.getMessage())
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[list[str]]:
+    """Yield a list that gets, at the latest at the end, every warning as a text."""
+    said: list[str] = []
+    keeper = _Keeper(said)
+    # Keras logs by way of absl, whose logger may hand nothing on.
+    loggers = [logging.getLogger(), logging.getLogger("absl")]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for logger in loggers:
+            logger.addHandler(keeper)
+        try:
+            yield said
+        finally:
+            for logger in loggers:
+                logger.removeHandler(keeper)
+            said.extend(str(warning.message) for warning in caught)
