@@ -169,8 +169,9 @@ def check_fit_ends_the_same_however_it_is_divided(subject: Subject, case: str) -
 @check(cases=("steps", "fit"))
 def check_accumulated_small_batches_end_like_the_big_ones(subject: Subject, case: str) -> None:
     """Two batches accumulated are one batch of both: the mean of their gradients."""
-    accumulating = with_changes(subject, gradient_accumulation_steps=2)
-    whole = with_changes(subject, gradient_accumulation_steps=None)
+    steady = _steady(subject)
+    accumulating = with_changes(subject, gradient_accumulation_steps=2, **steady)
+    whole = with_changes(subject, gradient_accumulation_steps=None, **steady)
 
     def small() -> State:
         if case == "steps":
@@ -185,6 +186,16 @@ def check_accumulated_small_batches_end_like_the_big_ones(subject: Subject, case
         return [{k: v for k, v in state.items() if k != "iterations"} for state in states]
 
     hold(small, big, f"six batches accumulated by two ({case})", arithmetic(subject))
+
+
+def _steady(subject: Subject) -> dict[str, Any]:
+    """What takes away from an optimizer that has it by default what looks at calls, not steps."""
+    with subject.engine.scope():
+        optimizer = subject.make()
+        rate = optimizer.get_config().get("learning_rate")
+    averages = {"use_ema": False} if getattr(optimizer, "use_ema", False) else {}
+    changing = isinstance(rate, dict) or callable(rate)
+    return {**averages, **({"learning_rate": RATE} if changing else {})}
 
 
 RATE = 0.125
