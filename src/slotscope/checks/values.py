@@ -111,8 +111,8 @@ def changed_values(subject: Subject) -> dict[str, dict[str, Any]]:
     """For each hyperparameter that rule and constructor know, it alone with another value.
 
     The new value is exact in binary, and large where it is an epsilon, so that its place shows. A
-    switch is flipped beside those numbers that are 0 by default: without momentum, Nesterov's has
-    nothing to do.
+    switch is flipped beside those numbers that are 0 by default, and beside faster rates of decay:
+    without momentum, Nesterov's has nothing to do, and where no velocity falls, amsgrad has not.
     """
     if subject.rule is None:
         return {}
@@ -121,7 +121,9 @@ def changed_values(subject: Subject) -> dict[str, dict[str, Any]]:
     numbers = {name: _other(value) for name, value in found.items() if _is_number(value)}
     cases: dict[str, dict[str, Any]] = {name: {name: value} for name, value in numbers.items()}
     waking = {
-        name: value for name, value in numbers.items() if found[name] == 0.0 and name != "decay"
+        name: value
+        for name, value in numbers.items()
+        if (found[name] == 0.0 or 0.5 < found[name] < 1.0) and name != "decay"
     }
     for name, value in found.items():
         if isinstance(value, bool):
