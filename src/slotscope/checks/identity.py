@@ -146,11 +146,12 @@ def _state(engine: Engine, optimizer: Any) -> State:
 # ---- parameters that rest
 
 
-@check(cases=("freeze", "unfreeze"))
+@check(cases=("freeze", "unfreeze", "freeze, averaged"))
 def check_a_frozen_layer_keeps_its_slots(subject: Subject, case: str) -> None:
     """A layer that is frozen rests with its slots, and goes on from there when it is not."""
     subject = with_momentum(subject)
-    fitted = _cheap(subject)
+    averaged = _averages(subject, case.endswith("averaged"))
+    fitted = _cheap(subject, **averaged)
     fitted.fit(stop=8)
     before = fitted.state
     _freeze(fitted, True)
@@ -160,7 +161,7 @@ def check_a_frozen_layer_keeps_its_slots(subject: Subject, case: str) -> None:
         raise Violation(
             f"with a layer frozen, fit raises {type(error).__name__}: {error}"
         ) from error
-    if case == "freeze":
+    if case != "unfreeze":
         _rests(fitted, before)
         return
     _freeze(fitted, False)
@@ -168,7 +169,7 @@ def check_a_frozen_layer_keeps_its_slots(subject: Subject, case: str) -> None:
     fitted.fit(start=12, stop=16)
 
     def never_frozen() -> State:
-        other = _cheap(subject)
+        other = _cheap(subject, **averaged)
         with other.engine.scope():
             other.engine.build_for(other.model)
         other.take(there)
@@ -176,6 +177,13 @@ def check_a_frozen_layer_keeps_its_slots(subject: Subject, case: str) -> None:
         return other.state
 
     same_end(never_frozen, lambda: fitted.state, "unfrozen again")
+
+
+def _averages(subject: Subject, on: bool) -> dict[str, bool]:
+    """What makes it keep averages of the parameters, or not, where it does not so by itself."""
+    with subject.engine.scope():
+        already = bool(getattr(subject.make(), "use_ema", False))
+    return {} if already == on else {"use_ema": on}
 
 
 def _freeze(fitted: Fitted, frozen: bool) -> None:
@@ -187,6 +195,7 @@ def _rests(fitted: Fitted, before: State) -> None:
     """Raise unless all of the first layer is where it was, and the rest is not."""
     after = fitted.state
     resting = [label for label in before if label in ("weight 0", "weight 1") or "hidden/" in label]
+    resting = [label for label in resting if not label.startswith("average/")]  # it goes on
     for label in resting:
         if label not in after:
             raise Violation(f"{label} of the frozen layer is no longer there")
