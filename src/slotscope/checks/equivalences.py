@@ -32,7 +32,7 @@ from slotscope.checks.alike import (
 from slotscope.checks.check import check
 from slotscope.checks.constructors import own_get_config
 from slotscope.checks.linear import ROWS, Linear, applied, finished
-from slotscope.checks.problems import chosen, values
+from slotscope.checks.problems import chosen, steady_of, values
 from slotscope.checks.run import Run, State, Trajectory
 from slotscope.checks.subject import Subject
 from slotscope.checks.verdict import NotApplicable, Violation
@@ -169,7 +169,7 @@ def check_fit_ends_the_same_however_it_is_divided(subject: Subject, case: str) -
 @check(cases=("steps", "fit"))
 def check_accumulated_small_batches_end_like_the_big_ones(subject: Subject, case: str) -> None:
     """Two batches accumulated are one batch of both: the mean of their gradients."""
-    steady = _steady(subject)
+    steady = steady_of(subject)
     accumulating = with_changes(subject, gradient_accumulation_steps=2, **steady)
     whole = with_changes(subject, gradient_accumulation_steps=None, **steady)
 
@@ -186,16 +186,6 @@ def check_accumulated_small_batches_end_like_the_big_ones(subject: Subject, case
         return [{k: v for k, v in state.items() if k != "iterations"} for state in states]
 
     hold(small, big, f"six batches accumulated by two ({case})", arithmetic(subject))
-
-
-def _steady(subject: Subject) -> dict[str, Any]:
-    """What takes away from an optimizer that has it by default what looks at calls, not steps."""
-    with subject.engine.scope():
-        optimizer = subject.make()
-        rate = optimizer.get_config().get("learning_rate")
-    averages = {"use_ema": False} if getattr(optimizer, "use_ema", False) else {}
-    changing = isinstance(rate, dict) or callable(rate)
-    return {**averages, **({"learning_rate": RATE} if changing else {})}
 
 
 RATE = 0.125
@@ -245,11 +235,11 @@ def check_every_spelling_of_the_learning_rate_ends_the_same(subject: Subject, ca
         hold(lambda: stepped(other, ALL)[-1], lambda: stepped(number, ALL), f"{STEPS} steps {what}")
 
 
-SPELLINGS: dict[str, Callable[[Engine, Any], Any]] = {
-    "from_config": lambda engine, optimizer: type(optimizer).from_config(optimizer.get_config()),
-    "deserialize": lambda engine, optimizer: engine.keras.optimizers.deserialize(
+SPELLINGS: dict[str, Callable[[Subject, Engine, Any], Any]] = {
+    "from_config": lambda _, __, optimizer: type(optimizer).from_config(optimizer.get_config()),
+    "deserialize": lambda subject, engine, optimizer: engine.keras.optimizers.deserialize(
         engine.keras.optimizers.serialize(optimizer),
-        custom_objects={type(optimizer).__name__: type(optimizer)},
+        custom_objects=None if subject.builtin else {subject.name: type(optimizer)},
     ),
 }
 
@@ -259,7 +249,7 @@ def check_every_spelling_of_the_optimizer_ends_the_same(subject: Subject, case: 
     """An optimizer made from the config of another one does what that one does."""
     if not own_get_config(subject, type(subject.make())):
         raise NotApplicable("its class has no get_config of its own")
-    other = made(subject, lambda engine: SPELLINGS[case](engine, subject.make(engine)))
+    other = made(subject, lambda engine: SPELLINGS[case](subject, engine, subject.make(engine)))
     hold(
         lambda: stepped(other, ALL)[-1],
         lambda: stepped(subject, ALL),

@@ -15,6 +15,7 @@ from slotscope.checks.compare import EPSILON
 from slotscope.checks.features import CLIPPINGS, PARTS, Problem, multiplied, pairs_of, problem_of
 from slotscope.checks.itself import steps_of
 from slotscope.checks.kept import loss_scaled, with_arguments
+from slotscope.checks.linear import Linear
 from slotscope.checks.models import model_of
 from slotscope.checks.problems import (
     PAIR,
@@ -23,6 +24,7 @@ from slotscope.checks.problems import (
     exact,
     hold,
     same_as,
+    steady_of,
     training_of,
     unwarned,
     values,
@@ -42,6 +44,8 @@ def check_features_together_do_what_each_promises(subject: Subject, case: str = 
     if not case:
         raise NotApplicable("its constructor takes none of the arguments that surround a step")
     problem = problem_of(subject, case)
+    if "accumulation" in problem.names and steps_of(subject, {}):
+        subject = with_arguments(subject, **steady_of(subject))
     training, rule = _promised(subject, problem)
     gradients: Gradients = problem.gradients
     changes = _arguments(subject, problem)
@@ -170,3 +174,27 @@ def check_iterations_are_steps_not_calls(subject: Subject) -> None:
         found = int(np.asarray(run.optimizer.iterations))
         if found != number // 2:
             raise Violation(f"iterations is {found} after {number} calls; {number // 2} were steps")
+
+
+@check()
+def check_constraint_holds_after_every_step(subject: Subject) -> None:
+    """A parameter with a constraint satisfies it after every step."""
+    if min(_lowest(subject, None)) >= 0.0:
+        raise NotApplicable("it moves no weight of the model below 0")
+    for number, lowest in enumerate(_lowest(subject, "non_neg"), start=1):
+        if lowest < 0.0:
+            raise Violation(
+                f"after batch {number}, a weight that must not be negative is {lowest:.9g}"
+            )
+
+
+def _lowest(subject: Subject, constraint: str | None) -> list[float]:
+    """The lowest weight of the kernel after each batch."""
+    linear, lowest = Linear(subject, constraint=constraint), []
+
+    def train(x: np.ndarray, y: np.ndarray) -> None:
+        linear.model.train_on_batch(x, y)
+        lowest.append(float(np.min(linear.model.get_weights()[0])))
+
+    linear.each_batch(train)
+    return lowest

@@ -61,6 +61,20 @@ def features_of(subject: Subject, changes: dict[str, Any]) -> dict[str, Any]:
     return {name: known[name] for name in FEATURES if known.get(name) is not None}
 
 
+def steady_of(subject: Subject) -> dict[str, Any]:
+    """The arguments that switch off what an optimizer, by its defaults, does by calls, not steps.
+
+    A schedule looks at the calls of ``apply`` and so, in Keras 3, do the averages: where gradients
+    accumulate, neither can be compared with bigger batches.
+    """
+    with subject.engine.scope():
+        optimizer = subject.make()
+        rate = optimizer.get_config().get("learning_rate")
+    averages = {"use_ema": False} if getattr(optimizer, "use_ema", False) else {}
+    changing = isinstance(rate, dict) or callable(rate)
+    return {**averages, **({"learning_rate": 0.125} if changing else {})}
+
+
 def training_of(subject: Subject, steps: Steps | None = None, **changes: Any) -> Training:
     """The subject's rule, or ``steps``, with what surrounds it.
 
