@@ -24,6 +24,7 @@ from slotscope.checks.problems import (
     exact,
     hold,
     same_as,
+    takes_schedule,
     steady_of,
     training_of,
     unwarned,
@@ -90,7 +91,9 @@ def _arguments(subject: Subject, problem: Problem) -> dict[str, Any]:
     if "schedule" not in problem.names or schedules is None:
         return problem.changes
     with subject.engine.scope():
-        return {**problem.changes, "learning_rate": schedules.ExponentialDecay(0.25, 1, 0.5)}
+        schedule = schedules.ExponentialDecay(0.25, 1, 0.5)
+    takes_schedule(subject, schedule)
+    return {**problem.changes, "learning_rate": schedule}
 
 
 def _only_one_clipping(subject: Subject, problem: Problem, changes: dict[str, Any]) -> None:

@@ -229,6 +229,20 @@ def same_as(
             )
 
 
+def takes_schedule(subject: Subject, schedule: Any) -> None:
+    """Raise unless the constructor takes ``schedule`` as its learning rate.
+
+    Raises:
+        NotApplicable: it refuses schedules, and says so.
+    """
+    try:
+        subject.make(learning_rate=schedule)
+    except (TypeError, ValueError) as refusal:
+        if "schedule" not in str(refusal).lower():
+            raise
+        raise NotApplicable(f"its constructor refuses schedules: {refusal}") from None
+
+
 @contextlib.contextmanager
 def unwarned() -> Iterator[None]:
     """Without the warnings about gradients that are missing on purpose."""

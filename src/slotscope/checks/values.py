@@ -24,6 +24,7 @@ from slotscope.checks.problems import (
     last,
     needs_dtype,
     same_as,
+    takes_schedule,
     training_of,
     unwarned,
     values,
@@ -246,6 +247,7 @@ def check_schedule_is_asked_at_every_step(subject: Subject, case: str) -> None:
     """A schedule gives the learning rate of every step, the first of them step 0."""
     with subject.engine.scope():
         schedule, function = _schedule(subject, case)
+    takes_schedule(subject, schedule)
     training = training_of(subject, learning_rate=function)
     rule = subject.expected(learning_rate=function)
     if case == "from its config":

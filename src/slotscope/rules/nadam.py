@@ -79,6 +79,10 @@ class Nadam(Rule):
     schedule_decay: float = 1.0
     product: str = "u_product"
 
+    @property
+    def shared(self) -> tuple[str, ...]:
+        return (self.product,) if self.product else ()
+
     def warmed(self, t: int) -> float:
         """``mu_t``, from ``t = 1`` on."""
         return float(self.beta_1 * (1.0 - 0.5 * 0.96 ** (self.schedule_decay * t)))

@@ -81,6 +81,11 @@ class Rule(ABC):
         rates = [v for v in values if isinstance(v, float) and 0.5 < v < 1.0]
         return 1.0 / (1.0 - max(rates, default=0.0))
 
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """Names of the slots of which there is one for all parameters."""
+        return ()
+
     def weight_decay_of(self, parameter: np.ndarray, weight_decay: float | None) -> float | None:
         """The weight decay of ``parameter``, of an optimizer whose own is ``weight_decay``."""
         return weight_decay

@@ -115,7 +115,9 @@ class Each:
             (parameter, own) if gradient is None else rule.step(parameter, gradient, own, iteration)
             for parameter, gradient, own in zip(parameters, gradients, slots, strict=True)
         ]
-        return [parameter for parameter, _ in after], [own for _, own in after]
+        moved = [own for (_, own), g in zip(after, gradients, strict=True) if g is not None]
+        common = {name: moved[0][name] for name in rule.shared} if moved else {}
+        return [parameter for parameter, _ in after], [{**own, **common} for _, own in after]
 
     def decay(self, parameter: np.ndarray, weight_decay: float | None, call: int) -> float:
         own = self.rule.weight_decay_of(parameter, weight_decay)
