@@ -324,6 +324,11 @@ class TfKerasLegacy(TfKerasEager):
     place: ClassVar[str] = "tf_keras.optimizers.legacy."
     holds: ClassVar[str] = "weights"
     shared_arguments: ClassVar[tuple[str, ...]] = LEGACY_ARGUMENTS
+    #: The file of its time comes first: .keras and .weights.h5 came when it was a legacy.
+    formats: ClassVar[tuple[Format, ...]] = (
+        file(".h5"),
+        *(format for format in TfKerasEager.formats if format.name != ".h5"),
+    )
     counted: ClassVar[tuple[str, ...]] = ("apply_gradients", "add_slot")
 
     @property
