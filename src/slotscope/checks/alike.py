@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-import cloudpickle  # type: ignore[import-untyped]
+import cloudpickle
 
 from slotscope.checks.compare import ends_alike
 from slotscope.checks.linear import Linear

@@ -55,6 +55,7 @@ class Linear:
         subject: Subject,
         *,
         bias: bool = True,
+        constraint: str | None = None,
         optimizer: Any = None,
         compiled: dict[str, Any] | None = None,
         **changes: Any,
@@ -64,6 +65,7 @@ class Linear:
         Args:
             subject: what makes the optimizer.
             bias: whether the layer has one; without it the model has one parameter.
+            constraint: Keras's name of the kernel's.
             optimizer: what ``compile`` gets in place of a fresh optimizer of the subject.
             compiled: more arguments to ``compile``.
             **changes: to the constructor's arguments of the optimizer.
@@ -73,7 +75,8 @@ class Linear:
         with self.engine.scope():
             layers = self.engine.keras.layers
             inputs = layers.Input(shape=(4,))
-            outputs = layers.Dense(2, use_bias=bias, name="linear")(inputs)
+            layer = layers.Dense(2, use_bias=bias, kernel_constraint=constraint, name="linear")
+            outputs = layer(inputs)
             self.model = self.engine.keras.models.Model(inputs, outputs)
             self.model.set_weights([KERNEL, BIAS][: 1 + bias])
             optimizer = optimizer or subject.make(self.engine, **changes)
