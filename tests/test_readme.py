@@ -17,7 +17,7 @@ def test_the_example_runs_and_shows_what_its_comments_say(engine):
         [keras.layers.Dense(3, name="dense"), keras.layers.Dense(1, name="last")]
     )
     model.compile(engine.optimizer("SGD", momentum=0.9), "mse")
-    (example,) = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    example, *_ = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
     names = dict(zip(("x", "y"), data(rows=320), strict=True)) | {"model": model}
     exec(example, names)
     counts = names["recording"].counts
