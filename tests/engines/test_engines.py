@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -100,16 +101,25 @@ def test_releases_of_keras_2_1_run_side_by_side(release):
     assert recording.versions["keras"] == release
 
 
-def test_five_engines_run_in_one_process_and_keras_3_stays_eager():
-    import tensorflow as tf
-
-    for name in list(ENGINES)[:5]:
-        engine = slotscope.engine(name)
-        model = dense_model(engine)
-        with engine.scope():
-            model.fit(*data(), verbose=0)
-            assert tf.executing_eagerly() is (name not in GRAPH)
-    assert tf.executing_eagerly()
+@pytest.mark.parametrize("inherited", ["", "torch"])
+def test_five_engines_run_in_one_process_and_keras_3_stays_eager(inherited):
+    """Also where the shell that started the process had chosen another backend for Keras 3."""
+    printed = python(
+        "import os\n"
+        "from engine_cases import *\n"
+        "from slotscope import on_engines\n"
+        "def trained(engine):\n"
+        "    import tensorflow as tf\n"
+        "    model = dense_model(engine)\n"
+        "    with engine.scope():\n"
+        "        model.fit(*data(), verbose=0)\n"
+        "        return os.getpid(), tf.executing_eagerly()\n"
+        "answers = on_engines(trained, list(ENGINES)[:5])\n"
+        "print({name: answers[name] == (os.getpid(), name not in GRAPH) for name in answers})",
+        PYTHONPATH=str(Path(__file__).parents[1]),
+        **({"KERAS_BACKEND": inherited} if inherited else {}),
+    )
+    assert printed == f"{dict.fromkeys(list(ENGINES)[:5], True)}\n"
 
 
 def test_keras_2_1_leaves_nothing_behind_in_the_names_it_borrows():

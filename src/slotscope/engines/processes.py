@@ -17,6 +17,9 @@ from slotscope.engines.keras_3 import Keras3
 
 Result = TypeVar("Result")
 
+#: Environment variables, hashable.
+Environment = tuple[tuple[str, str], ...]
+
 
 def on_engine(name: str, function: Callable[..., Result], *args: Any) -> Result:
     """``function(engine, *args)`` with the engine called ``name``.
@@ -48,8 +51,16 @@ def on_engines(
         EngineUnavailableError: one cannot run in this environment.
     """
     names = list(ENGINES if names is None else names)
-    waiting = {name: _worker(name).submit(_run, name, function) for name in _elsewhere(names)}
-    here = {name: _run(name, function) for name in names if name not in waiting}
+    waiting = {
+        name: _worker(name, environment).submit(_run, name, function)
+        for name, environment in _elsewhere(names).items()
+    }
+    names_here = [name for name in names if name not in waiting]
+    # TensorFlow imports Keras 3, on the backend that the environment names: it is settled first.
+    for name in names_here:
+        if name in _keras_3():
+            _ = engine(name).keras
+    here = {name: _run(name, function) for name in names_here}
     return {name: here[name] if name in here else waiting[name].result() for name in names}
 
 
@@ -83,12 +94,17 @@ def _run_on_two(name: str, function: Callable[..., Result], args: tuple[Any, ...
         return function(*args)
 
 
-def _elsewhere(names: Iterable[str]) -> list[str]:
-    """Those that need another process: this one has, or will get, one backend of Keras 3."""
-    three = {cls.name: cls.status() for cls in engine_classes() if issubclass(cls, Keras3)}
-    able = [name for name in names if name in three and _can_run(three[name])]
-    here = next((name for name in able if three[name].available), None)
-    return [name for name in able if name != here]
+def _keras_3() -> dict[str, type[Keras3]]:
+    return {cls.name: cls for cls in engine_classes() if issubclass(cls, Keras3)}
+
+
+def _elsewhere(names: Iterable[str]) -> dict[str, Environment]:
+    """Those that need another process, as this one has, or will get, one backend of Keras 3."""
+    three = _keras_3()
+    status = {name: cls.status() for name, cls in three.items()}
+    able = [name for name in names if name in three and _can_run(status[name])]
+    here = next((name for name in able if status[name].available), None)
+    return {name: (("KERAS_BACKEND", three[name].backend_name),) for name in able if name != here}
 
 
 def _can_run(status: Status) -> bool:
@@ -100,7 +116,7 @@ def _run(name: str, function: Callable[..., Result]) -> Result:
 
 
 @functools.cache
-def _worker(name: str, environment: tuple[tuple[str, str], ...] = ()) -> Any:
+def _worker(name: str, environment: Environment) -> Any:
     """The worker process of one engine, or of all that need the same environment."""
     import loky
 
