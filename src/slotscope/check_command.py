@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -56,6 +58,14 @@ class Setting(click.ParamType):
 @click.option("-k", "keyword", default="", help="Only checks whose name contains this text.")
 @click.option("--quick", is_flag=True, help="Only the quick set: a few seconds.")
 @click.option("--time-limit", type=float, default=60.0, help="Seconds for one check (60).")
+@click.option(
+    "--jobs",
+    "-j",
+    type=click.IntRange(1),
+    default=min(2, os.cpu_count() or 1),
+    show_default=True,
+    help="Processes that share the checks.",
+)
 @click.option("--html", type=FILE, help="Write the report as a page.")
 @click.option("--json", type=FILE, help="Write every record.")
 @click.option("--junit", type=FILE, help="Write JUnit's XML, for CI.")
@@ -68,13 +78,14 @@ def check(
     html: Path | None,
     json: Path | None,
     junit: Path | None,
+    jobs: int,
     **asked: Any,
 ) -> None:
     """Hold an optimizer to what every optimizer promises.
 
     TARGET is package.module:MyOptimizer (a class, an instance, or a function that makes one; also
     path/to/file.py:MyOptimizer), the name of a built-in optimizer (Adam), or `all`, for every
-    built-in of the engine. The checks run in a process of their own.
+    built-in of the engine. The checks run in processes of their own.
 
     The exit code is 0 if nothing is violated, 1 if something is, 2 if the question makes no sense.
     """
@@ -84,7 +95,7 @@ def check(
     request = Request(target, **asked)
     try:
         known = read_expected_failures(expected_failures) if expected_failures else {}
-        reports = run(request, known)
+        reports = run(request, known, jobs)
     except SlotscopeError as error:
         raise click.UsageError(str(error), context) from error
     write(reports, html, json, junit)
@@ -113,7 +124,7 @@ def expected_of(known: Mapping[str, Any], optimizer: str) -> dict[str, str]:
     return {**everywhere, **known.get(optimizer, {})}
 
 
-def run(request: Request, known: Mapping[str, Any]) -> list[Report]:
+def run(request: Request, known: Mapping[str, Any], jobs: int) -> list[Report]:
     """The report of every optimizer that ``request`` is about; printed as they come.
 
     Raises:
@@ -123,21 +134,23 @@ def run(request: Request, known: Mapping[str, Any]) -> list[Report]:
 
     from slotscope.checks import isolated
     from slotscope.checks.judge import collect
+    from slotscope.checks.process import DiedError, Process
     from slotscope.report.checks import print_summary, watcher
 
     console = Console(highlight=False)
     reports: list[Report] = []
-    with isolated.Process() as process:
+    with contextlib.ExitStack() as stack:
+        processes = [stack.enter_context(Process()) for _ in range(jobs)]
         try:
-            for one in _each(request, process):
+            for one in _each(request, processes[0]):
                 with console.status(f"Loading {one.target}"):  # a framework takes its time
-                    plan = process.ask(isolated.START, isolated.describe, one)
-                outcomes = isolated.run_isolated(process, one, plan)
+                    plan = processes[0].ask(isolated.START, isolated.describe, one)
+                outcomes = isolated.run_isolated(processes, one, plan)
                 expected = expected_of(known, plan.optimizer)
                 reports.append(collect(plan, outcomes, expected, watcher(True, console)))
                 if reports[-1].missing:
                     break
-        except isolated.DiedError as death:
+        except DiedError as death:
             raise _unusable(request, death) from None
         except KeyboardInterrupt:  # while the framework was being imported
             raise click.exceptions.Exit(INTERRUPTED) from None

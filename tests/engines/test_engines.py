@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import slotscope
-from engine_cases import GRAPH, data, dense_model, on, on_every_engine
+from engine_cases import data, dense_model, on, on_every_engine
 from slotscope.engines import ENGINES, base, engine_of, engine_statuses
 from slotscope.errors import EngineUnavailableError, UnknownEngineError, UnknownOptimizerError
 

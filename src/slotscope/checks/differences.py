@@ -64,10 +64,10 @@ class Difference:
         named = optimizer not in self.but and {"*", optimizer} & set(self.optimizers)
         return bool(right and named and {"*", engine} & set(self.engines))
 
-    def matches(self, outcome: Outcome) -> bool:
-        """Whether ``outcome`` is of its check; ``[`` and ``]`` stand for themselves."""
+    def matches(self, id: str) -> bool:
+        """Whether ``id`` is of its check; ``[`` and ``]`` stand for themselves."""
         pattern = self.check.replace("[", "[[]")
-        return any(fnmatch.fnmatchcase(name, pattern) for name in (outcome.id, outcome.check))
+        return any(fnmatch.fnmatchcase(name, pattern) for name in (id, id.partition("[")[0]))
 
 
 @functools.cache
@@ -80,6 +80,17 @@ def differences() -> tuple[Difference, ...]:
             for entry in tomllib.loads(file.read_text("utf-8")).get("difference", []):
                 found.append(Difference(package=package, **entry))
     return tuple(found)
+
+
+def applying(
+    optimizer: str, engine: str, versions: Mapping[str, str], builtin: bool
+) -> list[Difference]:
+    """Those about one optimizer; of a custom one only what is so of every one.
+
+    A custom one's name may be a built-in's.
+    """
+    found = [entry for entry in differences() if entry.applies(optimizer, engine, versions)]
+    return [entry for entry in found if builtin or "*" in entry.optimizers]
 
 
 def expected(failures: Mapping[str, str]) -> list[Difference]:
@@ -100,7 +111,7 @@ def expected(failures: Mapping[str, str]) -> list[Difference]:
 def judged(outcome: Outcome, known: Iterable[Difference]) -> Outcome:
     """``outcome``, as a known difference where it is a violation that one of ``known`` matches."""
     for difference in known:
-        if outcome.verdict is Verdict.VIOLATED and difference.matches(outcome):
+        if outcome.verdict is Verdict.VIOLATED and difference.matches(outcome.id):
             reason = f"{difference.reason} ({outcome.reason})"
             return dataclasses.replace(
                 outcome, verdict=Verdict.KNOWN, reason=reason, page=difference.page
@@ -112,7 +123,7 @@ def stale(known: Iterable[Difference], outcomes: Sequence[Outcome]) -> list[str]
     """A message for each of ``known`` whose checks were run and which none of them needed."""
     messages = []
     for difference in known:
-        about = [outcome for outcome in outcomes if difference.matches(outcome)]
+        about = [outcome for outcome in outcomes if difference.matches(outcome.id)]
         decided = [o for o in about if o.verdict in (Verdict.HOLDS, Verdict.KNOWN)]
         if decided and all(o.verdict is Verdict.HOLDS for o in decided):
             messages.append(

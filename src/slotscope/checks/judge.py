@@ -27,13 +27,7 @@ def known(plan: Plan, expected_failures: Mapping[str, str]) -> list[Difference]:
                 f"expected_failures names {difference.check!r}, and there is no such check for"
                 f" {plan.optimizer} on {plan.engine}. Mend the name, or remove it."
             )
-    applying = [
-        entry
-        for entry in differences.differences()
-        if entry.applies(plan.optimizer, plan.engine, plan.versions)
-    ]
-    # Of a custom optimizer only what is so of every one: its name may be a built-in's.
-    return own + [entry for entry in applying if plan.builtin or "*" in entry.optimizers]
+    return own + differences.applying(plan.optimizer, plan.engine, plan.versions, plan.builtin)
 
 
 def collect(
@@ -64,6 +58,8 @@ def collect(
     except KeyboardInterrupt:
         pass
     missing = len(plan.items) - len(done)
+    place = {item.id: number for number, item in enumerate(plan.items)}
+    done.sort(key=lambda outcome: place[outcome.id])
     report = Report(
         optimizer=plan.optimizer,
         engine=plan.engine,

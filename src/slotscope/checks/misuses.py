@@ -120,22 +120,6 @@ _KERAS_3 = [
         words=("Unknown variable",),
     ),
     Misuse(
-        "stateless_apply before build",
-        lambda run: _stateless(run, 0, 0),
-        words=("must be built",),
-        built=False,
-    ),
-    Misuse(
-        "stateless_apply with a state too short",
-        lambda run: _stateless(run, 1, 0),
-        words=("optimizer_variables", "length"),
-    ),
-    Misuse(
-        "stateless_apply with a parameter too few",
-        lambda run: _stateless(run, 0, 1),
-        words=("trainable_variables",),
-    ),
-    Misuse(
         "loss scaling with an argument of the inner optimizer",
         lambda run: run.engine.keras.optimizers.LossScaleOptimizer(run.optimizer, clipnorm=1.0),
         words=("clipnorm", "inner_optimizer"),
@@ -151,6 +135,26 @@ _KERAS_3 = [
     _SCHEDULE,
     _SET_WEIGHTS,
     _UNKNOWN_NAME,
+]
+
+#: Keras 3 on TensorFlow has no stateless_apply.
+_STATELESS = [
+    Misuse(
+        "stateless_apply before build",
+        lambda run: _stateless(run, 0, 0),
+        words=("must be built",),
+        built=False,
+    ),
+    Misuse(
+        "stateless_apply with a state too short",
+        lambda run: _stateless(run, 1, 0),
+        words=("optimizer_variables", "length"),
+    ),
+    Misuse(
+        "stateless_apply with a parameter too few",
+        lambda run: _stateless(run, 0, 1),
+        words=("trainable_variables",),
+    ),
 ]
 
 _NO_GRADIENT = Misuse(
@@ -229,6 +233,6 @@ MISUSES: dict[str, list[Misuse]] = {
     "tf_keras-legacy": _LEGACY,
     "tf_keras": _TF_KERAS,
     "keras-tensorflow": _KERAS_3,
-    "keras-jax": _KERAS_3,
-    "keras-torch": _KERAS_3,
+    "keras-jax": [*_KERAS_3, *_STATELESS],
+    "keras-torch": [*_KERAS_3, *_STATELESS],
 }

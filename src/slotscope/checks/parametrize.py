@@ -90,12 +90,12 @@ def _parameters(
     """One parameter for each item, and one for each entry that is about several of them."""
     checks = [OptimizerCheck(subject, item, time_limit) for item in items]
     for check in checks:
-        check.entries = [entry for entry in entries if entry.matches(check.unknown)]
-        alone = [e for e in check.entries if sum(e.matches(c.unknown) for c in checks) == 1]
+        check.entries = [entry for entry in entries if entry.matches(check.unknown.id)]
+        alone = [e for e in check.entries if sum(e.matches(c.unknown.id) for c in checks) == 1]
         marks = [pytest.mark.xfail(reason=e.reason, strict=True) for e in alone[:1]]
         yield pytest.param(check, id=f"{name}-{check.item.id}", marks=marks)
     for entry in entries:
-        about = [check for check in checks if entry.matches(check.unknown)]
+        about = [check for check in checks if entry.matches(check.unknown.id)]
         if len(about) > 1:
             needed = EntryCheck(entry, about)
             yield pytest.param(needed, id=f"{name}-entry_is_needed[{entry.check}]")

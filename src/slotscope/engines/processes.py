@@ -17,6 +17,8 @@ from slotscope.engines.keras_3 import Keras3
 
 Result = TypeVar("Result")
 
+_EXECUTORS: list[Any] = []
+
 #: Environment variables, hashable.
 Environment = tuple[tuple[str, str], ...]
 
@@ -121,5 +123,12 @@ def _worker(name: str, environment: Environment) -> Any:
     import loky
 
     executor = loky.ProcessPoolExecutor(max_workers=1, timeout=600, env=dict(environment))
-    atexit.register(executor.shutdown, kill_workers=True)
+    _EXECUTORS.append(executor)
     return executor
+
+
+@atexit.register
+def stop_workers() -> None:
+    """End every worker process, whatever it is doing."""
+    while _EXECUTORS:
+        _EXECUTORS.pop().shutdown(kill_workers=True)

@@ -1,0 +1,167 @@
+"""A process that answers questions, and may hang or die without taking others with it."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import IO, Any, TypeVar, cast
+
+from slotscope.engines import processes
+
+Result = TypeVar("Result")
+
+#: Lines of what a process wrote before it died.
+_LAST_LINES = 12
+#: Seconds in which an idle process ends.
+_END = 5.0
+
+
+class DiedError(Exception):
+    """The process ended, or had to be; the message says how.
+
+    Attributes:
+        written: the last that it wrote.
+    """
+
+    def __init__(self, message: str, written: str = "") -> None:
+        super().__init__(message)
+        self.written = written
+
+
+def serve(connection: Connection, log: str, folder: str) -> None:
+    """Answer what is asked, until nobody asks any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other side hears it, and decides
+    file = open(log, "ab", buffering=0)  # noqa: SIM115 - for as long as the process lives
+    for descriptor in (1, 2):
+        os.dup2(file.fileno(), descriptor)
+    faulthandler.enable(file)
+    os.chdir(folder)
+    sys.path.insert(0, folder)
+    with contextlib.suppress(EOFError, BrokenPipeError):
+        while True:
+            function, args = connection.recv()
+            try:
+                answer = (True, function(*args))
+            except Exception as error:
+                answer = (False, error)
+            connection.send(answer)
+    processes.stop_workers()  # multiprocessing would wait for them
+
+
+class Process:
+    """A process that answers questions; a new one starts when one is asked and none is there.
+
+    One thread asks; another one may stop it meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._asking = threading.Lock()
+        self._closed = False
+        self._process: Any = None
+        self._connection: Any = None
+        self._log: IO[bytes] | None = None
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._closed = True
+        self.stop()
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is one."""
+        return self._process is not None
+
+    def ask(self, timeout: float, function: Callable[..., Result], *args: Any) -> Result:
+        """``function(*args)``, run there.
+
+        Raises:
+            DiedError: no answer came in ``timeout`` seconds, or the process ended or was stopped.
+            Exception: what the function raised.
+        """
+        with self._asking:
+            if self._closed:
+                raise DiedError("it was stopped")
+            self._start()
+            try:
+                self._connection.send((function, args))
+                answered = self._connection.poll(timeout)
+                good, value = self._connection.recv() if answered else (False, DiedError("hangs"))
+            except (EOFError, ConnectionError, OSError):
+                self._process.join(5)
+                code = self._process.exitcode
+                raise DiedError(f"its process ended: {_ending(code)}", self._stopped()) from None
+            if not answered:
+                written = self._stopped()
+                raise DiedError(f"it hangs: killed after {timeout:g} s without a sign", written)
+            if not good:
+                raise value
+            return cast(Result, value)
+
+    def stop(self) -> None:
+        """End the process: one that is idle on its own, any other where it stands."""
+        process = self._process
+        if process is None:
+            return
+        if not self._asking.acquire(blocking=False):
+            process.kill()  # whoever asks is told, and clears away
+            return
+        with contextlib.suppress(OSError):
+            self._connection.close()
+        process.join(_END)
+        self._stopped()
+        self._asking.release()
+
+    def _start(self) -> None:
+        if self._process is not None:
+            return
+        self._log = tempfile.NamedTemporaryFile(suffix=".log")  # noqa: SIM115 - closed in _stopped
+        context = multiprocessing.get_context("spawn")
+        self._connection, there = context.Pipe()
+        # Not a daemon: those may have no children, and a check of two devices needs one.
+        self._process = context.Process(target=serve, args=(there, self._log.name, os.getcwd()))
+        self._process.start()
+        there.close()
+
+    def _stopped(self) -> str:
+        """Kill the process; the last that it wrote."""
+        assert self._log is not None
+        self._process.kill()
+        self._process.join()
+        self._connection.close()
+        self._log.seek(0)
+        written = self._log.read().decode(errors="replace")
+        self._log.close()
+        self._process = self._connection = self._log = None
+        return _telling(written.splitlines())
+
+
+def _telling(lines: list[str]) -> str:
+    """The lines that say where a process died, up to the check; else the last that it wrote."""
+    starts = [n for n, line in enumerate(lines) if line.startswith("Fatal Python error")]
+    if not starts:
+        return "\n".join(lines[-_LAST_LINES:])
+    found = lines[starts[-1] :]
+    ends = [n for n, line in enumerate(found) if " in check_" in line]
+    return "\n".join(found[: ends[0] + 1 if ends else _LAST_LINES])
+
+
+def _ending(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"killed by {signal.Signals(-code).name}"
+    return f"exit code {code}"
