@@ -258,3 +258,19 @@ def test_no_gradient_of_the_linear_model_is_rounded_or_near_zero(rows):
     for gradient in (array for step in steps for array in step):
         assert abs(gradient).min() >= 1 / 32
         assert (gradient * 256 == (gradient * 256).round()).all()
+
+
+@on("keras-torch")
+def test_a_rate_that_is_kept_aside_is_not_the_one_that_a_loss_scale_hands_on(engine):
+    def init(self, learning_rate=0.125, **kwargs):
+        engine.keras.optimizers.Optimizer.__init__(self, learning_rate, **kwargs)
+        self.decay_rate, self.kept = 0.5, float(learning_rate)
+
+    def update_step(self, gradient, variable, learning_rate):
+        self.assign_sub(variable, self.kept * gradient)
+
+    check = "check_a_scaled_loss_ends_like_a_plain_one"
+    methods = {"__init__": init, "update_step": update_step}
+    assert broken(engine, check, "as it is", **methods) == "holds"
+    reason = broken(engine, check, "learning rate assigned later", **methods)
+    assert "in a LossScaleOptimizer (learning rate assigned later)" in reason

@@ -16,7 +16,7 @@ from unittest import mock
 import slotscope
 from slotscope.checks import equivalences, select
 from slotscope.checks.check import Item
-from slotscope.checks.differences import differences, judged
+from slotscope.checks.differences import applying, judged
 from slotscope.checks.runner import outcome_of
 from slotscope.checks.subject import Subject, builtin
 from slotscope.checks.verdict import Outcome, Verdict
@@ -157,6 +157,5 @@ def _plain(engine: str, optimizer: str, item: str) -> Verdict:
 
 
 def _judged(subject: Subject, outcome: Outcome) -> Outcome:
-    name, engine = subject.name, subject.engine
-    known = [d for d in differences() if d.applies(name, engine.name, engine.versions)]
-    return judged(outcome, known)
+    home = subject.engine
+    return judged(outcome, applying(subject.names, home.name, home.versions))

@@ -15,6 +15,7 @@ THEMES = (
     "construction",
     "identity",
     "values",
+    "gradients",
     "equivalences",
     "pairs",
     "persistence",

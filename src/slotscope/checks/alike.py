@@ -66,9 +66,7 @@ def hold(
     except Violation:
         for label in (difference([expected[-1]], [plain()[-1]]), difference([found], [other()])):
             if label:
-                raise NotReproducible(
-                    f"two runs of the same program differ in {label.partition(' ')[0]}"
-                ) from None
+                raise NotReproducible.runs(label.partition(" ")[0]) from None
         raise
 
 

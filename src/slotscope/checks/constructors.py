@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from slotscope.checks.problems import takes_schedule
 from slotscope.checks.subject import Subject
 from slotscope.checks.verdict import NotApplicable
 from slotscope.engines import Engine
@@ -125,9 +126,11 @@ def scheduled(subject: Subject) -> Config:
     """A learning rate that is a schedule, as an argument.
 
     Raises:
-        NotApplicable: this generation has none.
+        NotApplicable: this generation has none, or its constructor refuses them.
     """
     schedules = subject.engine.schedules
     if schedules is None:
         raise NotApplicable(f"{subject.engine.name} has no schedules")
-    return {"learning_rate": schedules.ExponentialDecay(0.125, decay_steps=2, decay_rate=0.5)}
+    schedule = schedules.ExponentialDecay(0.125, decay_steps=2, decay_rate=0.5)
+    takes_schedule(subject, schedule)
+    return {"learning_rate": schedule}

@@ -55,13 +55,13 @@ class Difference:
     page: str = ""
     package: str = ""
 
-    def applies(self, optimizer: str, engine: str, versions: Mapping[str, str]) -> bool:
-        """Whether it is about this optimizer on this engine in these versions."""
+    def applies(self, names: Sequence[str], engine: str, versions: Mapping[str, str]) -> bool:
+        """Whether it is about one of these classes on this engine in these versions."""
         version = versions.get(self.package)
         right = not self.package or (
             version is not None and SpecifierSet(self.versions).contains(version, prereleases=True)
         )
-        named = optimizer not in self.but and {"*", optimizer} & set(self.optimizers)
+        named = not {*names} & set(self.but) and {"*", *names} & set(self.optimizers)
         return bool(right and named and {"*", engine} & set(self.engines))
 
     def matches(self, id: str) -> bool:
@@ -82,15 +82,9 @@ def differences() -> tuple[Difference, ...]:
     return tuple(found)
 
 
-def applying(
-    optimizer: str, engine: str, versions: Mapping[str, str], builtin: bool
-) -> list[Difference]:
-    """Those about one optimizer; of a custom one only what is so of every one.
-
-    A custom one's name may be a built-in's.
-    """
-    found = [entry for entry in differences() if entry.applies(optimizer, engine, versions)]
-    return [entry for entry in found if builtin or "*" in entry.optimizers]
+def applying(names: Sequence[str], engine: str, versions: Mapping[str, str]) -> list[Difference]:
+    """Those about an optimizer whose class is, or is derived from, Keras's own of these names."""
+    return [entry for entry in differences() if entry.applies(names, engine, versions)]
 
 
 def expected(failures: Mapping[str, str]) -> list[Difference]:

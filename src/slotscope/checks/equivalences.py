@@ -31,6 +31,7 @@ from slotscope.checks.alike import (
 )
 from slotscope.checks.check import check
 from slotscope.checks.constructors import own_get_config
+from slotscope.checks.kept import loss_scaled
 from slotscope.checks.linear import ROWS, Linear, applied, finished
 from slotscope.checks.problems import chosen, steady_of, values
 from slotscope.checks.run import Run, State, Trajectory
@@ -189,6 +190,37 @@ def check_accumulated_small_batches_end_like_the_big_ones(subject: Subject, case
 
 
 RATE = 0.125
+
+#: What else an optimizer in a LossScaleOptimizer is asked for.
+SCALED: dict[str, dict[str, Any]] = {
+    "as it is": {},
+    "averages": {"use_ema": True, "ema_momentum": 0.75},
+    "learning rate assigned later": {"learning_rate": RATE},
+}
+
+
+@check(cases=tuple(SCALED))
+def check_a_scaled_loss_ends_like_a_plain_one(subject: Subject, case: str) -> None:
+    """A model trained with its optimizer in a LossScaleOptimizer ends as with the optimizer alone.
+
+    The scales are powers of two, so that nothing is rounded.
+    """
+    changes: dict[str, Any] = SCALED[case]
+    plain = with_changes(subject, **changes) if changes else subject
+    scaled = loss_scaled(subject if "learning_rate" in changes else plain)
+
+    def end() -> State:
+        linear = Linear(scaled)
+        if "learning_rate" in changes:
+            linear.engine.set_learning_rate(linear.model.optimizer, RATE)
+        linear.fit()
+        return linear.state
+
+    def alone() -> Trajectory:
+        states = finished(applied(plain))
+        return [{k: v for k, v in state.items() if k in ("p0", "p1")} for state in states]
+
+    hold(end, alone, f"six batches of fit in a LossScaleOptimizer ({case})", arithmetic(plain))
 
 
 def _schedule(engine: Engine) -> Any:

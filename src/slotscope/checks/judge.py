@@ -27,7 +27,7 @@ def known(plan: Plan, expected_failures: Mapping[str, str]) -> list[Difference]:
                 f"expected_failures names {difference.check!r}, and there is no such check for"
                 f" {plan.optimizer} on {plan.engine}. Mend the name, or remove it."
             )
-    return own + differences.applying(plan.optimizer, plan.engine, plan.versions, plan.builtin)
+    return own + differences.applying(plan.names, plan.engine, plan.versions)
 
 
 def collect(

@@ -271,7 +271,7 @@ def resumes(course: Course, format: Format) -> None:
     before, end = never_interrupted(course)
     said = different(before, saved.state)
     if said:
-        raise NotReproducible(f"two runs of the same program differ: {said}")
+        raise NotReproducible.runs(said)
     loaded = through(course, format, saved)
     said = different(before, loaded.state) if course.steps else ""
     if not said and format.whole:
@@ -282,7 +282,7 @@ def resumes(course: Course, format: Format) -> None:
     if said:
         again = different(end, course.finish(course.begun()))
         if again:
-            raise NotReproducible(f"two runs of the same program differ: {again}")
+            raise NotReproducible.runs(again)
         raise Violation(
             f"{AFTER} steps after loading from {format.name}, {said} as in the run that was never"
             " interrupted"

@@ -121,7 +121,7 @@ def check_saving_changes_nothing(subject: Subject, case: str) -> None:
     if said:
         again = different(end, course.finish(course.begun()))
         if again:
-            raise NotReproducible(f"two runs of the same program differ: {again}")
+            raise NotReproducible.runs(again)
         raise Violation(f"training goes on otherwise after saving as {format.name}: {said}")
 
 
@@ -193,7 +193,7 @@ def check_state_moves_to_another_optimizer(subject: Subject, case: str) -> None:
         new.step(gradients)
     said = different(old.state, new.state)
     if said and different(old.state, started(subject, feature, 5).state):
-        raise NotReproducible("two runs of the same program differ")
+        raise NotReproducible.runs()
     if said:
         raise Violation(f"two steps after {way}, {said}")
 

@@ -14,6 +14,7 @@ SECONDS = {
     "construction": 0.4,
     "identity": 0.5,
     "values": 0.1,
+    "gradients": 0.1,
     "equivalences": 0.5,
     "pairs": 0.2,
     "persistence": 0.5,
@@ -52,6 +53,7 @@ class Plan:
         versions: version of each framework involved.
         builtin: whether it is one of Keras's own.
         items: what will be run, in order.
+        names: of its class, or the classes that it is derived from, among Keras's own.
         all_ids: of every check there is, selected or not.
     """
 
@@ -61,6 +63,7 @@ class Plan:
     versions: Mapping[str, str]
     builtin: bool
     items: Sequence[Planned]
+    names: Sequence[str] = ()
     all_ids: Sequence[str] = ()
 
     @property
@@ -78,6 +81,7 @@ def plan_of(subject: Subject, items: Sequence[Item], all_ids: Sequence[str] = ()
         versions=subject.engine.versions,
         builtin=subject.builtin,
         items=[Planned.of(item) for item in items],
+        names=subject.names,
         all_ids=all_ids,
     )
 

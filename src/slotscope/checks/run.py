@@ -136,7 +136,7 @@ def reproducible(
     second = trajectory(subject, parameters, gradients, **options)
     label = difference(first, second)
     if label:
-        raise NotReproducible(f"two runs of the same program differ in {label}")
+        raise NotReproducible.runs(label)
     return first
 
 

@@ -71,7 +71,7 @@ def outcome_of(subject: Subject, item: Item, time_limit: float = TIME_LIMIT) -> 
 
 def _known(subject: Subject, item: Item) -> bool:
     home = subject.engine
-    entries = differences.applying(subject.name, home.name, home.versions, subject.builtin)
+    entries = differences.applying(subject.names, home.name, home.versions)
     return any(entry.matches(item.id) for entry in entries)
 
 

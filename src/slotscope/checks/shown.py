@@ -110,7 +110,7 @@ def same_end(
         return
     again = state_difference(expected, go())
     if again:
-        raise NotReproducible(f"two runs of the same program differ in {again}")
+        raise NotReproducible.runs(again)
     raise Violation(f"{what}, {first_difference(label, expected, found)}")
 
 

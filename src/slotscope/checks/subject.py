@@ -50,6 +50,15 @@ class Subject:
     cls: type | None = None
     reference: Any = None
 
+    @property
+    def names(self) -> list[str]:
+        """The names of its class and those it is derived from, as far as they are Keras's own."""
+        if self.builtin:
+            return [self.name]
+        package = self.engine.optimizers.__name__.partition(".")[0]
+        classes = self.cls.__mro__ if self.cls else ()
+        return [c.__name__ for c in classes if c.__module__.partition(".")[0] == package]
+
     def make(self, engine: Engine | None = None, **changes: Any) -> Any:
         """A fresh optimizer, with ``changes`` to its constructor's arguments.
 

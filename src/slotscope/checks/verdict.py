@@ -49,6 +49,15 @@ class NotApplicable(Exception):  # noqa: N818
 class NotReproducible(Exception):  # noqa: N818
     """The same run, done twice, ended differently: nothing can be said about its values."""
 
+    @classmethod
+    def runs(cls, where: str = "") -> NotReproducible:
+        """That two runs with fresh optimizers differ, and ``where``."""
+        place = f" in {where}" if where else ""
+        return cls(
+            f"two runs of the same program differ{place}: the engine is not deterministic, or the"
+            " optimizer keeps something from one run to the next, as in an attribute of its class"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

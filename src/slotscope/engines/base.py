@@ -318,6 +318,9 @@ class Engine(ABC):
     #: How a model can be kept together with its optimizer's state, the plainest first.
     formats: ClassVar[tuple[Format, ...]] = ()
 
+    #: Whether a step could write into the tensors of its gradients.
+    writable_tensors: ClassVar[bool] = False
+
     #: Arguments of ``compile`` with which a few steps cost least.
     cheaply: ClassVar[dict[str, Any]] = {"run_eagerly": True}
 

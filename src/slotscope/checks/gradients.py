@@ -1,0 +1,191 @@
+"""Gradients: what an optimizer makes of missing, zero, sparse and broken ones, rule or no rule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from slotscope.checks.check import check
+from slotscope.checks.compare import EPSILON
+from slotscope.checks.problems import (
+    PAIR,
+    against_rule,
+    chosen,
+    exact,
+    features_of,
+    last,
+    needs_dtype,
+    same_as,
+    training_of,
+    unwarned,
+    values,
+)
+from slotscope.checks.run import Gradients, reproducible, trajectory
+from slotscope.checks.subject import Subject
+from slotscope.checks.verdict import NotApplicable, NotReproducible, Violation
+from slotscope.engines import SparseGradient
+
+#: Three parameters of one shape: whatever is mixed up among them fits.
+ALIKE = ((3,), (3,), (3,))
+
+
+@check(cases=("always", "at the second step"))
+def check_missing_gradient_moves_nothing(subject: Subject, case: str) -> None:
+    """A parameter without a gradient and its slots stay as they are; the others go on."""
+    if not subject.engine.takes_missing:
+        raise NotApplicable(f"{subject.engine.name} refuses a gradient of None")
+    if features_of(subject, {}).get("ema_overwrite_frequency"):
+        raise NotApplicable("every parameter becomes its average, be there a gradient or not")
+    full = chosen(PAIR, 3)
+    absent = [[g[0], None if case == "always" or n == 1 else g[1]] for n, g in enumerate(full)]
+    with unwarned():
+        actual = trajectory(subject, values(PAIR), absent)
+    for before, after, step in zip(actual, actual[1:], absent, strict=False):
+        if step[1] is None:
+            what = "p1 has no gradient in this step, and must stay as it is"
+            same_as(after, before, _of_second, what)
+    if not _alone(subject, full):
+        return
+    complete = trajectory(subject, values(PAIR), full)
+    _agree_on_first(complete[-1], actual[-1], "p0 must not notice that p1 has no gradient")
+
+
+@check(cases=("of the first", "of the second"))
+def check_missing_gradient_shifts_no_other(subject: Subject, case: str) -> None:
+    """Where a gradient is missing, every other parameter gets its own, and uses its own slots."""
+    if not subject.engine.takes_missing:
+        raise NotApplicable(f"{subject.engine.name} refuses a gradient of None")
+    full = chosen(ALIKE, 3)
+    if not _alone(subject, full, ALIKE):
+        raise NotApplicable("its step depends on all gradients together")
+    left_out = ("of the first", "of the second").index(case)
+    absent: Gradients = [
+        [None if n == left_out else g for n, g in enumerate(step)] for step in full
+    ]
+    steps: Gradients = [full[0], *absent[1:]]
+    with unwarned():
+        actual = last(subject, values(ALIKE), steps)
+    complete = last(subject, values(ALIKE), full)
+    others = {f"p{n}" for n in range(3) if n != left_out}
+    what = f"p{left_out} has no gradient from the second step on, and the others must not notice"
+    same_as(actual, complete, lambda label: label.split("/")[-1] in others, what)
+
+
+@check()
+def check_parameters_of_one_name_keep_their_own_slots(subject: Subject) -> None:
+    """Two parameters of one name and shape, as two models can have them, are not mixed up."""
+    told_apart, namesakes = (_ends(subject, together) for together in (True, False))
+    for number, (expected, found) in enumerate(zip(told_apart, namesakes, strict=True)):
+        what = "beside another parameter of its name"
+        same_as({f"p{number}": found}, {f"p{number}": expected}, lambda label: True, what)
+
+
+def _ends(subject: Subject, together: bool) -> list[np.ndarray]:
+    """Two parameters after three steps: named together, and so apart, or each by itself."""
+    engine = subject.engine.fresh()
+    arrays, steps = values(ALIKE[:2]), chosen(ALIKE[:2], 3)
+    optimizer = subject.make(engine)
+    groups = [arrays] if together else [[array] for array in arrays]
+    parameters = [p for group in groups for p in engine.parameters(group, "float32")]
+    step = engine.stepper(optimizer, parameters, steps[0], engine.ways[0])
+    for gradients in steps:
+        step(gradients)
+    with engine.scope():
+        return [np.asarray(a, np.float64) for a in engine.read(parameters, engine.at_rest())]
+
+
+@check(cases=("float32", "float16", "bfloat16"))
+def check_gradients_of_zero_give_finite_numbers(subject: Subject, case: str) -> None:
+    """Gradients that are all zero, from the first step on, make nothing infinite or NaN."""
+    needs_dtype(subject, case)
+    zeros = [[np.zeros_like(g) for g in step] for step in chosen(PAIR, 3)]
+    for label, value in last(subject, values(PAIR), zeros, dtype=case).items():
+        if not np.isfinite(value).all():
+            raise Violation(
+                f"after three steps with gradients of zero in {case}, {label} is {value}"
+            )
+
+
+@check()
+def check_a_step_leaves_its_gradients_as_they_were(subject: Subject) -> None:
+    """A step does not write into the gradients that it is given: a caller may use them again."""
+    engine: Any = subject.engine.fresh()
+    if not engine.writable_tensors:
+        raise NotApplicable(f"the tensors of {engine.name} cannot be written into")
+    optimizer, (given,) = subject.make(engine), chosen(PAIR, 1)
+    parameters = engine.parameters(values(PAIR), "float32")
+    tensors = [engine.tensor(array.copy(), "float32") for array in given]
+    optimizer.apply_gradients(zip(tensors, parameters, strict=True))
+    for number, (before, tensor) in enumerate(zip(given, tensors, strict=True)):
+        label, after = f"the gradient of p{number}", engine.keras.ops.convert_to_numpy(tensor)
+        same_as({label: after}, {label: before}, lambda label: True, "after a step")
+
+
+@check(cases=("nan", "inf"))
+def check_nan_stays_in_its_parameter(subject: Subject, case: str) -> None:
+    """A gradient that is not finite does not reach the other parameters."""
+    full = chosen(PAIR, 3)
+    if not _alone(subject, full):
+        raise NotApplicable("its step depends on all gradients together")
+    broken = [[g[0], g[1].copy()] for g in full]
+    broken[1][1][0] = np.float32(case)
+    complete = last(subject, values(PAIR), full)
+    actual = last(subject, values(PAIR), broken)
+    _agree_on_first(complete, actual, f"the gradient of p1 had one {case}, p0 must not notice")
+
+
+def _of_second(label: str) -> bool:
+    """Whether it is p1 or a slot of it; the average is none, and may follow p1 at every step."""
+    name, _, parameter = label.rpartition("/")
+    return parameter == "p1" and name != "average"
+
+
+def _agree_on_first(complete: Any, actual: Any, what: str) -> None:
+    same_as(actual, complete, lambda label: label.split("/")[-1] == "p0", what)
+
+
+def _alone(subject: Subject, gradients: list[list[np.ndarray]], shapes: Any = PAIR) -> bool:
+    """Whether the first parameter moves alike, whatever finite gradients the others have.
+
+    Raises:
+        NotReproducible: it does not even with the same one.
+    """
+    if subject.rule is not None:
+        together = training_of(subject)
+        return together.global_clipnorm is None and not together.clipnorm_of_all
+    other = [[first, *(2 * gradient for gradient in more)] for first, *more in gradients]
+    a, b, c = (last(subject, values(shapes), g) for g in (gradients, gradients, other))
+    first = [label for label in a if label.split("/")[-1] == "p0"]
+    if not all(np.array_equal(a[label], b[label]) for label in first):
+        raise NotReproducible.runs()
+    return all(np.array_equal(a[label], c[label]) for label in first)
+
+
+#: Rows of a gradient of shape (4, 3), step by step.
+ROWS = {
+    "every row": [[0, 1, 2, 3]] * 4,
+    "every row, some twice": [[3, 1, 0, 2, 1, 3]] * 4,
+    "some rows": [[0, 2], [1, 2], [0, 2], [3, 1]],
+    "some rows, one twice": [[2, 0, 2], [1, 1, 2], [0, 2, 2], [3, 1, 1]],
+}
+
+
+@check(cases=tuple(ROWS))
+def check_sparse_gradients_equal_dense_ones(subject: Subject, case: str) -> None:
+    """A sparse gradient does what the dense one does, be a row in it once, twice, or not at all."""
+    if not subject.engine.takes_sparse:
+        raise NotApplicable(f"{subject.engine.name} has no sparse gradients")
+    steps: Gradients = [
+        [SparseGradient(exact((len(rows), 3), 1.0, n), np.array(rows, np.int32), (4, 3)), vector]
+        for n, (rows, (_, vector)) in enumerate(zip(ROWS[case], chosen(PAIR, 4), strict=True))
+    ]
+    if subject.rule is not None:
+        against_rule(subject, values(PAIR), steps)
+        return
+    dense: Gradients = [[g.dense if isinstance(g, SparseGradient) else g for g in s] for s in steps]
+    sparse_states = reproducible(subject, values(PAIR), steps)
+    states = reproducible(subject, values(PAIR), dense)
+    for number, (actual, expected) in enumerate(zip(sparse_states, states, strict=True)):
+        what = f"sparse and dense gradients differ after step {number}"
+        same_as(actual, expected, lambda label: True, what, 64 * EPSILON["float32"])

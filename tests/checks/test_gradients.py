@@ -1,0 +1,127 @@
+"""The checks of gradients that are missing, zero or used again: each sees what breaks its sentence.
+
+On torch, where nothing is compiled.
+"""
+
+from engine_cases import on
+from slotscope.checks.door import check_optimizer
+
+
+def momentum(engine):
+    """A correct optimizer of Keras 3, to derive wrong ones from."""
+
+    class Momentum(engine.keras.optimizers.Optimizer):
+        def __init__(self, learning_rate=0.125, **kwargs):
+            super().__init__(learning_rate=learning_rate, **kwargs)
+
+        def build(self, variables):
+            if self.built:
+                return
+            super().build(variables)
+            self.speeds = self.add_optimizer_variables(variables, "speed")
+
+        def speed(self, variable):
+            return self.speeds[self._get_variable_index(variable)]
+
+        def update_step(self, gradient, variable, learning_rate):
+            speed = self.speed(variable)
+            self.assign(speed, 0.5 * speed + gradient)
+            self.assign_sub(variable, learning_rate * speed)
+
+    return Momentum
+
+
+def said(cls, check):
+    """{case: verdict} of one check, and all reasons."""
+    report = check_optimizer(cls, only=[check], verbose=False)
+    reasons = " ".join(outcome.reason for outcome in report.outcomes)
+    return {outcome.case: str(outcome.verdict) for outcome in report.outcomes}, reasons
+
+
+@on("keras-torch")
+def test_a_correct_optimizer_holds(engine):
+    report = check_optimizer(momentum(engine), themes=["gradients"], verbose=False)
+    assert report.exit_code == 0, report.of("violated")
+
+
+@on("keras-torch")
+def test_slots_that_follow_the_gradients_that_are_there_are_shifted(engine):
+    class Shifted(momentum(engine)):
+        def _backend_update_step(self, grads, trainable_variables, learning_rate):
+            for number, (grad, variable) in enumerate(zip(grads, trainable_variables, strict=True)):
+                speed = self.speeds[number]  # of the trainable ones that have a gradient
+                self.assign(speed, 0.5 * speed + grad)
+                self.assign_sub(variable, learning_rate * speed)
+
+    verdicts, reasons = said(Shifted, "check_missing_gradient_shifts_no_other")
+    assert set(verdicts.values()) == {"violated"}
+    assert "the others must not notice" in reasons
+
+
+@on("keras-torch")
+def test_slots_by_name_are_shared_by_namesakes(engine):
+    class ByName(momentum(engine)):
+        def build(self, variables):
+            if not self.built:
+                super().build(variables)
+                self.by_name = {v.path: s for v, s in zip(variables, self.speeds, strict=True)}
+
+        def speed(self, variable):
+            return self.by_name[variable.path]
+
+    verdicts, reasons = said(ByName, "check_parameters_of_one_name_keep_their_own_slots")
+    assert set(verdicts.values()) == {"violated"}
+    assert "beside another parameter of its name" in reasons
+
+
+@on("keras-torch")
+def test_a_division_without_epsilon_is_seen(engine):
+    class Sign(momentum(engine)):
+        def update_step(self, gradient, variable, learning_rate):
+            self.assign_sub(variable, learning_rate * gradient / abs(gradient))
+
+    verdicts, reasons = said(Sign, "check_gradients_of_zero_give_finite_numbers")
+    assert verdicts == dict.fromkeys(("float32", "float16", "bfloat16"), "violated")
+    assert "p0 is [[nan" in reasons
+
+
+@on("keras-torch")
+def test_a_step_that_writes_into_its_gradients_is_seen(engine):
+    class Decays(momentum(engine)):
+        def update_step(self, gradient, variable, learning_rate):
+            gradient.add_(0.5 * variable.value)
+            super().update_step(gradient, variable, learning_rate)
+
+    verdicts, reasons = said(Decays, "check_a_step_leaves_its_gradients_as_they_were")
+    assert set(verdicts.values()) == {"violated"}
+    assert "the gradient of p0" in reasons
+
+
+@on("keras-torch")
+def test_without_a_rule_low_precision_is_held_to_float32(engine):
+    class Lost(momentum(engine)):
+        def update_step(self, gradient, variable, learning_rate):
+            tiny = engine.keras.ops.cast(gradient, "float32") * 2.0**-20
+            rate = engine.keras.ops.cast(tiny + 1.0, variable.dtype) - 1.0
+            self.assign_sub(variable, rate * 2.0**18)
+
+    verdicts, _ = said(Lost, "check_low_precision_still_moves")
+    assert set(verdicts.values()) == {"violated"}
+    verdicts, _ = said(momentum(engine), "check_low_precision_still_moves")
+    assert set(verdicts.values()) == {"holds"}
+
+
+@on("keras-torch")
+def test_what_is_known_of_a_class_is_known_of_those_derived_from_it(engine):
+    class Mine(engine.keras.optimizers.Adam):
+        pass
+
+    class Other(engine.keras.optimizers.Optimizer):
+        update_step = engine.keras.optimizers.Adam.update_step
+
+    from slotscope.checks.subject import subject_of
+
+    assert subject_of(Mine).names[:1] == ["Adam"]
+    assert "Adam" not in subject_of(lambda: Other(0.1)).names
+    verdicts, _ = said(Mine, "check_low_precision_still_moves")
+    assert verdicts["bfloat16"] == "known difference"
