@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from engine_cases import on
-from slotscope.checks import isolated
+from slotscope.checks import checks, isolated
 from slotscope.cli import main
 from slotscope.errors import SlotscopeError
 
@@ -132,6 +132,24 @@ def test_what_cannot_even_be_interrupted_is_killed(here, monkeypatch):
     done = run("mine:HangsInC", *CHECK, "--only", TWICE, "--time-limit", "0.5")
     assert done.exit_code == 1
     assert "it hangs: killed after 2.5 s without a sign" in done.output
+
+
+def test_a_check_may_start_a_process_of_its_own(here):
+    done = run("Adam", "--engine", "tf_keras", "--only", "check_two_devices_end_like_one")
+    assert done.exit_code == 0, done.output
+    assert "nothing is violated, 1 hold." in done.output
+
+
+def test_two_processes_share_the_checks_and_the_report_keeps_their_order(here, monkeypatch):
+    monkeypatch.setattr(isolated, "SHORT", 0.0)
+    done = run("mine:DiesOnce", *CHECK, "-j", "2", "--theme", "gradients", "--json", "r.json")
+    (report,) = json.loads((here / "r.json").read_text())["reports"]
+    names = [outcome["check"] for outcome in report["outcomes"]]
+    assert list(dict.fromkeys(names)) == [c.name for c in checks() if c.theme == "gradients"]
+    reasons = [o["reason"] for o in report["outcomes"] if o["verdict"] == "violated"]
+    assert reasons
+    assert set(reasons) == {"its process ended: exit code 3"}
+    assert done.exit_code == 1
 
 
 def test_every_builtin_of_an_engine_is_one_report(here):

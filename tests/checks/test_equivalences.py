@@ -262,9 +262,9 @@ def test_no_gradient_of_the_linear_model_is_rounded_or_near_zero(rows):
 
 @on("keras-torch")
 def test_a_rate_that_is_kept_aside_is_not_the_one_that_a_loss_scale_hands_on(engine):
-    def init(self, learning_rate=0.125, **kwargs):
+    def init(self, learning_rate=0.125, decay_rate=0.5, **kwargs):
         engine.keras.optimizers.Optimizer.__init__(self, learning_rate, **kwargs)
-        self.decay_rate, self.kept = 0.5, float(learning_rate)
+        self.decay_rate, self.kept = decay_rate, float(learning_rate)
 
     def update_step(self, gradient, variable, learning_rate):
         self.assign_sub(variable, self.kept * gradient)

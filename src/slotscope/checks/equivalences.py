@@ -207,11 +207,12 @@ def check_a_scaled_loss_ends_like_a_plain_one(subject: Subject, case: str) -> No
     """
     changes: dict[str, Any] = SCALED[case]
     plain = with_changes(subject, **changes) if changes else subject
-    scaled = loss_scaled(subject if "learning_rate" in changes else plain)
+    later = "learning_rate" in changes
+    scaled = loss_scaled(with_changes(subject, learning_rate=4 * RATE) if later else plain)
 
     def end() -> State:
         linear = Linear(scaled)
-        if "learning_rate" in changes:
+        if later:
             linear.engine.set_learning_rate(linear.model.optimizer, RATE)
         linear.fit()
         return linear.state
