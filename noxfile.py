@@ -113,7 +113,7 @@ def bless(session: nox.Session) -> None:
 
 @nox.session(requires=["env"], venv_backend="none", default=False)
 def checks(session: nox.Session) -> None:
-    """Hold every built-in optimizer of every engine to every check; `-- keras-jax` for one."""
+    """Hold every built-in optimizer of every engine to the checks; `-- keras-jax`, `-- --quick`."""
     run(session, "tools.everything", *session.posargs)
 
 
