@@ -81,7 +81,7 @@ def test_a_division_without_epsilon_is_seen(engine):
             self.assign_sub(variable, learning_rate * gradient / abs(gradient))
 
     verdicts, reasons = said(Sign, "check_gradients_of_zero_give_finite_numbers")
-    assert verdicts == dict.fromkeys(("float32", "float16", "bfloat16"), "violated")
+    assert verdicts == {"float32": "violated"}
     assert "p0 is [[nan" in reasons
 
 
@@ -95,20 +95,6 @@ def test_a_step_that_writes_into_its_gradients_is_seen(engine):
     verdicts, reasons = said(Decays, "check_a_step_leaves_its_gradients_as_they_were")
     assert set(verdicts.values()) == {"violated"}
     assert "the gradient of p0" in reasons
-
-
-@on("keras-torch")
-def test_without_a_rule_low_precision_is_held_to_float32(engine):
-    class Lost(momentum(engine)):
-        def update_step(self, gradient, variable, learning_rate):
-            tiny = engine.keras.ops.cast(gradient, "float32") * 2.0**-20
-            rate = engine.keras.ops.cast(tiny + 1.0, variable.dtype) - 1.0
-            self.assign_sub(variable, rate * 2.0**18)
-
-    verdicts, _ = said(Lost, "check_low_precision_still_moves")
-    assert set(verdicts.values()) == {"violated"}
-    verdicts, _ = said(momentum(engine), "check_low_precision_still_moves")
-    assert set(verdicts.values()) == {"holds"}
 
 
 @on("keras-torch")

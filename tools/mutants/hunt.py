@@ -17,6 +17,7 @@ import slotscope
 from slotscope.checks import equivalences, select
 from slotscope.checks.check import Item
 from slotscope.checks.differences import applying, judged
+from slotscope.checks.plan import plan_of
 from slotscope.checks.runner import outcome_of
 from slotscope.checks.subject import Subject, builtin
 from slotscope.checks.verdict import Outcome, Verdict
@@ -157,5 +158,4 @@ def _plain(engine: str, optimizer: str, item: str) -> Verdict:
 
 
 def _judged(subject: Subject, outcome: Outcome) -> Outcome:
-    home = subject.engine
-    return judged(outcome, applying(subject.names, home.name, home.versions))
+    return judged(outcome, applying(plan_of(subject, [])))

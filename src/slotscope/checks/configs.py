@@ -7,8 +7,8 @@ from typing import Any
 
 from slotscope.checks import constructors
 from slotscope.checks.check import check
-from slotscope.checks.kept import RATE, differing, featured, known_of
-from slotscope.checks.problems import PAIR, values
+from slotscope.checks.kept import RATE, differing, featured, known_of, with_arguments
+from slotscope.checks.problems import PAIR, rate_can_be_set, steady_of, values
 from slotscope.checks.run import Run
 from slotscope.checks.subject import Subject
 from slotscope.checks.verdict import NotApplicable, Violation
@@ -61,7 +61,8 @@ def check_a_config_can_be_used_again(subject: Subject, case: str) -> None:
     """Making an optimizer leaves the config as it was, and a second one can be made from it."""
     feature = {"schedule": "schedule", "scale": "loss scale"}.get(case.rsplit(" ")[-1], "as it is")
     engine = subject.engine.fresh()
-    optimizer = featured(subject, feature).make(engine)
+    steady = with_arguments(subject, **steady_of(subject)) if case == "from_config" else subject
+    optimizer = featured(steady, feature).make(engine)
     known = known_of(subject)
     with engine.scope(), engine.keras.utils.custom_object_scope(known):
         config = optimizer.get_config()
@@ -126,6 +127,8 @@ def check_a_config_is_json(subject: Subject, case: str) -> None:
 @check(cases=("before its first step", "in use"))
 def check_a_config_tells_the_present_learning_rate(subject: Subject, case: str) -> None:
     """A learning rate that was changed is the one in the config."""
+    if not rate_can_be_set(subject):
+        raise NotApplicable("its learning rate is a schedule or a function")
     run = Run(subject, values(PAIR), built=case == "in use")
     run.engine.set_learning_rate(run.optimizer, RATE)
     with run.engine.scope():

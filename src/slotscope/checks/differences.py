@@ -5,14 +5,16 @@ One file a package stands in ``known/``, in TOML, one table an entry:
     [[difference]]
     check = "check_every_step_follows_the_rule[sparse]"   # of a check; * and ? as in a shell
     optimizers = ["SGD"]                                  # class names; ["*"] for every one,
-    but = ["Lion"]                                        # but for these
+    but = ["Lion"]                                        # but for these with their defaults
+    custom = true                                         # so of some custom ones, too
     engines = ["tf_keras-legacy"]
     versions = ">=2.16"                                   # of the package; every one if left out
     reason = "the momentum of rows that have no gradient does not decay"
     page = "findings/legacy-momentum-is-lazy.md"          # where it is written up, if it is
 
 Both ways are strict: a violation without an entry fails, and an entry that applies to something
-which was run and held everywhere is reported as out of date.
+which was run and held everywhere is reported as out of date. That goes for Keras's own optimizers
+with their defaults: a custom one, or other arguments, may do better.
 """
 
 from __future__ import annotations
@@ -24,11 +26,36 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from typing import Protocol
 
 from packaging.specifiers import SpecifierSet
 
 from slotscope.checks.verdict import Outcome, Verdict
 from slotscope.errors import BadCheckArgumentError
+
+
+class About(Protocol):
+    """An optimizer, as far as a difference can be about it: a subject's plan."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Of its class, or the classes that it is derived from, among Keras's own."""
+
+    @property
+    def builtin(self) -> bool:
+        """Whether it is one of Keras's own."""
+
+    @property
+    def ordinary(self) -> bool:
+        """Whether it is one with its defaults, but for the learning rate."""
+
+    @property
+    def engine(self) -> str:
+        """Name of its engine."""
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Version of each framework involved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +66,8 @@ class Difference:
         check: pattern of ids.
         reason: why it is so.
         optimizers: class names, or ``*``.
-        but: class names that it is not so of, in spite of ``*``.
+        but: names of Keras's own that, with their defaults, it is not so of, in spite of ``*``.
+        custom: whether it may be so of any optimizer that is not Keras's own.
         engines: names of engines, or ``*``.
         versions: of the package; a PEP 440 specifier.
         page: where it is written up.
@@ -50,19 +78,21 @@ class Difference:
     reason: str
     optimizers: Sequence[str] = ("*",)
     but: Sequence[str] = ()
+    custom: bool = False
     engines: Sequence[str] = ("*",)
     versions: str = ""
     page: str = ""
     package: str = ""
 
-    def applies(self, names: Sequence[str], engine: str, versions: Mapping[str, str]) -> bool:
-        """Whether it is about one of these classes on this engine in these versions."""
-        version = versions.get(self.package)
+    def applies(self, about: About) -> bool:
+        """Whether it is about this optimizer, on its engine and in its versions."""
+        version = about.versions.get(self.package)
         right = not self.package or (
             version is not None and SpecifierSet(self.versions).contains(version, prereleases=True)
         )
-        named = not {*names} & set(self.but) and {"*", *names} & set(self.optimizers)
-        return bool(right and named and {"*", engine} & set(self.engines))
+        named = {"*", *about.names} & set(self.optimizers) or (self.custom and not about.builtin)
+        excepted = about.ordinary and set(about.names) & set(self.but)
+        return bool(right and named and not excepted and {"*", about.engine} & set(self.engines))
 
     def matches(self, id: str) -> bool:
         """Whether ``id`` is of its check; ``[`` and ``]`` stand for themselves."""
@@ -82,9 +112,9 @@ def differences() -> tuple[Difference, ...]:
     return tuple(found)
 
 
-def applying(names: Sequence[str], engine: str, versions: Mapping[str, str]) -> list[Difference]:
-    """Those about an optimizer whose class is, or is derived from, Keras's own of these names."""
-    return [entry for entry in differences() if entry.applies(names, engine, versions)]
+def applying(about: About) -> list[Difference]:
+    """Those that can be so of an optimizer."""
+    return [entry for entry in differences() if entry.applies(about)]
 
 
 def expected(failures: Mapping[str, str]) -> list[Difference]:

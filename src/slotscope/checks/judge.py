@@ -27,7 +27,7 @@ def known(plan: Plan, expected_failures: Mapping[str, str]) -> list[Difference]:
                 f"expected_failures names {difference.check!r}, and there is no such check for"
                 f" {plan.optimizer} on {plan.engine}. Mend the name, or remove it."
             )
-    return own + differences.applying(plan.names, plan.engine, plan.versions)
+    return own + differences.applying(plan)
 
 
 def collect(
@@ -73,5 +73,5 @@ def collect(
 
 
 def _strict(entries: Iterable[Difference], plan: Plan) -> list[Difference]:
-    """Those of ``entries`` that must occur: a custom optimizer may do better than Keras's own."""
-    return [entry for entry in entries if plan.builtin or not entry.package]
+    """Those of ``entries`` that must occur; any other optimizer may do better."""
+    return [entry for entry in entries if plan.ordinary or not entry.package]

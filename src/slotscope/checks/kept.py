@@ -17,6 +17,7 @@ import numpy as np
 
 from slotscope.checks import constructors
 from slotscope.checks.models import Fitted, data, model_of
+from slotscope.checks.problems import rate_can_be_set
 from slotscope.checks.run import State
 from slotscope.checks.subject import Subject
 from slotscope.checks.verdict import NotApplicable, NotReproducible, Violation
@@ -148,7 +149,7 @@ def featured(subject: Subject, feature: str) -> Subject:
 
 def course_of(subject: Subject, feature: str = "as it is") -> Course:
     """The training of ``subject`` with one feature."""
-    frozen, rate = feature == "frozen", feature != "schedule"
+    frozen, rate = feature == "frozen", feature != "schedule" and rate_can_be_set(subject)
     return Course(subject, feature, featured(subject, feature), frozen, rate)
 
 

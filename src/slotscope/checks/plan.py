@@ -53,6 +53,7 @@ class Plan:
         versions: version of each framework involved.
         builtin: whether it is one of Keras's own.
         items: what will be run, in order.
+        ordinary: whether it has its defaults, but for the learning rate.
         names: of its class, or the classes that it is derived from, among Keras's own.
         all_ids: of every check there is, selected or not.
     """
@@ -63,6 +64,7 @@ class Plan:
     versions: Mapping[str, str]
     builtin: bool
     items: Sequence[Planned]
+    ordinary: bool = False
     names: Sequence[str] = ()
     all_ids: Sequence[str] = ()
 
@@ -81,6 +83,7 @@ def plan_of(subject: Subject, items: Sequence[Item], all_ids: Sequence[str] = ()
         versions=subject.engine.versions,
         builtin=subject.builtin,
         items=[Planned.of(item) for item in items],
+        ordinary=subject.ordinary,
         names=subject.names,
         all_ids=all_ids,
     )

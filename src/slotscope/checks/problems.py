@@ -243,6 +243,17 @@ def takes_schedule(subject: Subject, schedule: Any) -> None:
         raise NotApplicable(f"its constructor refuses schedules: {refusal}") from None
 
 
+def rate_can_be_set(subject: Subject) -> bool:
+    """Whether a number can be set for the learning rate, which may be a schedule or a function."""
+    engine = subject.engine.fresh()
+    optimizer = subject.make(engine)
+    try:
+        engine.set_learning_rate(optimizer, 0.0625)
+    except TypeError:
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def unwarned() -> Iterator[None]:
     """Without the warnings about gradients that are missing on purpose."""

@@ -11,7 +11,7 @@ from slotscope.checks.check import Item
 from slotscope.checks.crash import shortened
 from slotscope.checks.example import example_of
 from slotscope.checks.limits import STOPPED_LIMIT, TIME_LIMIT, Stopped, limited, quiet
-from slotscope.checks.plan import Planned
+from slotscope.checks.plan import Planned, plan_of
 from slotscope.checks.subject import Subject
 from slotscope.checks.verdict import (
     NotApplicable,
@@ -70,9 +70,7 @@ def outcome_of(subject: Subject, item: Item, time_limit: float = TIME_LIMIT) -> 
 
 
 def _known(subject: Subject, item: Item) -> bool:
-    home = subject.engine
-    entries = differences.applying(subject.names, home.name, home.versions)
-    return any(entry.matches(item.id) for entry in entries)
+    return any(entry.matches(item.id) for entry in differences.applying(plan_of(subject, [])))
 
 
 def attempt(

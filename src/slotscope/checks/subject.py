@@ -33,7 +33,7 @@ class Subject:
         rule: what it should do, as a function of the constructor arguments that a check changes;
             None where nothing is known.
         expression: Python code that makes it, for the examples in reports.
-        settings: arguments that were given by name, in Keras 3's words.
+        settings: arguments of one of Keras's own that are not its defaults, in Keras 3's words.
         memo: what several checks want to know of it and only one finds out.
         cls: its class; None for one that was named.
         reference: what was given as its rule.
@@ -58,6 +58,11 @@ class Subject:
         package = self.engine.optimizers.__name__.partition(".")[0]
         classes = self.cls.__mro__ if self.cls else ()
         return [c.__name__ for c in classes if c.__module__.partition(".")[0] == package]
+
+    @property
+    def ordinary(self) -> bool:
+        """Whether it is one of Keras's own with its defaults, but for the learning rate."""
+        return self.builtin and not self.settings.keys() - {"learning_rate"}
 
     def make(self, engine: Engine | None = None, **changes: Any) -> Any:
         """A fresh optimizer, with ``changes`` to its constructor's arguments.
@@ -155,13 +160,15 @@ def subject_of(
         config = example.get_config()
     package = home.optimizers.__name__.partition(".")[0]
     mine = cls.__module__.partition(".")[0] == package
+    said = given(cls, config, home.shared_arguments)
     return Subject(
         name=cls.__name__,
         engine=home,
         create=create,
         builtin=mine,
         rule=_rule_maker(reference, cls.__name__, config, home, mine),
-        expression=call(cls.__name__, given(cls, config, home.shared_arguments)),
+        expression=call(cls.__name__, said),
+        settings={{"lr": "learning_rate"}.get(k, k): v for k, v in said.items()} if mine else {},
         cls=cls,
         reference=reference,
     )
