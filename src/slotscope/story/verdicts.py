@@ -29,12 +29,12 @@ def recorded() -> pd.DataFrame:
 
 
 def verdicts(engines: Iterable[str]) -> pd.DataFrame:
-    """How many checks hold, and how many differ for a known reason, over ``engines``.
+    """How many checks hold, differ for a known reason, or are violated, over ``engines``.
 
     Returns:
-        One row an optimizer; columns ``holds`` and ``known differences``, as int.
+        One row an optimizer; columns ``hold``, ``known differences`` and ``violated``, as int.
     """
     found = recorded()
     found = found[found["engine"].isin(list(engines))]
-    counts = found.groupby("optimizer")[["holds", "known difference"]].sum()
-    return counts.rename(columns={"known difference": "known differences"})
+    counts = found.groupby("optimizer")[["holds", "known difference", "violated"]].sum()
+    return counts.set_axis(["hold", "known differences", "violated"], axis="columns")

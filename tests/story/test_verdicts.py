@@ -1,0 +1,74 @@
+"""The kept verdicts: whole, as many as there are checks, and compared with those of another run."""
+
+import json
+
+import pytest
+from tools import everything
+
+from engine_cases import on
+from slotscope.checks.door import planned
+from slotscope.checks.subject import builtin
+from slotscope.checks.verdict import Verdict
+from slotscope.engines import ENGINES
+from slotscope.story import verdicts
+
+KINDS = [str(verdict) for verdict in Verdict]
+
+
+def test_nothing_is_violated_on_any_engine():
+    table = verdicts.recorded()
+    assert list(table["engine"].unique()) == list(ENGINES)
+    assert (table["violated"] == 0).all()
+    assert (table["holds"] > 100).all()
+
+
+@on("keras-torch", "keras-2.1")
+def test_they_are_of_the_checks_that_there_are(engine):
+    table = verdicts.recorded().set_index(verdicts.KEYS)[KINDS].sum(axis="columns")
+    assert set(table[engine.name].index) == set(engine.optimizer_names)
+    for name in engine.optimizer_names:
+        assert len(planned(builtin(engine, name)).items) == table[engine.name, name], name
+
+
+def test_they_are_summed_over_engines():
+    one, two = (verdicts.verdicts([name]) for name in ("keras-jax", "keras-torch"))
+    both = verdicts.verdicts(["keras-jax", "keras-torch"])
+    assert (both == one + two).all(axis=None)
+
+
+@pytest.fixture
+def ran(tmp_path, monkeypatch):
+    """A run of one optimizer on torch, and a file of the same verdicts."""
+    monkeypatch.setattr(everything, "RECORDS", tmp_path)
+    monkeypatch.setattr(verdicts, "FILE", tmp_path / "verdicts.csv")
+
+    def run(**counts):
+        whole = dict.fromkeys(KINDS, 0) | counts
+        report = {"optimizer": "SGD", "versions": {"keras": "3", "torch": "2"}, "counts": whole}
+        (tmp_path / "keras-torch.json").write_text(json.dumps({"reports": [report]}), "utf-8")
+        return everything.counted("keras-torch")
+
+    everything.record(run(holds=3))
+    return run
+
+
+def test_the_same_counts_are_no_difference(ran):
+    assert everything.differing(ran(holds=3)) == []
+    (row,) = verdicts.recorded().to_dict("records")
+    assert (row["engine"], row["versions"], row["holds"]) == ("keras-torch", "keras 3, torch 2", 3)
+
+
+def test_other_counts_are_told(ran):
+    (line,) = everything.differing(ran(holds=2, violated=1))
+    assert line.startswith("SGD on keras-torch: ")
+
+
+def test_what_races_may_hold_in_the_next_run(ran):
+    assert everything.differing(ran(holds=2, **{"not reproducible": 1})) == []
+    assert everything.differing(ran(holds=1, **{"not reproducible": 1})) != []
+
+
+def test_recording_one_engine_keeps_the_others(ran):
+    other = ran(holds=5).assign(engine="keras-2.1")
+    everything.record(other)
+    assert list(verdicts.recorded()["engine"]) == ["keras-2.1", "keras-torch"]
