@@ -1,9 +1,9 @@
 """Hold every built-in optimizer of every engine to every check: `python -m tools.everything`.
 
 Two engines run at a time, each as `slotscope check all`. Arguments are names of engines, by default
-all, and options of that command. Whole records go to build/checks/. The exit code is 0 only if every
-engine's is, and the verdicts count as recorded in slotscope.story.verdicts; `--record` records
-them anew.
+all, and options of that command. Whole records go to build/checks/. The exit code is 0 only if
+every engine's is, and the verdicts count as recorded in slotscope.story.verdicts; `--record`
+records them anew.
 """
 
 from __future__ import annotations
