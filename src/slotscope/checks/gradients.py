@@ -8,6 +8,7 @@ import numpy as np
 
 from slotscope.checks.check import check
 from slotscope.checks.compare import EPSILON
+from slotscope.checks.hyperparameters import changed_values
 from slotscope.checks.problems import (
     PAIR,
     against_rule,
@@ -171,15 +172,20 @@ ROWS = {
 }
 
 
+def _sparse(case: str) -> Gradients:
+    """Gradients of which the matrix's has those rows alone."""
+    return [
+        [SparseGradient(exact((len(rows), 3), 1.0, n), np.array(rows, np.int32), (4, 3)), vector]
+        for n, (rows, (_, vector)) in enumerate(zip(ROWS[case], chosen(PAIR, 4), strict=True))
+    ]
+
+
 @check(cases=tuple(ROWS))
 def check_sparse_gradients_equal_dense_ones(subject: Subject, case: str) -> None:
     """A sparse gradient does what the dense one does, be a row in it once, twice, or not at all."""
     if not subject.engine.takes_sparse:
         raise NotApplicable(f"{subject.engine.name} has no sparse gradients")
-    steps: Gradients = [
-        [SparseGradient(exact((len(rows), 3), 1.0, n), np.array(rows, np.int32), (4, 3)), vector]
-        for n, (rows, (_, vector)) in enumerate(zip(ROWS[case], chosen(PAIR, 4), strict=True))
-    ]
+    steps = _sparse(case)
     if subject.rule is not None:
         against_rule(subject, values(PAIR), steps)
         return
@@ -189,3 +195,13 @@ def check_sparse_gradients_equal_dense_ones(subject: Subject, case: str) -> None
     for number, (actual, expected) in enumerate(zip(sparse_states, states, strict=True)):
         what = f"sparse and dense gradients differ after step {number}"
         same_as(actual, expected, lambda label: True, what, 64 * EPSILON["float32"])
+
+
+@check(cases=lambda subject: changed_values(subject) if subject.engine.takes_sparse else ())
+def check_sparse_gradients_follow_every_hyperparameter(subject: Subject, case: str = "") -> None:
+    """With a hyperparameter that is not the default, sparse gradients do what the rule says."""
+    if not subject.engine.takes_sparse:
+        raise NotApplicable(f"{subject.engine.name} has no sparse gradients")
+    if not case:
+        raise NotApplicable("no reference rule was given, or it has no hyperparameters")
+    against_rule(subject, values(PAIR), _sparse("some rows"), **changed_values(subject)[case])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from slotscope.checks.check import check
 from slotscope.checks.compare import EPSILON
+from slotscope.checks.hyperparameters import changed_values
 from slotscope.checks.problems import (
     PAIR,
     against_rule,
@@ -24,7 +24,6 @@ from slotscope.checks.problems import (
 from slotscope.checks.run import Run, reproducible
 from slotscope.checks.subject import Subject, builtin
 from slotscope.checks.verdict import NotApplicable, Violation
-from slotscope.rules import Rule
 from slotscope.rules.training import DIALECTS, FEATURES, Each, Training
 
 SHAPES = {
@@ -97,56 +96,6 @@ def check_many_steps_follow_the_rule(subject: Subject) -> None:
     """A hundred steps follow the rule, whatever depends on their number included."""
     gradients = [[exact((), 1.0, step)] for step in range(100)]
     against_rule(subject, values([()]), gradients)
-
-
-def changed_values(subject: Subject) -> dict[str, dict[str, Any]]:
-    """For each hyperparameter that rule and constructor know, it alone with another value.
-
-    The new value is exact in binary, and large where it is an epsilon, so that its place shows. A
-    switch is flipped beside those numbers that are 0 by default, and beside faster rates of decay:
-    without momentum, Nesterov's has nothing to do, and where no velocity falls, amsgrad has not.
-    """
-    if subject.rule is None:
-        return {}
-    rule = subject.expected()
-    found = {name: value for name, value in _fields(rule) if subject.accepts(name)}
-    numbers = {name: _other(value) for name, value in found.items() if _is_number(value)}
-    cases: dict[str, dict[str, Any]] = {name: {name: value} for name, value in numbers.items()}
-    waking = {
-        name: value
-        for name, value in numbers.items()
-        if (found[name] == 0.0 or 0.5 < found[name] < 1.0) and name != "decay"
-    }
-    for name, value in found.items():
-        if isinstance(value, bool):
-            cases[name] = {**waking, name: not value}
-    if len(numbers) > 2:
-        cases["all of them"] = numbers
-    return cases
-
-
-def _fields(rule: Rule) -> Iterator[tuple[str, Any]]:
-    for field in dataclasses.fields(rule):
-        yield field.name, getattr(rule, field.name)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _other(value: float) -> float:
-    """Another number of the same kind: a count, a rate of decay, a negative power, a constant."""
-    if isinstance(value, int):
-        return 3 if value != 3 else 4
-    if 0.5 < value < 1.0:
-        return 0.75 if value != 0.75 else 0.875
-    if value == 0.0:
-        return 0.5
-    if abs(value) > 1.0:
-        return round(value * 4) / 4 if value * 4 % 1 else value + 0.25
-    if value < 0.0:
-        return -0.75 if value != -0.75 else -0.5
-    return 0.25 if value != 0.25 else 0.5
 
 
 @check(cases=lambda subject: changed_values(subject))
