@@ -161,7 +161,7 @@ def test_an_optimizer_that_hangs_is_stopped_and_given_up_in_the_end(engine):
             time.sleep(60)
 
     start = time.monotonic()
-    report = check(descending(engine, sleep), themes=["values"], time_limit=0.2)
+    report = check(descending(engine, sleep), themes=["values", "gradients"], time_limit=0.2)
     stopped = report.of("violated")
     assert [outcome.reason for outcome in stopped] == ["it hangs: stopped after 0.2 s"] * 3
     assert any("not run: 3 checks" in o.reason for o in report.of("not applicable"))

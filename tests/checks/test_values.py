@@ -37,7 +37,7 @@ def test_sgd_follows_its_rule_on_every_engine(engine):
 def test_a_correct_optimizer_is_clean(engine):
     """With a rule of its own, and without any."""
     for rule in (heavy_ball.HeavyBall, None):
-        found = verdicts(engine, rule=rule, themes=["values"])
+        found = verdicts(engine, rule=rule, themes=["values", "gradients"])
         wrong = {k: v for k, v in found.items() if v[0] not in ("holds", "not applicable")}
         assert not wrong
         assert sum(verdict == "holds" for verdict, _ in found.values()) >= (25 if rule else 4)
