@@ -6,6 +6,7 @@ import signal
 import textwrap
 import time
 import warnings
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -255,7 +256,8 @@ def test_any_other_violation_is_shown_by_its_check_alone(engine):
     (violated,) = check(descending(engine, crash), only=[TWICE]).of("violated")
     assert "# here stands the class Mine" in violated.example
     cls = descending(engine, crash)
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
+    person = mock.patch("multiprocessing.parent_process", return_value=None)
+    with person, contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(violated.example, {"Mine": cls})
     assert "KeyError: 'beta'" in printed.getvalue()
 
