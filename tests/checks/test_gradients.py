@@ -95,19 +95,3 @@ def test_a_step_that_writes_into_its_gradients_is_seen(engine):
     verdicts, reasons = said(Decays, "check_a_step_leaves_its_gradients_as_they_were")
     assert set(verdicts.values()) == {"violated"}
     assert "the gradient of p0" in reasons
-
-
-@on("keras-torch")
-def test_what_is_known_of_a_class_is_known_of_those_derived_from_it(engine):
-    class Mine(engine.keras.optimizers.Adam):
-        pass
-
-    class Other(engine.keras.optimizers.Optimizer):
-        update_step = engine.keras.optimizers.Adam.update_step
-
-    from slotscope.checks.subject import subject_of
-
-    assert subject_of(Mine).names[:1] == ["Adam"]
-    assert "Adam" not in subject_of(lambda: Other(0.1)).names
-    verdicts, _ = said(Mine, "check_low_precision_still_moves")
-    assert verdicts["bfloat16"] == "known difference"

@@ -140,3 +140,23 @@ def test_building_twice_is_no_violation_but_is_told():
 
 
 CHECK_OF_BUILDING = "check_building_again_keeps_the_slots[before a step]"
+
+
+def derived(engine):
+    """What is known of ScheduleFreeAdamW, said of a class derived from it and of another one."""
+    from slotscope.checks.subject import subject_of
+
+    class Mine(engine.keras.optimizers.ScheduleFreeAdamW):
+        pass
+
+    class Other(engine.keras.optimizers.Optimizer):
+        pass
+
+    check = "check_every_way_to_ask_for_a_step_ends_the_same[stateless_apply]"
+    (outcome,) = check_optimizer(Mine, engine=engine, only=[check], verbose=False).outcomes
+    names = [subject_of(lambda: cls(0.1)).names for cls in (Mine, Other)]
+    return str(outcome.verdict), ["ScheduleFreeAdamW" in found for found in names]
+
+
+def test_what_is_known_of_a_class_is_known_of_those_derived_from_it():
+    assert on_engine(TORCH, derived) == ("known difference", [True, False])
