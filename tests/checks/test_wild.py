@@ -7,6 +7,7 @@ every check, on every engine that it is for; that takes most of an hour on two c
 import importlib
 import os
 import sys
+from functools import partial
 
 import cloudpickle
 import pytest
@@ -154,7 +155,7 @@ def derived(engine):
 
     check = "check_every_way_to_ask_for_a_step_ends_the_same[stateless_apply]"
     (outcome,) = check_optimizer(Mine, engine=engine, only=[check], verbose=False).outcomes
-    names = [subject_of(lambda: cls(0.1)).names for cls in (Mine, Other)]
+    names = [subject_of(partial(cls, 0.1)).names for cls in (Mine, Other)]
     return str(outcome.verdict), ["ScheduleFreeAdamW" in found for found in names]
 
 
