@@ -6,9 +6,10 @@ import argparse
 import collections
 import concurrent.futures
 import multiprocessing
+import queue
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from slotscope.engines import ENGINES
@@ -28,10 +29,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not chosen:
         print("No mutant is left by this selection.")
         return 2
-    start = time.perf_counter()
-    results = _hunted(chosen, {} if given.fresh else record, given.limit)
-    if given.record:
-        page.write(results)
+    start, results = time.perf_counter(), []
+    for result in _hunted(chosen, {} if given.fresh else record, given.limit):
+        print(f"{result.seconds:6.1f} s  {result.fate:9} {result.mutant.id}  {result.by}", flush=True)
+        results.append(result)
+        if given.record:
+            page.write([result])
     _tell(results, time.perf_counter() - start)
     return 1 if any(result.problem for result in results) else 0
 
@@ -53,33 +56,41 @@ def _is_chosen(mutant: Mutant, given: argparse.Namespace, record: dict[str, Any]
     return given.text in mutant.id and wanted and mutant.engine in (given.engines or ENGINES)
 
 
-def _hunted(chosen: list[Mutant], record: dict[str, Any], limit: float) -> list[Result]:
-    """The results, in the table's order: one process an engine, two of them at a time."""
+def _hunted(chosen: list[Mutant], record: dict[str, Any], limit: float) -> Iterator[Result]:
+    """The results, as they come: one process an engine, two of them at a time."""
     of_engine: dict[str, list[Mutant]] = collections.defaultdict(list)
     for mutant in chosen:
         of_engine[mutant.engine].append(mutant)
-    results: dict[str, Result] = {}
+    done: queue.SimpleQueue[Result | Exception] = queue.SimpleQueue()
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        longest_first = sorted(of_engine.values(), key=len, reverse=True)
-        waiting = [pool.submit(list, _of_engine(group, record, limit)) for group in longest_first]
-        for future in concurrent.futures.as_completed(waiting):
-            results |= {result.mutant.id: result for result in future.result()}
-    return [results[mutant.id] for mutant in chosen]
+        for group in sorted(of_engine.values(), key=len, reverse=True):
+            pool.submit(_of_engine, group, record, limit, done.put)
+        for _ in chosen:
+            result = done.get()
+            if isinstance(result, Exception):
+                raise result
+            yield result
 
 
-def _of_engine(group: list[Mutant], record: dict[str, Any], limit: float) -> Iterator[Result]:
+def _of_engine(
+    group: list[Mutant],
+    record: dict[str, Any],
+    limit: float,
+    tell: Callable[[Result | Exception], None],
+) -> None:
     worker = _worker()
     for mutant in group:
         hint = record.get(mutant.id, {}).get("by", "")
         try:
-            result = worker.submit(hunt, mutant, hint, limit).result(limit + GRACE)
+            tell(worker.submit(hunt, mutant, hint, limit).result(limit + GRACE))
         except concurrent.futures.TimeoutError:
-            result = Result(mutant, STOPPED, reason="it hangs", seconds=limit + GRACE)
+            tell(Result(mutant, STOPPED, reason="it hangs", seconds=limit + GRACE))
             for process in worker._processes.values():
                 process.kill()
             worker = _worker()
-        print(f"{result.seconds:6.1f} s  {result.fate:9} {mutant.id}  {result.by}", flush=True)
-        yield result
+        except Exception as error:
+            tell(error)
+            break
     worker.shutdown()
 
 

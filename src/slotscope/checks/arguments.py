@@ -12,7 +12,7 @@ from slotscope.checks import constructors
 from slotscope.checks.check import check
 from slotscope.checks.kept import different
 from slotscope.checks.misuses import MISUSES, Misuse
-from slotscope.checks.problems import PAIR, values
+from slotscope.checks.problems import PAIR, needs_release, values
 from slotscope.checks.refusals import REFUSALS, Refusal
 from slotscope.checks.run import Run
 from slotscope.checks.subject import Subject
@@ -68,7 +68,10 @@ def misuses(subject: Subject) -> Iterator[str]:
 def check_a_misuse_is_refused(subject: Subject, case: str) -> None:
     """A method that cannot do what it is asked says so and changes nothing."""
     misuse: Misuse = next(m for m in MISUSES[subject.engine.name] if m.name == case)
-    changes = constructors.scheduled(subject) if misuse.scheduled else {}
+    needs_release(subject, misuse.since, "this guard")
+    if not subject.accepts(*misuse.arguments):
+        raise NotApplicable(f"its constructor does not take {' and '.join(misuse.arguments)}")
+    changes = constructors.scheduled(subject) if misuse.scheduled else misuse.arguments
     run = Run(subject, values(PAIR), built=misuse.built, **changes)
     before = run.state
     with run.engine.scope():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 from slotscope.checks import constructors
@@ -14,16 +15,18 @@ from slotscope.checks.subject import Subject
 from slotscope.checks.verdict import NotApplicable, Violation
 
 
-@check()
-def check_a_config_keeps_every_argument(subject: Subject) -> None:
+def _arguments(subject: Subject) -> Iterator[str]:
+    yield "as it is"
+    yield from constructors.others(subject)
+
+
+@check(cases=_arguments)
+def check_a_config_keeps_every_argument(subject: Subject, case: str) -> None:
     """An optimizer made from a config has every argument and hyperparameter of the first."""
-    lost = []
-    for name, value in [("", None), *constructors.others(subject)]:
-        said = _lost(subject, name, value)
-        if said:
-            lost.append(said)
-    if lost:
-        raise Violation("; ".join(lost))
+    name = "" if case == "as it is" else case
+    said = _lost(subject, name, constructors.others(subject).get(name))
+    if said:
+        raise Violation(said)
 
 
 def _lost(subject: Subject, name: str, value: Any) -> str:

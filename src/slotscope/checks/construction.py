@@ -8,7 +8,7 @@ from typing import Any
 
 from slotscope.checks.check import check
 from slotscope.checks.models import model_of
-from slotscope.checks.problems import PAIR, chosen, exact, values
+from slotscope.checks.problems import PAIR, chosen, exact, needs_dtype, values
 from slotscope.checks.run import Run, State
 from slotscope.checks.shown import (
     TwoFits,
@@ -70,6 +70,18 @@ def check_slots_are_as_promised(subject: Subject) -> None:
             )
 
 
+@check(cases=("float64", "float16", "bfloat16"))
+def check_slots_have_the_dtype_of_their_parameter(subject: Subject, case: str) -> None:
+    """The slots of a matrix have its dtype."""
+    if not subject.builtin:
+        raise NotApplicable("it may keep its slots in another precision")
+    needs_dtype(subject, case)
+    run = Run(subject, values([(4, 3)]), dtype=case)
+    for variable in variables(run.engine, run.optimizer):
+        if variable.parameter and variable.dtype != case:
+            raise Violation(f"{variable.label} is {variable.dtype}, its parameter is {case}")
+
+
 @check(quick=True)
 def check_parameters_of_one_shape_have_slots_alike(subject: Subject) -> None:
     """Two parameters of the same shape have slots of the same names, shapes and dtypes."""
@@ -112,6 +124,18 @@ def check_every_variable_has_a_name_of_its_own(subject: Subject) -> None:
     twice = [f"{count} are called {name}" for name, count in names.items() if count > 1]
     if twice:
         raise Violation(f"of {names.total()} variables {', '.join(twice)}")
+
+
+@check(quick=True)
+def check_the_list_of_variables_is_the_callers_own(subject: Subject) -> None:
+    """Who empties the list that ``variables`` returns takes no variable from the optimizer."""
+    run = Run(subject, values(PAIR))
+    before, listed = objects(run.engine, run.optimizer), run.optimizer.variables
+    if not isinstance(listed, list) or run.engine.generation == "tf_keras-legacy":
+        raise NotApplicable("in this generation it is no list, or the optimizer's own")
+    listed.clear()
+    if not same_objects(before, objects(run.engine, run.optimizer)):
+        raise Violation("the list that variables returned was emptied, and so was the optimizer")
 
 
 @check(quick=True)

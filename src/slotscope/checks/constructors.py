@@ -56,15 +56,17 @@ def arguments(cls: type, shared: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
     yield from ((name, None) for name in shared if name not in seen)
 
 
-def others(subject: Subject) -> Iterator[tuple[str, Any]]:
+def others(subject: Subject) -> Config:
     """For each argument that has a simple default, a value that is another one."""
     with subject.engine.scope():
-        cls = type(subject.make())
-        present = subject.make().get_config()
-    for name, default in arguments(cls, subject.engine.shared_arguments):
-        value = other(name, present.get(name, default))
-        if value is not None and name not in COMPUTING:
-            yield name, value
+        optimizer = subject.make()
+        try:
+            present = optimizer.get_config()
+        except Exception:  # told where configs are checked
+            present = {}
+    taken = arguments(type(optimizer), subject.engine.shared_arguments)
+    found = {name: other(name, present.get(name, default)) for name, default in taken}
+    return {n: value for n, value in found.items() if value is not None and n not in COMPUTING}
 
 
 def other(name: str, value: Any) -> Any:

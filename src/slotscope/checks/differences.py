@@ -3,7 +3,7 @@
 One file a package stands in ``known/``, in TOML, one table an entry:
 
     [[difference]]
-    check = "check_every_step_follows_the_rule[sparse]"   # of a check; * and ? as in a shell
+    check = "check_every_step_follows_the_rule[sparse]"   # or a list; * and ? as in a shell
     optimizers = ["SGD"]                                  # class names; ["*"] for every one,
     but = ["Lion"]                                        # but for these with their defaults
     custom = true                                         # so of some custom ones, too
@@ -108,7 +108,9 @@ def differences() -> tuple[Difference, ...]:
         if file.name.endswith(".toml"):
             package = file.name.removesuffix(".toml")
             for entry in tomllib.loads(file.read_text("utf-8")).get("difference", []):
-                found.append(Difference(package=package, **entry))
+                checks = entry.pop("check")
+                for check in [checks] if isinstance(checks, str) else checks:
+                    found.append(Difference(check, package=package, **entry))
     return tuple(found)
 
 

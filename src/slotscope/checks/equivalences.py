@@ -196,6 +196,7 @@ SCALED: dict[str, dict[str, Any]] = {
     "as it is": {},
     "averages": {"use_ema": True, "ema_momentum": 0.75},
     "learning rate assigned later": {"learning_rate": RATE},
+    "loss_scale_factor": {},
 }
 
 
@@ -203,12 +204,16 @@ SCALED: dict[str, dict[str, Any]] = {
 def check_a_scaled_loss_ends_like_a_plain_one(subject: Subject, case: str) -> None:
     """A model trained with its optimizer in a LossScaleOptimizer ends as with the optimizer alone.
 
-    The scales are powers of two, so that nothing is rounded.
+    So does one with the argument ``loss_scale_factor``. The scales are powers of two, so that
+    nothing is rounded.
     """
     changes: dict[str, Any] = SCALED[case]
     plain = with_changes(subject, **changes) if changes else subject
     later = "learning_rate" in changes
-    scaled = loss_scaled(with_changes(subject, learning_rate=4 * RATE) if later else plain)
+    if case == "loss_scale_factor":
+        scaled = with_changes(subject, loss_scale_factor=8.0)
+    else:
+        scaled = loss_scaled(with_changes(subject, learning_rate=4 * RATE) if later else plain)
 
     def end() -> State:
         linear = Linear(scaled)
@@ -221,7 +226,7 @@ def check_a_scaled_loss_ends_like_a_plain_one(subject: Subject, case: str) -> No
         states = finished(applied(plain))
         return [{k: v for k, v in state.items() if k in ("p0", "p1")} for state in states]
 
-    hold(end, alone, f"six batches of fit in a LossScaleOptimizer ({case})", arithmetic(plain))
+    hold(end, alone, f"six batches of fit with a scaled loss ({case})", arithmetic(plain))
 
 
 def _schedule(engine: Engine) -> Any:

@@ -127,9 +127,12 @@ class Problem:
 
 
 def problem_of(subject: Subject, case: str) -> Problem:
-    """The run of one case."""
+    """The run of one case.
+
+    Its learning rate is so large that it shows what is done before a step, and what after it.
+    """
     names = case.split("+")
-    changes: dict[str, Any] = {}
+    changes: dict[str, Any] = {"learning_rate": 0.25} if subject.accepts("learning_rate") else {}
     fields: dict[str, Any] = {}
     for name in names:
         changes |= PARTS[name].arguments
@@ -147,8 +150,6 @@ def problem_of(subject: Subject, case: str) -> Problem:
             step[1] = None
     if "LossScaleOptimizer" in names:
         gradients[2] = [_overflown(gradients[2][0]), *gradients[2][1:]]
-    if "schedule" in names:
-        changes["learning_rate"] = 0.25
     return Problem(names, changes, fields, gradients)
 
 

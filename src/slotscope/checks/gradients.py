@@ -9,6 +9,7 @@ import numpy as np
 from slotscope.checks.check import check
 from slotscope.checks.compare import EPSILON
 from slotscope.checks.hyperparameters import changed_values
+from slotscope.checks.listening import listening
 from slotscope.checks.problems import (
     PAIR,
     against_rule,
@@ -22,7 +23,7 @@ from slotscope.checks.problems import (
     unwarned,
     values,
 )
-from slotscope.checks.run import Gradients, reproducible, trajectory
+from slotscope.checks.run import Gradients, Run, State, reproducible, trajectory
 from slotscope.checks.subject import Subject
 from slotscope.checks.verdict import NotApplicable, NotReproducible, Violation
 from slotscope.engines import SparseGradient
@@ -71,6 +72,59 @@ def check_missing_gradient_shifts_no_other(subject: Subject, case: str) -> None:
     others = {f"p{n}" for n in range(3) if n != left_out}
     what = f"p{left_out} has no gradient from the second step on, and the others must not notice"
     same_as(actual, complete, lambda label: label.split("/")[-1] in others, what)
+
+
+@check()
+def check_missing_gradient_is_told(subject: Subject) -> None:
+    """Who leaves out a gradient is warned, and the warning names the parameter."""
+    if not subject.engine.takes_missing:
+        raise NotApplicable(f"{subject.engine.name} refuses a gradient of None")
+    first, _ = chosen(PAIR, 1)[0]
+    run = Run(subject, values(PAIR), [first, None])
+    with listening() as told:
+        run.step([first, None])
+    name = run.engine.path(run.parameters[1])
+    if not any(name in message for message in told):
+        raise Violation(f"{name} had no gradient, and nobody was told: {told}")
+
+
+@check(cases=("one of three", "all of them", "one of three, accumulated"))
+def check_parameter_to_be_overwritten_becomes_its_gradient(subject: Subject, case: str) -> None:
+    """A parameter with ``overwrite_with_gradient`` becomes its gradient, without a step.
+
+    Keras 3 keeps the scales of float8 layers so, which are positive. The others do not notice, and
+    the step counts; where gradients accumulate, it becomes the largest of them.
+    """
+    changes = {"gradient_accumulation_steps": 2} if "accumulated" in case else {}
+    if not subject.accepts(*changes):
+        raise NotApplicable("its constructor takes no 'gradient_accumulation_steps'")
+    marked = [0, 1, 2] if case == "all of them" else [1]
+    steps = [[np.abs(gradient) for gradient in step] for step in chosen(ALIKE, 4)]
+    way = subject.engine.branching_way if changes else ""
+    run = Run(subject, values(ALIKE), way=way, built=False, **changes)
+    if not hasattr(run.parameters[0], "overwrite_with_gradient"):
+        raise NotApplicable("its Keras knows no parameters that are overwritten with gradients")
+    if len(marked) == 1 and not _alone(subject, steps, ALIKE):
+        raise NotApplicable("its step depends on all gradients together")
+    for number in marked:
+        run.parameters[number].overwrite_with_gradient = True
+    for gradients in steps:
+        run.step(gradients)
+    found, every = run.state, 2 if changes else 1
+    for number in marked:
+        due = np.max([step[number] for step in steps[-every:]], axis=0)
+        what = f"{len(steps)} gradients came for p{number}, which is to be overwritten"
+        same_as(found, {f"p{number}": np.asarray(due, np.float64)}, lambda label: True, what)
+    _advanced(found, len(steps))
+    plain = last(subject, values(ALIKE), steps, way=way, **changes)
+    others = {f"p{number}" for number in range(3) if number not in marked}
+    what = "beside a parameter that is overwritten"
+    same_as(found, plain, lambda label: label.split("/")[-1] in others, what)
+
+
+def _advanced(state: State, steps: int) -> None:
+    if state["iterations"] != steps:
+        raise Violation(f"after {steps} steps, iterations is {state['iterations']:g}")
 
 
 @check()
@@ -134,6 +188,25 @@ def check_nan_stays_in_its_parameter(subject: Subject, case: str) -> None:
     complete = last(subject, values(PAIR), full)
     actual = last(subject, values(PAIR), broken)
     _agree_on_first(complete, actual, f"the gradient of p1 had one {case}, p0 must not notice")
+
+
+@check(cases=("nan", "inf"))
+def check_global_clipping_hides_no_broken_gradient(subject: Subject, case: str) -> None:
+    """Under ``global_clipnorm``, one gradient that is not finite makes every parameter NaN.
+
+    A norm that is infinite would else make a step of zeros of all the others, and look like none:
+    ``tf.clip_by_global_norm`` promises NaN "to signal that an error occurred".
+    """
+    if not subject.builtin:
+        raise NotApplicable("Keras's base class clips for it; that is checked on Keras's own")
+    if not subject.accepts("global_clipnorm"):
+        raise NotApplicable("its constructor takes no 'global_clipnorm'")
+    first, second = chosen(PAIR, 1)[0]
+    second[0] = np.float32(case)
+    state = last(subject, values(PAIR), [[first, second]], global_clipnorm=1.0)
+    finite = [label for label in ("p0", "p1") if np.isfinite(state[label]).any()]
+    if finite:
+        raise Violation(f"the gradient of p1 had one {case}, and {finite[0]} looks well after it")
 
 
 def _of_second(label: str) -> bool:

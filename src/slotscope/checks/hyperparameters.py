@@ -14,9 +14,10 @@ def changed_values(subject: Subject) -> dict[str, dict[str, Any]]:
     """For each hyperparameter that rule and constructor know, it alone with another value.
 
     The new value is exact in binary, and large where it is an epsilon, so that its place shows. A
-    switch is flipped beside those numbers that are 0 by default, beside faster rates of decay and
-    beside large epsilons: without momentum, Nesterov's has nothing to do, where no velocity falls,
-    amsgrad has not, and a factor of 1e-7 would not show.
+    switch is flipped beside those numbers that are 0 by default, beside faster rates of decay,
+    beside large epsilons and at a learning rate of 1: without momentum, Nesterov's has nothing to
+    do, where no velocity falls, amsgrad has not, a factor of 1e-7 would not show, and no rate that
+    is small is cut down.
     """
     if subject.rule is None:
         return {}
@@ -30,6 +31,8 @@ def changed_values(subject: Subject) -> dict[str, dict[str, Any]]:
         if (found[name] == 0.0 or 0.5 < found[name] < 1.0 or name.startswith("epsilon"))
         and name != "decay"
     }
+    if "learning_rate" in numbers:
+        waking["learning_rate"] = 1.0
     for name, value in found.items():
         if isinstance(value, bool):
             cases[name] = {**waking, name: not value}

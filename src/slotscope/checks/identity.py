@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -251,17 +252,23 @@ def check_a_parameter_left_out_rests(subject: Subject) -> None:
 # ---- two of a kind
 
 
-@check(cases=("made anew", "made from its config"), quick=("made anew",))
+def _pairs(subject: Subject) -> Iterator[str]:
+    yield from ("made anew", "made from its config")
+    yield from (way for way in subject.engine.ways if way == "apply without variables")
+
+
+@check(cases=_pairs, quick=("made anew",))
 def check_two_optimizers_share_nothing(subject: Subject, case: str) -> None:
     """Two optimizers of one class, side by side, each go the way that they go alone."""
     if case == "made from its config":
         subject = dataclasses.replace(subject, create=functools.partial(_again, subject))
+    way = case if case in subject.engine.ways else ""
     steps = chosen(PAIR, 6)
     engine = subject.engine.fresh()
-    one = Run(subject, values(PAIR), engine=engine)
+    one = Run(subject, values(PAIR), engine=engine, way=way)
     one.step(steps[0])
     before = one.state
-    other = Run(subject, values(PAIR, 2.0), engine=engine)
+    other = Run(subject, values(PAIR, 2.0), engine=engine, way=way)
     other.step(steps[1])
     label = state_difference(before, {k: v for k, v in one.state.items() if k in before})
     if label:

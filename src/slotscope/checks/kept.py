@@ -17,7 +17,7 @@ import numpy as np
 
 from slotscope.checks import constructors
 from slotscope.checks.models import Fitted, data, model_of
-from slotscope.checks.problems import rate_can_be_set
+from slotscope.checks.problems import needs_release, rate_can_be_set
 from slotscope.checks.run import State
 from slotscope.checks.subject import Subject
 from slotscope.checks.verdict import NotApplicable, NotReproducible, Violation
@@ -162,6 +162,7 @@ def format_of(subject: Subject, name: str) -> Format:
     found = next(format for format in subject.engine.formats if format.name == name)
     if found.lacks:
         raise NotApplicable(found.lacks)
+    needs_release(subject, found.since, f"saving as {name}")
     return found
 
 

@@ -21,18 +21,23 @@ class _Keeper(logging.Handler):
 
 @contextlib.contextmanager
 def listening() -> Iterator[list[str]]:
-    """Yield a list that gets, at the latest at the end, every warning as a text."""
+    """Yield a list that gets, at the latest at the end, every warning as a text.
+
+    It hears what is logged also where logging is switched off, and lets nobody else hear it.
+    """
     said: list[str] = []
-    keeper = _Keeper(said)
     # Keras logs by way of absl, whose logger may hand nothing on.
     loggers = [logging.getLogger(), logging.getLogger("absl")]
+    handlers, disabled = [logger.handlers for logger in loggers], logging.root.manager.disable
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        logging.disable(logging.NOTSET)
         for logger in loggers:
-            logger.addHandler(keeper)
+            logger.handlers = [_Keeper(said)]
         try:
             yield said
         finally:
-            for logger in loggers:
-                logger.removeHandler(keeper)
+            for logger, own in zip(loggers, handlers, strict=True):
+                logger.handlers = own
+            logging.disable(disabled)
             said.extend(str(warning.message) for warning in caught)

@@ -28,6 +28,8 @@ class Misuse:
         words: what its message must contain, in any case of letters.
         built: whether the optimizer was built, for a matrix and a vector.
         scheduled: whether its learning rate is a schedule.
+        arguments: of the constructor, without which the call means nothing.
+        since: the first release that has the guard; empty for every one.
     """
 
     name: str
@@ -36,6 +38,8 @@ class Misuse:
     words: Sequence[str] = field(default_factory=tuple)
     built: bool = True
     scheduled: bool = False
+    arguments: dict[str, Any] = field(default_factory=dict)
+    since: str = ""
 
 
 def _gradients(run: Run) -> list[Any]:
@@ -97,6 +101,13 @@ _SET_WEIGHTS = Misuse(
     built=False,
 )
 
+_AVERAGES = Misuse(
+    "averages for another number of parameters",
+    lambda run: run.optimizer.finalize_variable_values(list(run.parameters)[:1]),
+    words=("length", "model variables"),
+    arguments={"use_ema": True},
+)
+
 _KERAS_3 = [
     Misuse(
         "apply before build, without variables",
@@ -124,6 +135,7 @@ _KERAS_3 = [
         lambda run: run.engine.keras.optimizers.LossScaleOptimizer(run.optimizer, clipnorm=1.0),
         words=("clipnorm", "inner_optimizer"),
         built=False,
+        since="3.12",
     ),
     Misuse(
         "loss scaling that is not dynamic",
@@ -131,6 +143,7 @@ _KERAS_3 = [
         words=("dynamic", "loss_scale_factor"),
         built=False,
     ),
+    _AVERAGES,
     _EXCLUDE,
     _SCHEDULE,
     _SET_WEIGHTS,
@@ -200,6 +213,7 @@ _TF_KERAS = [
     ),
     _NO_TAPE,
     _ITERATIONS,
+    _AVERAGES,
     _EXCLUDE,
     _SCHEDULE,
     _SET_WEIGHTS,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from packaging.version import Version
 
 from slotscope.checks.compare import EPSILON, compare, off_by_one_rounding
 from slotscope.checks.run import Gradients, Run, Trajectory, reproducible, trajectory
@@ -276,6 +277,17 @@ def needs_dtype(subject: Subject, dtype: str) -> None:
     """
     if dtype not in subject.engine.dtypes:
         raise NotApplicable(f"{subject.engine.name} has no parameters of {dtype}")
+
+
+def needs_release(subject: Subject, since: str, what: str) -> None:
+    """Raise unless the engine's Keras is ``since`` or newer; empty: any.
+
+    Raises:
+        NotApplicable: it is older; ``what`` came with a later one.
+    """
+    release = str(subject.engine.keras.__version__)
+    if since and Version(release) < Version(since):
+        raise NotApplicable(f"{what} came with Keras {since}; this is {release}")
 
 
 def last(subject: Subject, parameters: Any, gradients: Gradients, **options: Any) -> State:

@@ -43,6 +43,7 @@ class Run:
         engine: Engine | None = None,
         built: bool = True,
         prepare: Callable[[Any, Sequence[Any]], None] | None = None,
+        names: Sequence[str] = (),
         **changes: Any,
     ) -> None:
         """Build the optimizer for ``parameters``.
@@ -56,6 +57,7 @@ class Run:
             engine: where it works, by default one of its own.
             built: whether it is built now; else the first step is what builds it.
             prepare: what is done with the optimizer and the parameters before it is built.
+            names: of the parameters, by default ``p0``, ``p1``, ...
             **changes: to the constructor's arguments.
 
         Raises:
@@ -69,7 +71,7 @@ class Run:
         self.optimizer = subject.make(self.engine, **changes)
         if way in ("apply_gradients", "stateless_apply") and not hasattr(self.optimizer, way):
             raise NotApplicable(f"it has no method {way}")
-        self.parameters = self.engine.parameters(arrays, dtype)
+        self.parameters = self.engine.parameters(arrays, dtype, names)
         if prepare:
             prepare(self.optimizer, self.parameters)
         stepper = self.engine.stepper if built else self.engine.applier

@@ -21,7 +21,7 @@ from slotscope.checks.problems import (
     training_of,
     values,
 )
-from slotscope.checks.run import Run, reproducible
+from slotscope.checks.run import Run, reproducible, trajectory
 from slotscope.checks.subject import Subject, builtin
 from slotscope.checks.verdict import NotApplicable, Violation
 from slotscope.rules.training import DIALECTS, FEATURES, Each, Training
@@ -30,6 +30,7 @@ SHAPES = {
     "scalar": (),
     "vector": (3,),
     "matrix": (4, 3),
+    "wide matrix": (2, 5),
     "rank 3": (2, 3, 2),
     "rank 4": (2, 1, 3, 2),
     "size one": (1, 1),
@@ -104,6 +105,28 @@ def check_every_hyperparameter_does_what_the_rule_says(subject: Subject, case: s
     if not case:
         raise NotApplicable("no reference rule was given, or it has no hyperparameters")
     against_rule(subject, values(PAIR), chosen(PAIR, 5), **changed_values(subject)[case])
+
+
+#: Names of a matrix, and what the constructor is told of it.
+NAMES: dict[str, tuple[str, dict[str, Any]]] = {
+    "an embedding": ("word_embedding", {}),
+    "an embedding that is not excluded": ("word_embedding", {"exclude_embeddings": False}),
+    "an excluded layer": ("tower_kernel", {"exclude_layers": ["none", "tower.kernel"]}),
+    "another layer": ("hall_kernel", {"exclude_layers": ["tower"]}),
+}
+
+
+@check(cases=tuple(NAMES))
+def check_a_name_changes_only_what_the_rule_says(subject: Subject, case: str) -> None:
+    """What a parameter is called changes its steps where the rule says so, and nowhere else."""
+    name, changes = NAMES[case]
+    if not subject.accepts(*changes):
+        raise NotApplicable(f"its constructor takes no {', '.join(map(repr, changes))}")
+    shapes = [(4, 3)]
+    rule = subject.expected(**changes).named(name)
+    actual = trajectory(subject, values(shapes), chosen(shapes, 4), names=[name], **changes)
+    training = training_of(subject, Each(rule), **changes)
+    hold(actual, training, rule, values(shapes), chosen(shapes, 4))
 
 
 @check(cases=("alone", "with use_ema"))

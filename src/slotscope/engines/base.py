@@ -96,6 +96,11 @@ def unique_paths(paths: Iterable[str]) -> list[str]:
     return unique
 
 
+def named(arrays: Sequence[np.ndarray], names: Sequence[str]) -> Iterator[tuple[np.ndarray, str]]:
+    """Each array with its name, by default ``p0``, ``p1``, ..."""
+    return zip(arrays, names or [f"p{n}" for n in range(len(arrays))], strict=True)
+
+
 class Engine(ABC):
     """One way Keras runs an optimizer; see the module's docstring."""
 
@@ -250,8 +255,10 @@ class Engine(ABC):
         """Whether ``optimizer`` is of this engine's generation; imports nothing."""
 
     @abstractmethod
-    def parameters(self, arrays: Sequence[np.ndarray], dtype: str) -> list[Any]:
-        """Trainable variables of ``dtype`` that hold ``arrays``."""
+    def parameters(
+        self, arrays: Sequence[np.ndarray], dtype: str, names: Sequence[str] = ()
+    ) -> list[Any]:
+        """Trainable variables of ``dtype`` that hold ``arrays``; ``p0``, ``p1``, ... by name."""
 
     @abstractmethod
     def path(self, parameter: Any) -> str:

@@ -32,6 +32,7 @@ class Format:
         keeps_rate: whether a learning rate that was assigned is among what it holds.
         lacks: why it cannot be used; empty where it can.
         like: the format whose functions it calls with the same state; empty where it has its own.
+        since: the first release that has it; empty for every one.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Format:
     keeps_rate: bool = True
     lacks: str = ""
     like: str = ""
+    since: str = ""
 
 
 def file(name: str) -> Format:
@@ -55,7 +57,9 @@ def file(name: str) -> Format:
     return Format(name, save, load)
 
 
-def weights(name: str, like: str = "", keeps_rate: bool = True, **options: Any) -> Format:
+def weights(
+    name: str, like: str = "", keeps_rate: bool = True, since: str = "", **options: Any
+) -> Format:
     """Values only, which the same model, built and compiled in the same way, takes."""
 
     def save(engine: Any, model: Any, folder: Path) -> None:
@@ -67,7 +71,15 @@ def weights(name: str, like: str = "", keeps_rate: bool = True, **options: Any) 
         model.load_weights(str(folder / f"model{name}"))
         return model
 
-    return Format(name or "save_weights", save, load, whole=False, keeps_rate=keeps_rate, like=like)
+    return Format(
+        name or "save_weights",
+        save,
+        load,
+        whole=False,
+        keeps_rate=keeps_rate,
+        like=like,
+        since=since,
+    )
 
 
 def _save_pickle(engine: Any, model: Any, folder: Path) -> None:

@@ -21,6 +21,7 @@ from slotscope.engines.base import (
     Identity,
     OptimizerVariable,
     SparseGradient,
+    named,
 )
 from slotscope.engines.programs import Program
 from slotscope.engines.tensorflow_runtime import tensorflow
@@ -113,12 +114,12 @@ class GraphEngine(Engine):
     def fresh(self) -> Engine:
         return type(self)()
 
-    def parameters(self, arrays: Sequence[np.ndarray], dtype: str) -> list[Any]:
+    def parameters(
+        self, arrays: Sequence[np.ndarray], dtype: str, names: Sequence[str] = ()
+    ) -> list[Any]:
+        variable = self.backend.variable
         with self.scope():
-            return [
-                self.backend.variable(array, dtype=dtype, name=f"p{number}")
-                for number, array in enumerate(arrays)
-            ]
+            return [variable(a, dtype=dtype, name=name) for a, name in named(arrays, names)]
 
     def path(self, parameter: Any) -> str:
         return path_of(parameter)

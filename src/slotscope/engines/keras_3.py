@@ -26,6 +26,7 @@ from slotscope.engines.base import (
     Status,
     base_modules,
     installed,
+    named,
     quiet_import,
     unique_paths,
 )
@@ -107,7 +108,9 @@ def _label(
         _, i, slot = max(matches, key=lambda match: match[0])
         return slot, paths[i]
     if index is not None:
-        return attribute.strip("_"), paths[index]
+        # Before Keras 3.10, Adagrad and Ftrl call every one of `_accumulators` "accumulator".
+        slot = attribute.strip("_")
+        return variable.name if slot == f"{variable.name}s" else slot, paths[index]
     return attribute.strip("_") or variable.name, ""
 
 
@@ -131,7 +134,7 @@ class Keras3(Engine):
         file(".keras"),
         weights(".weights.h5"),
         file(".h5"),
-        weights(".weights.json", like=".weights.h5", max_shard_size=1.0),
+        weights(".weights.json", like=".weights.h5", since="3.10", max_shard_size=1.0),
         lists(),
         own_variables(),
         PICKLE,
@@ -177,9 +180,11 @@ class Keras3(Engine):
     def owns_optimizer(cls, optimizer: Any) -> bool:
         return "keras" in base_modules(optimizer) and _running_backend() == cls.backend_name
 
-    def parameters(self, arrays: Sequence[np.ndarray], dtype: str) -> list[Any]:
+    def parameters(
+        self, arrays: Sequence[np.ndarray], dtype: str, names: Sequence[str] = ()
+    ) -> list[Any]:
         variable = self.keras.Variable
-        return [variable(a, dtype=dtype, name=f"p{n}") for n, a in enumerate(arrays)]
+        return [variable(a, dtype=dtype, name=name) for a, name in named(arrays, names)]
 
     def path(self, parameter: Any) -> str:
         return str(parameter.path)

@@ -20,6 +20,7 @@ from slotscope.engines.base import (
     Gradient,
     OptimizerVariable,
     base_modules,
+    named,
     quiet_import,
     unique_paths,
 )
@@ -262,9 +263,11 @@ class TfKerasEager(EagerTensorFlow):
         PICKLE,
     )
 
-    def parameters(self, arrays: Sequence[np.ndarray], dtype: str) -> list[Any]:
-        tf = tensorflow()
-        return [tf.Variable(a, dtype=dtype, name=f"p{n}") for n, a in enumerate(arrays)]
+    def parameters(
+        self, arrays: Sequence[np.ndarray], dtype: str, names: Sequence[str] = ()
+    ) -> list[Any]:
+        variable = tensorflow().Variable
+        return [variable(a, dtype=dtype, name=name) for a, name in named(arrays, names)]
 
     def path(self, parameter: Any) -> str:
         return path_of(parameter)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -41,8 +41,7 @@ class Muon(Rule):
     None. Any other shape: a step of Adam with the learning rate ``lr * adam_lr_ratio``.
 
     Keras takes Adam for some matrices too: for embeddings and for paths that ``exclude_layers``
-    names. A step sees no path: where :meth:`excludes` is true of it, a rule with ``excluded`` is
-    the parameter's.
+    names. A step sees no path: :meth:`named` says which rule is that of a path.
 
     Attributes:
         adam_beta_1: Adam's ``beta_1``.
@@ -112,6 +111,9 @@ class Muon(Rule):
     def conditioning(self) -> float:
         """Adam's, or ``muon_a ** ns_steps``, by which the error of a small singular value grows."""
         return max(super().conditioning, self.muon_a**self.ns_steps)
+
+    def named(self, path: str) -> Muon:
+        return replace(self, excluded=self.excludes(path))
 
     def excludes(self, path: str) -> bool:
         """Whether a matrix of this path gets Adam's step."""

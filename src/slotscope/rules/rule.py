@@ -86,6 +86,10 @@ class Rule(ABC):
         """Names of the slots of which there is one for all parameters."""
         return ()
 
+    def named(self, path: str) -> Rule:
+        """The rule of a parameter with this path: itself, unless the optimizer looks at paths."""
+        return self
+
     def weight_decay_of(self, parameter: np.ndarray, weight_decay: float | None) -> float | None:
         """The weight decay of ``parameter``, of an optimizer whose own is ``weight_decay``."""
         return weight_decay
