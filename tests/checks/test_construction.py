@@ -3,6 +3,8 @@
 Most run on torch, where nothing is compiled.
 """
 
+from tools.mutants.splice import mutated
+
 from engine_cases import on, on_every_engine
 from slotscope.checks.door import check_optimizer
 
@@ -261,6 +263,30 @@ def test_a_learning_rate_that_does_not_arrive_is_found(engine):
     check = "check_a_new_learning_rate_reaches_the_next_step"
     violated(engine, lambda: Stubborn(0.125), f"{check}[number]", "after the number was set, p0")
     violated(engine, lambda: Hoarding(0.125), f"{check}[schedule]", "1 more (learning_rate)")
+
+
+@on("keras-torch")
+def test_a_list_of_variables_that_is_the_optimizers_own_is_found(engine):
+    class Open(momentum(engine)):
+        variables = property(lambda self: self._variables)
+
+    check = "check_the_list_of_variables_is_the_callers_own"
+    violated(engine, lambda: Open(0.125), check, "was emptied, and so was the optimizer")
+
+
+BASE = "src.optimizers.base_optimizer:BaseOptimizer."
+
+
+@on("keras-torch")
+def test_what_only_keras_own_optimizers_promise_is_found(engine):
+    """Slots in the dtype of their parameter, and the counter from ``apply_gradients``."""
+    adam = engine.optimizers.Adam
+    with mutated("keras", f"{BASE}add_variable_from_reference", "lose", "dtype", 1):
+        check = "check_slots_have_the_dtype_of_their_parameter"
+        violated(engine, adam, check, "momentum/p0 is float32, its parameter is float16")
+    with mutated("keras", f"{BASE}apply_gradients", "answer", 0, 1):
+        check = "check_apply_gradients_returns_the_step_counter"
+        violated(engine, adam, check, "it returns 0, expected iterations, 1")
 
 
 @on_every_engine

@@ -3,6 +3,8 @@
 On torch, where nothing is compiled.
 """
 
+from tools.mutants.splice import mutated
+
 from engine_cases import on
 from slotscope.checks.door import check_optimizer
 
@@ -95,3 +97,41 @@ def test_a_step_that_writes_into_its_gradients_is_seen(engine):
     verdicts, reasons = said(Decays, "check_a_step_leaves_its_gradients_as_they_were")
     assert set(verdicts.values()) == {"violated"}
     assert "the gradient of p0" in reasons
+
+
+@on("keras-torch")
+def test_a_base_class_that_leaves_out_gradients_in_silence_is_seen(engine):
+    class Silent(momentum(engine)):
+        def _filter_empty_gradients(self, grads, vars):
+            pairs = [(g, v) for g, v in zip(grads, vars, strict=True) if g is not None]
+            return [g for g, _ in pairs], [v for _, v in pairs]
+
+    verdicts, reasons = said(Silent, "check_missing_gradient_is_told")
+    assert set(verdicts.values()) == {"violated"}
+    assert "p1 had no gradient, and nobody was told" in reasons
+
+
+@on("keras-torch")
+def test_a_parameter_that_is_stepped_and_not_overwritten_is_seen(engine):
+    class Steps(momentum(engine)):
+        def _overwrite_variables_directly_with_gradients(self, grads, vars):
+            return grads, vars
+
+        def speed(self, variable):
+            found = super().speed(variable)
+            return variable if found is None else found
+
+    verdicts, reasons = said(Steps, "check_parameter_to_be_overwritten_becomes_its_gradient")
+    assert set(verdicts.values()) == {"violated"}
+    assert "which is to be overwritten" in reasons
+
+
+@on("keras-torch")
+def test_a_clipping_that_hides_what_is_not_finite_is_seen(engine):
+    """Keras's own optimizers clip with this function of their base class's module."""
+    place = "src.optimizers.base_optimizer:clip_by_global_norm"
+    check = "check_global_clipping_hides_no_broken_gradient"
+    with mutated("keras", place, "only", 1, "+", 1):
+        verdicts, reasons = said(engine.optimizers.Adam, check)
+    assert verdicts == {"nan": "holds", "inf": "violated"}
+    assert "p0 looks well after it" in reasons

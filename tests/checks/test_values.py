@@ -4,6 +4,7 @@ import sys
 
 import cloudpickle
 import numpy as np
+from tools.mutants.splice import mutated
 
 import heavy_ball
 from engine_cases import on, on_every_engine
@@ -264,3 +265,15 @@ def test_what_a_rounding_can_do_is_no_failure(engine):
     check = f"{SIZE}[falling]"
     assert said(engine, check, rule=Cancelling, direction=cancelling) == "holds: "
     assert said(engine, check, direction=cancelling).startswith("violated: ")
+
+
+@on(TORCH)
+def test_a_name_that_decides_against_the_rule_is_caught(engine):
+    """Muon takes Adam's step for embeddings, unless it is told not to."""
+    place = "src.optimizers.muon:Muon._should_use_adamw"
+    check = "check_a_name_changes_only_what_the_rule_says"
+    with mutated("keras", place, "never", "exclude_embeddings", 1):
+        report = check_optimizer(engine.optimizers.Muon, only=[check], verbose=False)
+    found = {outcome.case: str(outcome.verdict) for outcome in report.outcomes}
+    assert found.pop("an embedding") == "violated"
+    assert set(found.values()) == {"holds"}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import collections
 import concurrent.futures
+import contextlib
 import multiprocessing
 import queue
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from slotscope.engines import ENGINES
@@ -30,11 +31,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("No mutant is left by this selection.")
         return 2
     start, results = time.perf_counter(), []
-    for result in _hunted(chosen, {} if given.fresh else record, given.limit):
-        print(f"{result.seconds:6.1f} s  {result.fate:9} {result.mutant.id}  {result.by}", flush=True)
-        results.append(result)
-        if given.record:
-            page.write([result])
+    hunted = _hunted(chosen, {} if given.fresh else record, given.limit)
+    with contextlib.closing(hunted):
+        for result in hunted:
+            what = f"{result.seconds:6.1f} s  {result.fate:9} {result.mutant.id}  {result.by}"
+            print(what, flush=True)
+            results.append(result)
+            if given.record:
+                page.write([result])
     _tell(results, time.perf_counter() - start)
     return 1 if any(result.problem for result in results) else 0
 
@@ -56,20 +60,27 @@ def _is_chosen(mutant: Mutant, given: argparse.Namespace, record: dict[str, Any]
     return given.text in mutant.id and wanted and mutant.engine in (given.engines or ENGINES)
 
 
-def _hunted(chosen: list[Mutant], record: dict[str, Any], limit: float) -> Iterator[Result]:
+def _hunted(
+    chosen: list[Mutant], record: dict[str, Any], limit: float
+) -> Generator[Result, None, None]:
     """The results, as they come: one process an engine, two of them at a time."""
     of_engine: dict[str, list[Mutant]] = collections.defaultdict(list)
     for mutant in chosen:
         of_engine[mutant.engine].append(mutant)
     done: queue.SimpleQueue[Result | Exception] = queue.SimpleQueue()
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for group in sorted(of_engine.values(), key=len, reverse=True):
+        groups = sorted(of_engine.values(), key=len, reverse=True)
+        for group in groups:
             pool.submit(_of_engine, group, record, limit, done.put)
-        for _ in chosen:
-            result = done.get()
-            if isinstance(result, Exception):
-                raise result
-            yield result
+        try:
+            for _ in chosen:
+                result = done.get()
+                if isinstance(result, Exception):
+                    raise result
+                yield result
+        finally:  # nobody waits for what is left
+            for group in groups:
+                group.clear()
 
 
 def _of_engine(
@@ -79,7 +90,8 @@ def _of_engine(
     tell: Callable[[Result | Exception], None],
 ) -> None:
     worker = _worker()
-    for mutant in group:
+    while group:
+        mutant = group.pop(0)
         hint = record.get(mutant.id, {}).get("by", "")
         try:
             tell(worker.submit(hunt, mutant, hint, limit).result(limit + GRACE))

@@ -78,6 +78,21 @@ def check_a_config_can_be_used_again(subject: Subject, case: str) -> None:
 
 
 @check()
+def check_a_config_keeps_the_arguments_of_a_loss_scale(subject: Subject) -> None:
+    """A LossScaleOptimizer that is made from its config starts and grows as the first does."""
+    engine = subject.engine.fresh()
+    wrapper = type(featured(subject, "loss scale").make(engine))
+    given = {"initial_scale": 256.0, "dynamic_growth_steps": 3}
+    with engine.scope(), engine.keras.utils.custom_object_scope(known_of(subject)):
+        first = wrapper(subject.make(engine), **given)
+        second = constructors.remade(engine, first)
+        for name, value in given.items():
+            found = getattr(second, name)
+            if found != value:
+                raise Violation(f"{name} was {value}, and is {found} after its config")
+
+
+@check()
 def check_what_was_serialized_can_be_used_again(subject: Subject) -> None:
     """``deserialize`` makes an optimizer of the same class and leaves what it is given alone."""
     engine = subject.engine.fresh()

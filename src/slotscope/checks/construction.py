@@ -6,6 +6,8 @@ import contextlib
 from collections import Counter
 from typing import Any
 
+import numpy as np
+
 from slotscope.checks.check import check
 from slotscope.checks.models import model_of
 from slotscope.checks.problems import PAIR, chosen, exact, needs_dtype, values
@@ -130,7 +132,8 @@ def check_every_variable_has_a_name_of_its_own(subject: Subject) -> None:
 def check_the_list_of_variables_is_the_callers_own(subject: Subject) -> None:
     """Who empties the list that ``variables`` returns takes no variable from the optimizer."""
     run = Run(subject, values(PAIR))
-    before, listed = objects(run.engine, run.optimizer), run.optimizer.variables
+    before = objects(run.engine, run.optimizer)
+    listed = getattr(run.optimizer, "variables", None)
     if not isinstance(listed, list) or run.engine.generation == "tf_keras-legacy":
         raise NotApplicable("in this generation it is no list, or the optimizer's own")
     listed.clear()
@@ -195,6 +198,20 @@ def check_iterations_count_the_steps(subject: Subject, case: str) -> None:
             value = run.engine.read([variable], run.engine.at_rest())[0]
             if value is None or value != number:
                 raise Violation(f"after {number} steps {what} is {value}")
+
+
+@check()
+def check_apply_gradients_returns_the_step_counter(subject: Subject) -> None:
+    """``apply_gradients`` returns ``iterations``, or the number itself."""
+    if not subject.builtin or "apply_gradients" not in subject.engine.building_ways:
+        raise NotApplicable("it is not said of a custom optimizer, nor of get_updates")
+    run = Run(subject, values(PAIR))
+    engine: Any = run.engine
+    given = [engine.tensor(array, "float32") for array in chosen(PAIR, 1)[0]]
+    returned = run.optimizer.apply_gradients(zip(given, run.parameters, strict=True))
+    found = None if returned is None else int(np.asarray(returned))
+    if found != 1:
+        raise Violation(f"after the first step it returns {found}, expected iterations, 1")
 
 
 @check(cases=ways, quick=PLAIN)

@@ -39,6 +39,8 @@ from slotscope.checks.subject import Subject
 from slotscope.checks.verdict import NotApplicable, Violation
 from slotscope.engines import Engine
 from slotscope.engines.processes import on_two_devices
+from slotscope.rules import FunctionRule
+from slotscope.rules.training import SCALINGS, Each, LossScaling, Training
 
 
 def _other_ways(subject: Subject) -> tuple[str, ...]:
@@ -224,9 +226,20 @@ def check_a_scaled_loss_ends_like_a_plain_one(subject: Subject, case: str) -> No
 
     def alone() -> Trajectory:
         states = finished(applied(plain))
-        return [{k: v for k, v in state.items() if k in ("p0", "p1")} for state in states]
+        due = {} if case == "loss_scale_factor" else _scale_after(subject, len(states) - 1)
+        kept = [{k: v for k, v in state.items() if k in ("p0", "p1")} for state in states]
+        return [{**state, **due} for state in kept]
 
     hold(end, alone, f"six batches of fit with a scaled loss ({case})", arithmetic(plain))
+
+
+def _scale_after(subject: Subject, steps: int) -> State:
+    """What a LossScaleOptimizer shows of its scale after so many steps, all of them finite."""
+    scaling = LossScaling(
+        Training(Each(FunctionRule())), **SCALINGS.get(subject.engine.generation, {})
+    )
+    numbers = scaling.scales([[]] * steps)[-1]
+    return {n: np.asarray(float(v)) for n, v in zip(scaling.shown, numbers, strict=False)}
 
 
 def _schedule(engine: Engine) -> Any:

@@ -95,7 +95,7 @@ def check_parameter_to_be_overwritten_becomes_its_gradient(subject: Subject, cas
     Keras 3 keeps the scales of float8 layers so, which are positive. The others do not notice, and
     the step counts; where gradients accumulate, it becomes the largest of them.
     """
-    changes = {"gradient_accumulation_steps": 2} if "accumulated" in case else {}
+    changes: dict[str, Any] = {"gradient_accumulation_steps": 2} if "accumulated" in case else {}
     if not subject.accepts(*changes):
         raise NotApplicable("its constructor takes no 'gradient_accumulation_steps'")
     marked = [0, 1, 2] if case == "all of them" else [1]

@@ -28,14 +28,16 @@ def changed_values(subject: Subject) -> dict[str, dict[str, Any]]:
     waking = {
         name: value
         for name, value in numbers.items()
-        if (found[name] == 0.0 or 0.5 < found[name] < 1.0 or name.startswith("epsilon"))
-        and name != "decay"
+        if 0.5 < found[name] < 1.0 or name.startswith("epsilon")
     }
     if "learning_rate" in numbers:
         waking["learning_rate"] = 1.0
+    zeros = {n: value for n, value in numbers.items() if found[n] == 0.0 and n != "decay"}
     for name, value in found.items():
         if isinstance(value, bool):
-            cases[name] = {**waking, name: not value}
+            cases[name] = {**waking, **zeros, name: not value}
+            if zeros:  # another branch, where there is one for each
+                cases[f"{name} without {' and '.join(zeros)}"] = {**waking, name: not value}
     if len(numbers) > 2:
         cases["all of them"] = numbers
     return cases

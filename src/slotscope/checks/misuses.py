@@ -101,13 +101,6 @@ _SET_WEIGHTS = Misuse(
     built=False,
 )
 
-_AVERAGES = Misuse(
-    "averages for another number of parameters",
-    lambda run: run.optimizer.finalize_variable_values(list(run.parameters)[:1]),
-    words=("length", "model variables"),
-    arguments={"use_ema": True},
-)
-
 _KERAS_3 = [
     Misuse(
         "apply before build, without variables",
@@ -143,15 +136,20 @@ _KERAS_3 = [
         words=("dynamic", "loss_scale_factor"),
         built=False,
     ),
-    _AVERAGES,
     _EXCLUDE,
     _SCHEDULE,
     _SET_WEIGHTS,
     _UNKNOWN_NAME,
 ]
 
-#: Keras 3 on TensorFlow has no stateless_apply.
+#: Keras 3 on TensorFlow has no stateless_apply, and averages in its own way.
 _STATELESS = [
+    Misuse(
+        "averages for another number of parameters",
+        lambda run: run.optimizer.finalize_variable_values(list(run.parameters)[:1]),
+        words=("length", "model variables"),
+        arguments={"use_ema": True},
+    ),
     Misuse(
         "stateless_apply before build",
         lambda run: _stateless(run, 0, 0),
@@ -213,7 +211,6 @@ _TF_KERAS = [
     ),
     _NO_TAPE,
     _ITERATIONS,
-    _AVERAGES,
     _EXCLUDE,
     _SCHEDULE,
     _SET_WEIGHTS,
