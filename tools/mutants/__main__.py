@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from slotscope.engines import ENGINES
+from slotscope.engines.processes import stop_workers
 from tools.mutants import page
 from tools.mutants.hunt import KILLED, LIMIT, STOPPED, SURVIVED, Result, hunt
 from tools.mutants.table import Mutant, mutants
@@ -56,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _is_chosen(mutant: Mutant, given: argparse.Namespace, record: dict[str, Any]) -> bool:
     known = record.get(mutant.id, {}).get("fate")
-    wanted = not given.survivors or known != KILLED
+    wanted = not given.survivors or known not in (KILLED, page.EQUIVALENT)
     return given.text in mutant.id and wanted and mutant.engine in (given.engines or ENGINES)
 
 
@@ -103,6 +104,7 @@ def _of_engine(
         except Exception as error:
             tell(error)
             break
+    worker.submit(stop_workers).result()  # it would wait for them
     worker.shutdown()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from slotscope.checks.check import check
+from slotscope.checks.kept import loss_scaled
 from slotscope.checks.models import model_of
 from slotscope.checks.problems import PAIR, chosen, exact, needs_dtype, values
 from slotscope.checks.run import Run, State
@@ -182,10 +183,16 @@ def check_steps_make_no_variables(subject: Subject, case: str) -> None:
             raise Violation(f"after step {number}, there are {changed(names, now)}")
 
 
-@check(cases=ways, quick=PLAIN)
+WRAPPED = "in a LossScaleOptimizer"
+
+
+@check(cases=lambda subject: (*ways(subject), WRAPPED), quick=PLAIN)
 def check_iterations_count_the_steps(subject: Subject, case: str) -> None:
     """``iterations`` starts at 0 and every step adds 1."""
-    run = Run(subject, values(PAIR), way=case)
+    if case == WRAPPED:
+        run = Run(loss_scaled(subject), values(PAIR), way=subject.engine.branching_way)
+    else:
+        run = Run(subject, values(PAIR), way=case)
     if run.engine.iterations(run.optimizer) is None:
         raise NotApplicable("it has no step counter")
     for number, gradients in enumerate([None, *chosen(PAIR, 3)]):

@@ -18,8 +18,10 @@ from slotscope.engines import Engine
 
 Config = dict[str, Any]
 
-#: Values for arguments whose default is None.
+#: Values for arguments whose default is None, or that a config which lost them does not tell.
 VALUES: Config = {
+    "name": "another_name",
+    "decay": 0.125,
     "weight_decay": 0.125,
     "clipnorm": 0.5,
     "clipvalue": 0.5,
@@ -78,9 +80,7 @@ def other(name: str, value: Any) -> Any:
     if isinstance(value, (float, np.floating)):
         # Single precision: as an optimizer's own variable holds it.
         return float(np.float32(value / 2)) if value else 0.125
-    if isinstance(value, str) and name == "name":
-        return f"{value}_other"
-    return VALUES.get(name) if value is None else None
+    return VALUES.get(name) if value is None or name == "name" else None
 
 
 def own_get_config(subject: Subject, cls: type) -> bool:

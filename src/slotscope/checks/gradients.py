@@ -18,12 +18,13 @@ from slotscope.checks.problems import (
     features_of,
     last,
     needs_dtype,
+    needs_release,
     same_as,
     training_of,
     unwarned,
     values,
 )
-from slotscope.checks.run import Gradients, Run, State, reproducible, trajectory
+from slotscope.checks.run import Gradients, Run, reproducible, trajectory
 from slotscope.checks.subject import Subject
 from slotscope.checks.verdict import NotApplicable, NotReproducible, Violation
 from slotscope.engines import SparseGradient
@@ -101,13 +102,9 @@ def check_parameter_to_be_overwritten_becomes_its_gradient(subject: Subject, cas
     marked = [0, 1, 2] if case == "all of them" else [1]
     steps = [[np.abs(gradient) for gradient in step] for step in chosen(ALIKE, 4)]
     way = subject.engine.branching_way if changes else ""
-    run = Run(subject, values(ALIKE), way=way, built=False, **changes)
-    if not hasattr(run.parameters[0], "overwrite_with_gradient"):
-        raise NotApplicable("its Keras knows no parameters that are overwritten with gradients")
+    run = _overwriting(subject, marked, way=way, **changes)
     if len(marked) == 1 and not _alone(subject, steps, ALIKE):
         raise NotApplicable("its step depends on all gradients together")
-    for number in marked:
-        run.parameters[number].overwrite_with_gradient = True
     for gradients in steps:
         run.step(gradients)
     found, every = run.state, 2 if changes else 1
@@ -115,16 +112,35 @@ def check_parameter_to_be_overwritten_becomes_its_gradient(subject: Subject, cas
         due = np.max([step[number] for step in steps[-every:]], axis=0)
         what = f"{len(steps)} gradients came for p{number}, which is to be overwritten"
         same_as(found, {f"p{number}": np.asarray(due, np.float64)}, lambda label: True, what)
-    _advanced(found, len(steps))
+    if found["iterations"] != len(steps):
+        raise Violation(f"after {len(steps)} steps, iterations is {found['iterations']:g}")
     plain = last(subject, values(ALIKE), steps, way=way, **changes)
     others = {f"p{number}" for number in range(3) if number not in marked}
     what = "beside a parameter that is overwritten"
     same_as(found, plain, lambda label: label.split("/")[-1] in others, what)
 
 
-def _advanced(state: State, steps: int) -> None:
-    if state["iterations"] != steps:
-        raise Violation(f"after {steps} steps, iterations is {state['iterations']:g}")
+@check()
+def check_parameter_to_be_overwritten_has_no_slots(subject: Subject) -> None:
+    """For a parameter with ``overwrite_with_gradient``, which nothing steps, no slot is made."""
+    if not subject.builtin:
+        raise NotApplicable("what a custom optimizer makes for it is its own affair")
+    needs_release(subject, "3.10", "leaving slots out")
+    run = _overwriting(subject, [1])
+    run.step(chosen(ALIKE, 1)[0])
+    slots = [label for label in run.state if label.endswith("/p1")]
+    if slots:
+        raise Violation(f"p1 is to be overwritten, and has the slots {', '.join(slots)}")
+
+
+def _overwriting(subject: Subject, marked: list[int], way: str = "", **changes: Any) -> Run:
+    """A run in which the parameters with these numbers are to be overwritten; not built."""
+    run = Run(subject, values(ALIKE), way=way, built=False, **changes)
+    if not hasattr(run.parameters[0], "overwrite_with_gradient"):
+        raise NotApplicable("its Keras knows no parameters that are overwritten with gradients")
+    for number in marked:
+        run.parameters[number].overwrite_with_gradient = True
+    return run
 
 
 @check()

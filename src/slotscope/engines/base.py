@@ -331,6 +331,10 @@ class Engine(ABC):
     #: Arguments of ``compile`` with which a few steps cost least.
     cheaply: ClassVar[dict[str, Any]] = {"run_eagerly": True}
 
+    def uncompiled(self) -> contextlib.AbstractContextManager[Any]:
+        """A context in which an eager step compiles nothing, also where it branches."""
+        return contextlib.nullcontext()
+
     @abstractmethod
     def build_for(self, model: Any) -> None:
         """Make the optimizer's variables for a compiled model, as its first step would."""

@@ -8,6 +8,7 @@ themselves are empty; on torch everything runs eagerly.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
@@ -359,13 +360,19 @@ class KerasJax(Keras3):
             plain = super()._applied(optimizer, parameters, "apply")
 
             def apply(tensors: Sequence[Any]) -> None:
-                with jax.disable_jit():
+                with self.uncompiled():
                     plain(tensors)
 
             return apply
         if way != "jit":
             return super()._applied(optimizer, parameters, way)
         return self._stateless(optimizer, parameters, jax.jit(optimizer.stateless_apply))
+
+    def uncompiled(self) -> contextlib.AbstractContextManager[Any]:
+        import jax
+
+        context: contextlib.AbstractContextManager[Any] = jax.disable_jit()
+        return context
 
     def _in_flight(self, optimizer: Any, state: Any) -> dict[int, Any]:
         """The arrays in the train function's state, none where a model uses another layout."""
