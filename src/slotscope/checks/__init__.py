@@ -76,5 +76,6 @@ def _known(names: Sequence[str], known: Sequence[str], what: str) -> None:
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise BadCheckArgumentError(f"There is no {what} {name!r}.{hint}")
+            hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known[:12])}"
+            more = ", ..." if not near and len(known) > 12 else ""
+            raise BadCheckArgumentError(f"There is no {what} {name!r}. {hint}{more}")

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import cloudpickle
 
+from slotscope.checks import constructors
 from slotscope.checks.compare import ends_alike
 from slotscope.checks.linear import Linear
 from slotscope.checks.problems import chosen, values
@@ -171,7 +172,7 @@ def portable(subject: Subject) -> Subject:
     Raises:
         NotApplicable: neither what makes its optimizer nor its class can be pickled.
     """
-    cls, config = type(subject.make()), subject.make().get_config()
+    cls, config = type(subject.make()), constructors.plain(subject.make().get_config())
     for create in (subject.create, lambda engine: cls.from_config(dict(config))):
         try:
             copied = cloudpickle.loads(cloudpickle.dumps(create))

@@ -44,6 +44,8 @@ def _lost(subject: Subject, name: str, value: Any) -> str:
         said = config.get({"learning_rate": "lr"}.get(name, name), config.get(name, _ABSENT))
         clone = constructors.remade(engine, first)
         after = clone.get_config()
+    if name and said is _ABSENT and subject.builtin:
+        return f"{name}={value!r} is not in the config"
     if name and said is not _ABSENT and not constructors.same(value, said):
         return f"{name}={value!r} is {said!r} in the config"
     a, b, c = constructors.scalars(first), constructors.scalars(again), constructors.scalars(clone)

@@ -73,6 +73,9 @@ def others(subject: Subject) -> Config:
 
 def other(name: str, value: Any) -> Any:
     """A value unlike ``value`` that the argument may have; None where none is known."""
+    if isinstance(value, (list, tuple)) and value:
+        found = [other("", own) for own in value]
+        return None if None in found else found
     if isinstance(value, (bool, np.bool_)):
         return not value
     if isinstance(value, (int, np.integer)):
@@ -99,9 +102,16 @@ def remade(engine: Engine, optimizer: Any) -> Any:
 
 
 def scalars(optimizer: Any) -> Config:
-    """The attributes that are numbers, texts, flags or None."""
-    simple = (bool, int, float, str, type(None), np.generic)
-    return {name: value for name, value in vars(optimizer).items() if isinstance(value, simple)}
+    """The attributes that are numbers, texts, flags or None, or lists and dicts of such."""
+    return {name: plain(value) for name, value in vars(optimizer).items() if _simple(value)}
+
+
+def _simple(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(map(_simple, value))
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _simple(own) for key, own in value.items())
+    return isinstance(value, (bool, int, float, str, type(None), np.generic))
 
 
 def same(given: Any, said: Any) -> bool:
@@ -110,6 +120,15 @@ def same(given: Any, said: Any) -> bool:
     if isinstance(given, numbers) and isinstance(said, numbers):
         return bool(np.float32(given) == np.float32(said))
     return bool(given == said)
+
+
+def plain(value: Any) -> Any:
+    """``value`` with lists and dicts as Python has them: those of an optimizer are Keras's own."""
+    if isinstance(value, dict):
+        return {key: plain(own) for key, own in value.items()}
+    if isinstance(value, list):
+        return [plain(own) for own in value]
+    return tuple(map(plain, value)) if type(value) is tuple else value
 
 
 def through_json(config: Config) -> Config:

@@ -171,9 +171,9 @@ def check_fit_ends_the_same_however_it_is_divided(subject: Subject, case: str) -
 
 @check(cases=("steps", "fit"))
 def check_accumulated_small_batches_end_like_the_big_ones(subject: Subject, case: str) -> None:
-    """Two batches accumulated are one batch of both: the mean of their gradients."""
+    """Three batches accumulated are one batch of all: the mean of their gradients."""
     steady = steady_of(subject)
-    accumulating = with_changes(subject, gradient_accumulation_steps=2, **steady)
+    accumulating = with_changes(subject, gradient_accumulation_steps=3, **steady)
     whole = with_changes(subject, gradient_accumulation_steps=None, **steady)
 
     def small() -> State:
@@ -184,11 +184,11 @@ def check_accumulated_small_batches_end_like_the_big_ones(subject: Subject, case
         return linear.state
 
     def big() -> Trajectory:
-        states = applied(whole, rows=2 * ROWS)
+        states = applied(whole, rows=3 * ROWS)
         states = finished(states) if case == "fit" else states
         return [{k: v for k, v in state.items() if k != "iterations"} for state in states]
 
-    hold(small, big, f"six batches accumulated by two ({case})", arithmetic(subject))
+    hold(small, big, f"six batches accumulated by three ({case})", arithmetic(subject))
 
 
 RATE = 0.125
@@ -274,7 +274,7 @@ def check_every_spelling_of_the_learning_rate_ends_the_same(subject: Subject, ca
         return optimizer
 
     other = made(subject, create)
-    what = f"with the learning rate as a {case} and as a number"
+    what = f"with the learning rate {case!r} and as a number"
     if "fit" in case:
         hold(
             lambda: trained(other, "fit"),

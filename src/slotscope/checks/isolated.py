@@ -25,8 +25,8 @@ from slotscope.checks.subject import Subject
 from slotscope.checks.verdict import Outcome, Verdict
 from slotscope.engines import engine
 
-#: Seconds that importing a framework and the optimizer's module may take.
-START = 600.0
+#: Seconds that importing a framework and the optimizer's module may take, and making one of it.
+START = 180.0
 #: Seconds beyond its time limit after which a check reacts to nothing: it makes an example, too.
 GRACE = 20.0
 #: A plan of fewer seconds is not worth another import of the framework.

@@ -18,7 +18,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from slotscope.checks import kept
+from slotscope.checks import constructors, kept
 from slotscope.checks.kept import BEFORE, Course
 from slotscope.checks.run import State
 from slotscope.checks.subject import Subject
@@ -50,7 +50,8 @@ def train_and_die(course: Course, format: str, folder: Path) -> State:
     home = course.subject.engine.fresh()
     optimizer = course.subject.make(home)
     with home.scope():
-        task = (type(optimizer), optimizer.get_config(), course.of.builtin, format)
+        config = constructors.plain(optimizer.get_config())
+        task = (type(optimizer), config, course.of.builtin, format)
     try:
         (folder / "task").write_bytes(cloudpickle.dumps(task))
     except Exception as error:

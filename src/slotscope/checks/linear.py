@@ -137,8 +137,12 @@ def gradients(rows: int = ROWS, bias: bool = True) -> list[list[np.ndarray]]:
 def applied(
     subject: Subject, *, rows: int = ROWS, bias: bool = True, epochs: int = 1, **changes: Any
 ) -> Trajectory:
-    """The states of the same training, done by giving each gradient to the plainest step."""
-    run = Run(subject, [KERNEL, BIAS][: 1 + bias], **changes)
+    """The states of the same training, done by giving each gradient to the plainest step.
+
+    The parameters are called as the model's are, since a step may look at names.
+    """
+    names = ["linear/kernel", "linear/bias"][: 1 + bias]
+    run = Run(subject, [KERNEL, BIAS][: 1 + bias], names=names, **changes)
     scale = getattr(run.optimizer, "loss_scale_factor", None) or 1.0  # a step divides by it
     states = [run.state]
     for step in gradients(rows, bias) * epochs:

@@ -67,6 +67,10 @@ class Request:
         Raises:
             SlotscopeError: they stand for nothing that can be checked.
         """
+        if self.builtin and (self.target.endswith(".py") or "." in self.target):
+            raise BadCheckArgumentError(
+                f"{self.target!r} is a module. Say what of it: {self.target}:MyOptimizer."
+            )
         if self.builtin and not self.engine:
             raise BadCheckArgumentError(
                 f"{self.target!r} is taken for a built-in optimizer, and each engine has its own."
@@ -112,6 +116,8 @@ def load(place: str) -> Any:
         BadCheckArgumentError: there is no such module, or nothing of this name in it.
     """
     module, _, name = place.partition(":")
+    if module.endswith(".py") and not Path(module).is_file():
+        raise BadCheckArgumentError(f"There is no file {module!r}.")
     if module.endswith(".py"):
         sys.path.insert(0, str(Path(module).resolve().parent))
         module = Path(module).stem

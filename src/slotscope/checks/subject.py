@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from slotscope.checks.constructor import accepts, call, given
 from slotscope.checks.maker import maker
 from slotscope.checks.verdict import NotApplicable
@@ -201,7 +203,7 @@ def _rule_maker(
     if reference is None:
         known = {{"lr": "learning_rate"}.get(k, k): v for k, v in config.items() if k != "name"}
         return lambda **changes: rule(name, engine.generation, **{**known, **changes})
-    fixed = reference if isinstance(reference, Rule) else FunctionRule(function=reference)
+    fixed = reference if isinstance(reference, Rule) else _function_rule(reference)
     fields = {field.name for field in dataclasses.fields(fixed)} if fixed is reference else set()
 
     def expected(**changes: Any) -> Rule:
@@ -210,3 +212,27 @@ def _rule_maker(
         return dataclasses.replace(fixed, **changes)
 
     return expected
+
+
+def _function_rule(function: Callable[..., Any]) -> FunctionRule:
+    """A plain function as a rule, after it was tried on a small step.
+
+    Raises:
+        BadCheckArgumentError: it raises, or returns something else than parameter and slots.
+    """
+    fixed = FunctionRule(function=function)
+    name = getattr(function, "__name__", repr(function))
+    ones = np.ones((2, 2))
+    try:
+        parameter, slots = fixed.step(ones, ones, {}, 0)
+        good = np.shape(parameter) == ones.shape and isinstance(slots, dict)
+        said = f"it returned {parameter!r} and {slots!r}"
+    except Exception as error:
+        good, said = False, f"it raised {type(error).__name__}: {error}"
+    if not good:
+        raise BadCheckArgumentError(
+            f"The reference {name} was tried with a parameter and a gradient of shape (2, 2), no"
+            f" slots and iteration 0, and {said}. Expected the parameter and a dict of slots after"
+            " the first step, in which slots is empty."
+        )
+    return fixed

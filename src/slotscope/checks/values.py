@@ -93,10 +93,25 @@ def check_parameters_far_larger_than_their_steps_follow_the_rule(subject: Subjec
 
 
 @check()
-def check_many_steps_follow_the_rule(subject: Subject) -> None:
-    """A hundred steps follow the rule, whatever depends on their number included."""
-    gradients = [[exact((), 1.0, step)] for step in range(100)]
-    against_rule(subject, values([()]), gradients)
+def check_parameters_of_zero_follow_the_rule(subject: Subject) -> None:
+    """A parameter that starts at zero, as a bias does, moves as the rule says."""
+    zeros = [np.zeros(shape, np.float32) for shape in PAIR]
+    against_rule(subject, zeros, chosen(PAIR, 4))
+
+
+#: A hundred gradients: of changing size, of one size and sign, and of one size and both signs.
+MANY: dict[str, list[np.ndarray]] = {
+    "changing": [exact((), 1.0, step) for step in range(100)],
+    "steady, then alternating": [
+        np.asarray(0.375 if step < 60 or step % 2 else -0.375, np.float32) for step in range(100)
+    ],
+}
+
+
+@check(cases=tuple(MANY))
+def check_many_steps_follow_the_rule(subject: Subject, case: str) -> None:
+    """A hundred steps follow the rule, whatever depends on their number or signs included."""
+    against_rule(subject, values([()]), [[gradient] for gradient in MANY[case]])
 
 
 @check(cases=lambda subject: changed_values(subject))
@@ -145,7 +160,13 @@ def check_defaults_are_those_of_the_release(subject: Subject, case: str) -> None
     hold(actual, training, rule, values(PAIR), chosen(PAIR, 5))
 
 
-@check(cases=("at its own hyperparameters", "at hyperparameters exact in float32"))
+@check(
+    cases=(
+        "at its own hyperparameters",
+        "at hyperparameters exact in float32",
+        "at gradients that are not",
+    )
+)
 def check_float64_follows_the_rule(subject: Subject, case: str) -> None:
     """Parameters in float64 follow the rule at the precision of float64."""
     needs_dtype(subject, "float64")
@@ -155,7 +176,10 @@ def check_float64_follows_the_rule(subject: Subject, case: str) -> None:
         changes = {**changes, **changed_values(subject).get("all of them", {})}
         if training_of(subject).weight_decay:
             changes["weight_decay"] = 0.125
-    against_rule(subject, values(PAIR), chosen(PAIR, 4), dtype="float64", **changes)
+    gradients = chosen(PAIR, 4)
+    if case == "at gradients that are not":
+        gradients = [[np.asarray(g, np.float64) / 3 for g in step] for step in gradients]
+    against_rule(subject, values(PAIR), gradients, dtype="float64", **changes)
 
 
 def _rate(subject: Subject) -> dict[str, Any]:

@@ -41,9 +41,9 @@ from slotscope.engines.tensorflow_runtime import EagerTensorFlow, tensorflow
 def parts(optimizer: Any) -> Iterator[Any]:
     """``optimizer`` and those that it wraps (loss scaling, several optimizers in one)."""
     yield optimizer
-    wrapped = [getattr(optimizer, "inner_optimizer", None), *getattr(optimizer, "optimizers", [])]
-    for part in wrapped:
-        if part is not None:
+    base, held = load().optimizers.Optimizer, vars(optimizer)
+    for part in [*held.values(), *held.get("optimizers", ())]:
+        if isinstance(part, base) and part is not optimizer:
             yield from parts(part)
 
 
@@ -69,7 +69,11 @@ def _counter(optimizer: Any) -> Any:
     """The variable that every ``apply`` advances.
 
     Since gradient accumulation came, ``iterations`` is that one divided by the accumulated steps.
+    An optimizer that wraps another may have ``iterations`` of its own: the other's.
     """
+    base = getattr(load().optimizers.Optimizer, "iterations", None)
+    if getattr(type(optimizer), "iterations", None) is not base:
+        return optimizer.iterations
     return optimizer._iterations if hasattr(optimizer, "_iterations") else optimizer.iterations
 
 
@@ -184,8 +188,12 @@ class Keras3(Engine):
     def parameters(
         self, arrays: Sequence[np.ndarray], dtype: str, names: Sequence[str] = ()
     ) -> list[Any]:
-        variable = self.keras.Variable
-        return [variable(a, dtype=dtype, name=name) for a, name in named(arrays, names)]
+        return [self._parameter(array, dtype, name) for array, name in named(arrays, names)]
+
+    def _parameter(self, array: np.ndarray, dtype: str, path: str) -> Any:
+        scope, _, name = path.rpartition("/")
+        with self.keras.name_scope(scope) if scope else contextlib.nullcontext():
+            return self.keras.Variable(array, dtype=dtype, name=name)
 
     def path(self, parameter: Any) -> str:
         return str(parameter.path)
