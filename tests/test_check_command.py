@@ -166,6 +166,8 @@ def test_every_builtin_of_an_engine_is_one_report(here):
         (["Adam"], "Say which: --engine keras-jax"),
         (["all"], "--engine keras-jax"),
         (["Adam", "--engine", "keras-jx"], "There is no engine 'keras-jx'"),
+        (["nowhere.py:Mine"], "There is no file 'nowhere.py'"),
+        (["package.optim"], "Say what of it: package.optim:MyOptimizer"),
         (["nowhere:Mine"], "'nowhere' cannot be imported: ModuleNotFoundError"),
         (["Adam", "--set", "0.1"], "not name=value"),
         (["Adam", "--expected-failures", "broken.toml"], "broken.toml is not TOML"),
@@ -194,6 +196,7 @@ def test_what_is_asked_for_and_cannot_be_is_refused(engine):
             ("Adam", {"settings": (("beta_9", 1),)}, r"Adam\(beta_9=1\) is refused"),
             ("Adem", {}, "Did you mean 'Adam'"),
             ("Adam", {"themes": ("valeus",)}, "Did you mean 'values'"),
+            ("Adam", {"themes": ("nonsense",)}, "There are: construction, identity"),
             ("Adam", {"keyword": "nothing of the kind"}, "No check is left"),
         ):
             request = Request(target, engine=engine.name, **more)

@@ -3,6 +3,8 @@
 import ast
 
 import pytest
+from tools.mutants import __main__ as command
+from tools.mutants import page
 from tools.mutants.hunt import KILLED, LOST, SURVIVED, Result, hunt
 from tools.mutants.operators import OPERATORS, NoSuchPlaceError
 from tools.mutants.splice import mutated
@@ -165,3 +167,30 @@ def test_a_mutant_that_stands_twice_in_the_table_is_an_error(tmp_path):
     file.write_text(place + 'mutants = [["nothing", "x"], ["nothing", "y"]]\n', "utf-8")
     with pytest.raises(BadTableError, match="twice"):
         mutants([file])
+
+
+def test_every_mutant_is_killed_or_equivalent_in_the_record_and_on_the_page():
+    """A line that is added to the table is hunted with ``nox -s mutants -- --record``."""
+    record = page.read()
+    fates = {m.id: page.EQUIVALENT if m.equivalent else KILLED for m in mutants()}
+    assert {id: found["fate"] for id, found in record.items()} == fates
+    assert page.PAGE.read_text("utf-8") == page.page(record)
+
+
+def test_a_hunt_ends_where_its_listener_does_and_keeps_what_it_has(monkeypatch, capsys):
+    """Whatever goes wrong, the mutants that are left are not hunted for nobody."""
+    hunted = []
+
+    def of_engine(group, record, limit, tell):
+        while group:
+            hunted.append(group.pop(0))
+            tell(Result(hunted[-1], KILLED))
+
+    def fails(results):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(command, "_of_engine", of_engine)
+    monkeypatch.setattr(command.page, "write", fails)
+    with pytest.raises(OSError, match="no space"):
+        command.main(["keras-torch", "--record"])
+    assert "killed" in capsys.readouterr().out

@@ -92,8 +92,13 @@ def test_what_cannot_be_checked_is_refused_with_what_to_do(engine):
             check(wrong, only=[TWICE])
     with pytest.raises(UnknownOptimizerError, match="'keras-torch', not of 'tf_keras'"):
         check(cls(), engine="tf_keras")
-    with pytest.raises(BadCheckArgumentError, match="The reference is 3"):
-        check(cls(), reference=3)
+    for rule, said in (
+        (3, "The reference is 3"),
+        (lambda parameter: parameter, "it raised TypeError"),
+        (lambda p, g, slots, t: p, "Expected the parameter and a dict of slots"),
+    ):
+        with pytest.raises(BadCheckArgumentError, match=said):
+            check(cls(), reference=rule)
 
 
 @on("keras-2.1", "tf_keras-graph")

@@ -42,8 +42,9 @@ PAPERS = (
     *("Yogi", "AdaBelief", "RAdam", "Adan", "Tiger", "PID", "NovoGrad", "LARS", "Lookahead"),
     *("Anchored", "Factored"),
 )
+ODD = ("ByPath", "Quasi")
 EVERYTHING = {
-    TORCH: (*STYLES, *PAPERS),
+    TORCH: (*STYLES, *PAPERS, *ODD),
     JAX: ("Docstring", "SharedScalar", "Centralized", "Lookahead", "Anchored", "Factored"),
     TENSORFLOW: ("Docstring", "SharedScalar", "ByKey", "HeavierAdam", "Lookahead", "Factored"),
     "tf_keras": ("Momentum", "Belief", "Gentle"),
@@ -81,8 +82,9 @@ def table(engine):
     if not engine.name.startswith("keras-") or engine.name == "keras-2.1":
         return importlib.import_module("checks.wild_legacy").optimizers(engine)
     assert engine.keras  # on its backend, before anything else imports Keras
-    styles = importlib.import_module("checks.wild_keras3").STYLES
-    return {**styles, **importlib.import_module("checks.wild_papers").PAPERS}
+    parts = {"keras3": "STYLES", "papers": "PAPERS", "odd": "ODD"}
+    tables = (getattr(importlib.import_module(f"checks.wild_{k}"), v) for k, v in parts.items())
+    return {name: made for table in tables for name, made in table.items()}
 
 
 def judged(engine, name, **selection):
@@ -115,6 +117,28 @@ def test_a_correct_optimizer_passes_the_quick_set(engine, name):
 
 def judged_quickly(engine, name):
     return judged(engine, name, quick=True)
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_step_that_looks_at_names_and_an_argument_that_is_a_list_are_no_violation(name):
+    """Models have names of their own, and Keras wraps lists and dicts."""
+    assert on_engine(TORCH, judged_alike_and_kept, name) == {}
+
+
+def judged_alike_and_kept(engine, name):
+    return judged(engine, name, themes=["equivalences", "persistence", "configs"])
+
+
+def counted(engine):
+    """Verdicts of an optimizer that wraps another, whose counter is the other's."""
+    wrapper = importlib.import_module("checks.wild_odd").Halved
+    only = ["check_iterations_count_the_steps", "check_slots_are_made_once"]
+    report = check_optimizer(wrapper, engine=engine, only=only, verbose=False)
+    return {str(outcome.verdict) for outcome in report.outcomes if "Loss" not in outcome.case}
+
+
+def test_an_optimizer_that_wraps_another_counts_as_the_other_does():
+    assert on_engine(TORCH, counted) == {"holds"}
 
 
 @pytest.mark.skipif(ALL not in os.environ, reason=f"most of an hour: set {ALL}=1")
