@@ -2,10 +2,13 @@
 
 import contextlib
 import io
+import runpy
 import signal
+import tempfile
 import textwrap
 import time
 import warnings
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -139,16 +142,25 @@ def test_an_expected_failure_needs_a_reason_and_a_check(engine):
 # ---- what goes wrong
 
 
+CRASHING = """
+steps = []
+
+
+def once():
+    steps.append(len(steps))
+    if len(steps) == 1:
+        raise KeyError("beta")
+"""
+
+
 @on("keras-torch")
 def test_a_crash_is_reported_with_the_optimizers_own_lines_and_the_others_go_on(engine):
-    state = {"steps": 0}
-
-    def crash_once():
-        state["steps"] += 1
-        if state["steps"] == 1:
-            raise KeyError("beta")
-
-    report = check(descending(engine, crash_once), reference=descent, only=[TWICE, ONE])
+    with tempfile.TemporaryDirectory() as folder:
+        # From a file: the test itself may run in another process, where its source is not known.
+        file = Path(folder) / "crashing.py"
+        file.write_text(CRASHING)
+        once = runpy.run_path(str(file))["once"]
+        report = check(descending(engine, once), reference=descent, only=[TWICE, ONE])
     crashed, other = report.outcomes
     assert crashed.verdict == "violated"
     assert "crashed with KeyError: 'beta'" in crashed.reason
