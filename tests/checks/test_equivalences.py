@@ -273,4 +273,4 @@ def test_a_rate_that_is_kept_aside_is_not_the_one_that_a_loss_scale_hands_on(eng
     methods = {"__init__": init, "update_step": update_step}
     assert broken(engine, check, "as it is", **methods) == "holds"
     reason = broken(engine, check, "learning rate assigned later", **methods)
-    assert "in a LossScaleOptimizer (learning rate assigned later)" in reason
+    assert "with a scaled loss (learning rate assigned later)" in reason

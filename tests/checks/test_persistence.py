@@ -181,8 +181,9 @@ def test_an_argument_that_the_config_lacks_is_found(engine):
             return {**super().get_config(), "friction": 0.5}
 
     check = "check_a_config_keeps_every_argument"
-    violated(engine, Forgets, check, "friction is 0.25 before and 0.5 after", friction=0.25)
-    violated(engine, Pretends, check, "friction=0.25 is 0.5 in the config")
+    case = f"{check}[friction]"
+    violated(engine, Forgets, case, "friction is 0.25 before and 0.5 after", friction=0.75)
+    violated(engine, Pretends, case, "friction=0.25 is 0.5 in the config")
     holds(engine, base, check)
 
 

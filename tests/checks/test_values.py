@@ -95,7 +95,7 @@ def test_steps_that_change_in_time_are_caught(engine):
     def tiring(self, m, variable):
         return ops.where(self.iterations < 50, 1.0, 0.5) * m
 
-    text = said(engine, "check_many_steps_follow_the_rule", direction=tiring)
+    text = said(engine, "check_many_steps_follow_the_rule[changing]", direction=tiring)
     assert "p0 after step 51 is" in text
 
     def bounded(self, m, variable):

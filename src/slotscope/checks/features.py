@@ -151,8 +151,8 @@ def problem_of(subject: Subject, case: str) -> Problem:
         for step in gradients:
             step[1] = None
     if "LossScaleOptimizer" in names:
-        # Between two calls that are not enough for the scale to grow.
-        gradients[3] = [_overflown(gradients[3][0]), *gradients[3][1:]]
+        # When a call has been counted, and before the scale grows.
+        gradients[1] = [_overflown(gradients[1][0]), *gradients[1][1:]]
     return Problem(names, changes, fields, gradients)
 
 
