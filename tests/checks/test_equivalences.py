@@ -192,7 +192,7 @@ def test_a_learning_rate_kept_as_a_number_is_caught(engine):
         return self.rate
 
     for case in ("constant schedule", "function", "constant schedule in fit"):
-        assert "learning rate 'constant schedule' and as a number" in broken(
+        assert f"learning rate {case!r} and as a number" in broken(
             engine, RATE, case, build=build, factor=factor
         )
     assert broken(engine, RATE, "NumPy scalar", build=build, factor=factor) == "holds"
