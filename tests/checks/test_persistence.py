@@ -181,9 +181,10 @@ def test_an_argument_that_the_config_lacks_is_found(engine):
             return {**super().get_config(), "friction": 0.5}
 
     check = "check_a_config_keeps_every_argument"
-    case = f"{check}[friction]"
-    violated(engine, Forgets, case, "friction is 0.25 before and 0.5 after", friction=0.75)
-    violated(engine, Pretends, case, "friction=0.25 is 0.5 in the config")
+    words = "friction is 0.25 before and 0.5 after"
+    violated(engine, Forgets, f"{check}[as it is]", words, friction=0.25)
+    violated(engine, Forgets, f"{check}[friction]", words)
+    violated(engine, Pretends, f"{check}[friction]", "friction=0.25 is 0.5 in the config")
     holds(engine, base, check)
 
 

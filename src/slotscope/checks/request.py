@@ -116,9 +116,9 @@ def load(place: str) -> Any:
         BadCheckArgumentError: there is no such module, or nothing of this name in it.
     """
     module, _, name = place.partition(":")
-    if module.endswith(".py") and not Path(module).is_file():
-        raise BadCheckArgumentError(f"There is no file {module!r}.")
     if module.endswith(".py"):
+        if not Path(module).is_file():
+            raise BadCheckArgumentError(f"There is no file {module!r}.")
         sys.path.insert(0, str(Path(module).resolve().parent))
         module = Path(module).stem
     try:
