@@ -1,9 +1,9 @@
 """Hold every built-in optimizer of every engine to every check: `python -m tools.everything`.
 
-Two engines run at a time, each as `slotscope check all`. Arguments are names of engines, by default
-all, and options of that command. Whole records go to build/checks/. The exit code is 0 only if
-every engine's is, and the verdicts count as recorded in slotscope.story.verdicts; `--record`
-records them anew.
+One engine after the other runs `slotscope check all` on two processes. Arguments are names of
+engines, by default all, and options of that command. Whole records go to build/checks/. The exit
+code is 0 only if every engine's is, and the verdicts count as recorded in slotscope.story.verdicts;
+`--record` records them anew.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +23,15 @@ from slotscope.story import verdicts
 
 RECORDS = Path("build/checks")
 
-#: By what they take, so that two cores end together.
-LONGEST = (
-    *("keras-tensorflow", "keras-jax", "tf_keras", "keras-2.1", "tf_keras-graph"),
-    *("tf_keras-legacy", "keras-torch"),
-)
-
 
 def check(engine: str, options: list[str]) -> int:
-    """Check every built-in of one engine; print the reports when it is done."""
-    command = [sys.executable, "-m", "slotscope", "check", "all", "--engine", engine, "--jobs=1"]
+    """Check every built-in of one engine, which prints its reports; its exit code."""
+    command = [sys.executable, "-m", "slotscope", "check", "all", "--engine", engine]
     files = ["--json", str(RECORDS / f"{engine}.json"), "--html", str(RECORDS / f"{engine}.html")]
-    done = subprocess.run([*command, *files, *options], capture_output=True, text=True)
-    print(f"{done.stdout}{done.stderr}", flush=True)
-    return done.returncode
+    start = time.perf_counter()
+    code = subprocess.run([*command, *files, *options]).returncode
+    print(f"{engine}: exit code {code} after {time.perf_counter() - start:.0f} s", flush=True)
+    return code
 
 
 def counted(engine: str) -> pd.DataFrame:
@@ -86,20 +81,15 @@ def main(arguments: list[str]) -> int:
     RECORDS.mkdir(parents=True, exist_ok=True)
     engines = [name for name in ENGINES if name in arguments] or list(ENGINES)
     options = [a for a in arguments if a not in (*ENGINES, "--record")]
-    longest_first = sorted(engines, key=LONGEST.index)
-    with ThreadPoolExecutor(2) as pool:
-        waiting = {engine: pool.submit(check, engine, options) for engine in longest_first}
-    codes = {engine: future.result() for engine, future in waiting.items()}
-    for engine, code in codes.items():
-        print(f"{engine}: exit code {code}")
+    codes = [check(engine, options) for engine in engines]
     if options:  # not everything was run
-        return max(codes.values())
+        return max(codes)
     found = pd.concat([counted(engine) for engine in engines])
     if "--record" in arguments:
         record(found)
     others = differing(found)
     print("\n".join(others))
-    return max(*codes.values(), bool(others))
+    return max(*codes, bool(others))
 
 
 if __name__ == "__main__":
