@@ -65,9 +65,17 @@ class DamagedResultsError(SlotscopeError, ValueError):
     """A file is not a notebook, or its results are no longer as they were written."""
 
 
+class KernelServerError(SlotscopeError, RuntimeError):
+    """A warm kernel can't be had; the message says why. An ordinary one can."""
+
+
 class UnknownRuleError(SlotscopeError, ValueError):
     """No rule is known for this optimizer in this generation."""
 
 
 class BadCheckArgumentError(SlotscopeError, ValueError):
     """What was asked of the checks cannot be: an unknown check or theme, a bad reason."""
+
+
+class UnseenStepsWarning(UserWarning):
+    """Steps of a watched run left no row, or one step left two."""

@@ -75,8 +75,10 @@ def test_train_on_batch(engine):
 
 
 @on_every_engine
-def test_sampled_and_without_values(engine):
-    assert ends_alike(engine, dense_model, fit, every=3, keep="statistics")
+def test_measured_inside_of_the_step(engine):
+    for options in ({"keep": "norms"}, {"keep": "statistics", "every": 3}):
+        for train in (fit, train_on_batches):
+            assert ends_alike(engine, dense_model, train, **options), options
 
 
 @on_every_engine
@@ -97,19 +99,22 @@ def test_dropout_draws_the_same_numbers(engine):
 @on(*TF_FUNCTION, "keras-jax")
 def test_several_steps_an_execution(engine):
     compiled = {"steps_per_execution": 2}
-    assert ends_alike(engine, lambda e: dense_model(e, compiled=compiled), fit)
+    for keep in ("values", "statistics"):
+        assert ends_alike(engine, lambda e: dense_model(e, compiled=compiled), fit, keep=keep)
 
 
 @on(*TF_FUNCTION, "keras-jax", "keras-torch")
 def test_run_eagerly(engine):
     compiled = {"run_eagerly": True}
-    assert ends_alike(engine, lambda e: dense_model(e, compiled=compiled), fit)
+    for keep in ("values", "statistics"):
+        assert ends_alike(engine, lambda e: dense_model(e, compiled=compiled), fit, keep=keep)
 
 
 @on(*TF_FUNCTION, "keras-jax")
 def test_jit_compile(engine):
     compiled = {"jit_compile": True}
-    assert ends_alike(engine, lambda e: dense_model(e, compiled=compiled), fit)
+    for keep in ("values", "norms", "statistics"):
+        assert ends_alike(engine, lambda e: dense_model(e, compiled=compiled), fit, keep=keep)
 
 
 @on(*KERAS_3)
@@ -119,7 +124,9 @@ def test_moving_average_accumulation_and_clipping(engine):
         {"gradient_accumulation_steps": 2},
         {"clipnorm": 0.5, "weight_decay": 0.01},
     ):
-        assert ends_alike(engine, lambda e, c=config: dense_model(e, **c), fit), config
+        for keep in ("values", "norms"):
+            build = lambda e, c=config: dense_model(e, **c)  # noqa: E731
+            assert ends_alike(engine, build, fit, keep=keep), (config, keep)
 
 
 @on(*GRAPH)

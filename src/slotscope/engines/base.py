@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from slotscope.engines import programs
+from slotscope.engines.meters.meter import Meter
 from slotscope.engines.records import (
     Gradient,
     Identity,
@@ -432,6 +433,15 @@ class Engine(ABC):
     def runners(self) -> list[tuple[Any, str]]:
         """Methods, as (class, name), through which compiled steps run, whoever calls them."""
         return []
+
+    def meter(self, measures: str, every: int) -> Meter | None:
+        """What measures inside of this engine's train functions; None where nothing can.
+
+        Args:
+            measures: a key of :data:`slotscope.engines.meters.meter.MEASURES`.
+            every: how many steps make a row.
+        """
+        return None
 
     def trace(self, arguments: Any) -> Any:
         """The trace that is under way in a call with ``arguments``; None while ops run."""

@@ -23,6 +23,7 @@ from slotscope.engines.base import (
     SparseGradient,
     named,
 )
+from slotscope.engines.meters.graph import GraphMeter
 from slotscope.engines.programs import Program
 from slotscope.engines.tensorflow_runtime import tensorflow
 
@@ -226,6 +227,9 @@ class GraphEngine(Engine):
         from tensorflow.python.client.session import BaseSession
 
         return [(self.function_class, "__call__"), (BaseSession, "run")]
+
+    def meter(self, measures: str, every: int) -> GraphMeter:
+        return GraphMeter(measures, every)
 
     def state_of(self, runner: Any) -> Any:
         if isinstance(runner, self.function_class):

@@ -34,6 +34,9 @@ from slotscope.engines.base import (
 from slotscope.engines.devices import DataParallel, Devices, Mirrored
 from slotscope.engines.formats import PICKLE, Format, broken, file, lists, own_variables, weights
 from slotscope.engines.loops import Loop
+from slotscope.engines.meters.jax import JaxMeter
+from slotscope.engines.meters.meter import Meter
+from slotscope.engines.meters.torch import TorchMeter
 from slotscope.engines.programs import Program
 from slotscope.engines.tensorflow_runtime import EagerTensorFlow, tensorflow
 
@@ -400,6 +403,13 @@ class KerasJax(Keras3):
     def _array(self, ref: Any, state: Any) -> Any:
         return (state or {}).get(id(ref), getattr(ref, "_value", None))
 
+    def meter(self, measures: str, every: int) -> Meter | None:
+        # Sharded, or kept by NNX, the state has another layout.
+        nnx = getattr(self.keras.config, "is_nnx_enabled", lambda: False)()
+        if nnx or self.keras.distribution.distribution() is not None:
+            return None
+        return JaxMeter(measures, every)
+
     def trace(self, arguments: Any) -> Any:
         import jax
 
@@ -461,6 +471,9 @@ class KerasTorch(Keras3):
         for name in ("_backend_update_step", "_internal_apply_gradients"):  # Keras 3.0 had that
             if hasattr(plain, name):
                 vars(optimizer)[name] = functools.partial(getattr(plain, name), optimizer)
+
+    def meter(self, measures: str, every: int) -> TorchMeter:
+        return TorchMeter(measures, every)
 
     def read(self, refs: Sequence[Any], state: Any = None) -> list[np.ndarray | None]:
         import torch

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from slotscope.engines.base import Engine, Gradient, Identity, SparseGradient, quiet_import
+from slotscope.engines.meters.meter import Meter
 
 
 @functools.cache
@@ -48,6 +49,13 @@ class EagerTensorFlow(Engine):
             values = tf.constant(gradient.values, dtype)
             return tf.IndexedSlices(values, tf.constant(gradient.indices), gradient.shape)
         return None if gradient is None else tf.constant(gradient, dtype)
+
+    def meter(self, measures: str, every: int) -> Meter | None:
+        from slotscope.engines.meters.tensorflow import TensorFlowMeter
+
+        if tensorflow().distribute.has_strategy():
+            return None  # each replica would write a row of its own
+        return TensorFlowMeter(measures, every, self.variable)
 
     def trace(self, arguments: Any) -> Any:
         """The graph that is being built, None where ops run for real."""

@@ -19,6 +19,7 @@ from types import FrameType
 from typing import Any
 
 from slotscope.engines import engine_of
+from slotscope.engines.meters.meter import Meter
 from slotscope.recording.patches import listen, original_of
 from slotscope.recording.recorder import Recorder
 
@@ -54,11 +55,16 @@ class Hooks:
         self._depth = _Depth()
         self._lock = threading.RLock()
         self._own_steps = 0  # under way, in any thread
+        self._meter: Meter | None = None
+        self._train_function_before: Any = None
+        self._longest = 1  # steps that one call of the train function can make
+        self._undrained = 0
 
     # ---- setting and removing
 
     def attach(self) -> None:
         self._listen(self.model, "compile", self._compiled)
+        self._set_meter()
         if self.engine.maker:
             self._listen(self.engine.trainer(self.model), self.engine.maker, self._made)
             self._hook_train_function()
@@ -69,9 +75,44 @@ class Hooks:
             self._listen(owner, name, self._ran)
 
     def detach(self) -> None:
-        self._unhook_train_function()
-        while self._stops:
-            self._stops.pop()()
+        try:
+            self._drain()
+        finally:
+            self._unhook_train_function()
+            while self._stops:
+                self._stops.pop()()
+            self._remove_meter()
+
+    def _set_meter(self) -> None:
+        """Have the train function measure, in place of reading what it leaves."""
+        level = self.recorder.level(self.engine, self.model)
+        self._meter = self.engine.meter(level, self.recorder.recording.every) if level else None
+        if self._meter is None:
+            return
+        trainer = self.engine.trainer(self.model)
+        for owner, name, listener in self._meter.patches(trainer):
+            self._listen(owner, name, listener)
+        if self._meter.remakes:
+            # One that exists is kept for later; what `fit` makes instead has the meter in it.
+            self._train_function_before = original_of(trainer, "train_function")
+            vars(trainer)["train_function"] = None
+
+    def _remove_meter(self) -> None:
+        if self._meter is not None:
+            self._meter.undo()
+            if self._meter.remakes:
+                trainer = self.engine.trainer(self.model)
+                vars(trainer)["train_function"] = self._train_function_before
+            self._meter = self._train_function_before = None
+
+    def _drain(self) -> None:
+        """Take over the rows that steps have left in the meter."""
+        if self._meter is None or not self._undrained:
+            return
+        self._undrained = 0
+        with self._lock, self._within_step():
+            for found in self._meter.drain():
+                self.recorder.measured(self.engine, found)
 
     def _listen(self, owner: Any, name: str, listener: Any, **options: Any) -> None:
         self._stops.append(listen(owner, name, listener, **options))
@@ -81,6 +122,7 @@ class Hooks:
         optimizer = self._given if self._given is not None else self.model.optimizer
         if optimizer is self.optimizer or optimizer is None:
             return
+        self._drain()
         self.optimizer = optimizer
         self.recorder.iterations = None
         self.engine = engine_of(self.model, optimizer)
@@ -105,6 +147,7 @@ class Hooks:
         if function is not None and function is not self._train_function:
             self._unhook_train_function()
             self._train_function = function
+            self._longest = _whole(getattr(self.model, "steps_per_execution", 1))
             self._stop_train = listen(trainer, "train_function", self._train)
 
     def _unhook_train_function(self) -> None:
@@ -115,6 +158,8 @@ class Hooks:
     # ---- construction
 
     def _compiled(self, proceed: Any, /, *args: Any, **kwargs: Any) -> Any:
+        self._drain()
+        self._train_function_before = None  # it was for what was compiled before
         result = proceed(*args, **kwargs)
         self.recorder.event("compiled")
         self._follow_optimizer("compile")
@@ -146,8 +191,12 @@ class Hooks:
             self._depth.optimizer -= 1
         self._look(name)
         self._read_initial(None)
-        if name in self.engine.stepping and not self._depth.step and not traced:
-            self._step(None)
+        if name in self.engine.stepping:
+            if self._meter is not None and self._depth.own_step:
+                counter = self.engine.iterations(self.optimizer)
+                self._meter.applied(self.recorder.refs, counter, self._longest)
+            if not self._depth.step and not traced:
+                self._step(None)
         return result
 
     # ---- execution
@@ -160,10 +209,28 @@ class Hooks:
         own = self._trains_the_model()
         state = self.engine.state_before(self.optimizer, args) if own else None
         self._read_initial(state)
+        if own and self._meter is not None:
+            return self._train_metered(self._meter, proceed, args, kwargs)
         with self._stepping(own, None):
             result = proceed(*args, **kwargs)
         self._step(self.engine.state_after(self.optimizer, result) if own else None, certain=own)
         return result
+
+    def _train_metered(
+        self, meter: Meter, proceed: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """The model's train function was called, and leaves its rows in the meter."""
+        with self._stepping(True, None):
+            refs, counter = self.recorder.refs, self.engine.iterations(self.optimizer)
+            args = meter.enter(self.optimizer, refs, counter, args, self._longest)
+            result = meter.leave(proceed(*args, **kwargs))
+        self._metered(meter)
+        return result
+
+    def _metered(self, meter: Meter) -> None:
+        self._undrained += self._longest
+        if self._undrained + self._longest > max(meter.capacity, self._longest):
+            self._drain()
 
     def _ran(self, proceed: Any, runner: Any, /, *args: Any, **kwargs: Any) -> Any:
         """A compiled function, of this model or of anyone, was called."""
@@ -177,8 +244,18 @@ class Hooks:
             self._follow_optimizer("assignment")
         if own or self.recorder.iterations is None:
             self._read_initial(state)
+        metered = self._meter if own else None
+        if metered is not None:
+            counter = self.engine.iterations(self.optimizer)
+            with self._within_step():
+                metered.run(runner, self.recorder.refs, counter, state)
+        else:
+            self._drain()
         with self._stepping(own, state):
             result = proceed(runner, *args, **kwargs)
+        if metered is not None:
+            self._metered(metered)
+            return result
         if self._step(state, certain=own) and not own:
             self._note_other_model()
         return result
@@ -197,7 +274,11 @@ class Hooks:
                 yield
         except Exception:
             # A function that ran out of data made the steps before: Keras 3.0 ends epochs so.
-            self._step(state)
+            if own and self._meter is not None:
+                self._undrained += 1
+                self._drain()
+            else:
+                self._step(state)
             raise
         finally:
             self._own_steps -= own
@@ -235,6 +316,7 @@ class Hooks:
     def _note_trace(self, arguments: Any) -> bool:
         traced = self.engine.trace(arguments) is not None
         if traced:
+            self._drain()
             self.recorder.recording.counts["traces"] += 1
             self.recorder.event("traced")
         return traced

@@ -7,6 +7,8 @@ variables are there now, which are new, what are their values. It wraps nothing 
 from __future__ import annotations
 
 import dataclasses
+import math
+import warnings
 from collections import defaultdict
 from collections.abc import Hashable
 from typing import Any
@@ -14,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from slotscope.engines.base import Engine, OptimizerVariable
+from slotscope.engines.meters.meter import MEASURES, Measured
+from slotscope.errors import UnseenStepsWarning
 from slotscope.recording.recording import Event, Recording, Row, Variable
 from slotscope.recording.statistics import describe
 
@@ -71,6 +75,11 @@ class Recorder:
     def event(self, kind: str, detail: str = "", count: int = 1) -> None:
         """Note that something happened."""
         self.recording.events.append(Event(kind, self.iterations or 0, detail, count))
+
+    def gap(self, detail: str, count: int) -> None:
+        """Note that steps went by without a row, or left two."""
+        self.event("gap", detail, count)
+        warnings.warn(f"not every step was seen: {detail}", UnseenStepsWarning, stacklevel=2)
 
     # ---- construction
 
@@ -172,7 +181,7 @@ class Recorder:
         if 0 < advance <= longest:
             self.event("stepped", count=advance)
         else:
-            self.event("gap", f"the counter went from {before} to {now}", advance)
+            self.gap(f"the counter went from {before} to {now}", advance)
         self.recording.counts["steps"] += max(advance, 0)
         every = self.recording.every
         if now // every != before // every:
@@ -189,8 +198,9 @@ class Recorder:
         statistics = np.array([describe(array) for array in arrays]).reshape(-1, 6)
         identity = np.array([self._identify(engine, index, state) for index in indices])
         live = self._live(indices, statistics)
-        small = sum(array.size for array in arrays) <= SMALL_STATE
-        kept = self.keep == "values" or (self.keep is None and small)
+        kept = self.keep == "values" or (self.keep is None and _count(arrays) <= SMALL_STATE)
+        if not kept and self.keep != "statistics":
+            statistics[:, 1:] = np.nan
         self.recording.rows.append(
             Row(
                 self.iterations or 0,
@@ -201,6 +211,55 @@ class Recorder:
                 tuple(arrays) if kept else None,
             )
         )
+
+    # ---- rows that a meter took
+
+    def level(self, engine: Engine, model: Any) -> str:
+        """What a meter shall measure; nothing where values are kept, which must be read."""
+        if self.keep is None:
+            weights = getattr(engine.trainer(model), "trainable_weights", ())
+            return "norms" if sum(math.prod(w.shape) for w in weights) > SMALL_STATE else ""
+        return "" if self.keep == "values" else self.keep
+
+    @property
+    def refs(self) -> list[Any]:
+        """The variables that a meter shall measure: all but the step counter."""
+        known = zip(self.seen, self.recording.seen, strict=True)
+        return [seen.ref for seen, variable in known if variable.slot != "iterations"]
+
+    def measured(self, engine: Engine, found: Measured) -> None:
+        """Take over rows that were made inside of the steps."""
+        before, every = self.iterations or 0, self.recording.every
+        due = np.arange((before // every + 1) * every, found.last + 1, every)
+        unseen = np.setdiff1d(due, found.iterations).size
+        stuck = int((np.diff(found.iterations, prepend=before) <= 0).sum())
+        self.iterations = found.last
+        if found.last > before:
+            self._unread.clear()
+            self.recording.counts["steps"] += found.last - before
+            self.event("stepped", count=found.last - before)
+        if unseen:
+            self.gap(f"{unseen} of the steps {before + 1} to {found.last} left no row", unseen)
+        if stuck:
+            self.gap(f"in {stuck} steps up to {found.last} the counter did not move on", stuck)
+        if len(found.iterations):
+            self._take(engine, found)
+
+    def _take(self, engine: Engine, found: Measured) -> None:
+        indices = np.array([self._index[id(ref)] for ref in found.refs], dtype=np.int64)
+        identity = np.array([self._identify(engine, index, None) for index in indices])
+        identity = identity.astype(np.int64).reshape(-1, 3)
+        steps, variables, measures = found.numbers.shape
+        statistics = np.full((steps, variables, len(MEASURES["statistics"])), np.nan)
+        statistics[:, :, :measures] = found.numbers
+        alone = len({self.seen[index].label for index in indices}) == variables
+        everything = np.ones(variables, dtype=bool)
+        for iterations, numbers in zip(found.iterations.tolist(), statistics, strict=True):
+            live = everything if alone else self._live(indices.tolist(), numbers)
+            self.recording.rows.append(Row(iterations, indices, numbers, identity, live, None))
+        if alone:  # nothing can go on unseen, but the next row is compared with the last
+            for index, numbers in zip(indices, statistics[-1], strict=True):
+                self.seen[index].statistics = numbers
 
     def _identify(self, engine: Engine, index: int, state: Any) -> list[int]:
         seen = self.seen[index]
@@ -239,6 +298,10 @@ class Recorder:
     def _moved(self, index: int, statistics: np.ndarray) -> bool:
         last = self.seen[index].statistics
         return last is not None and not np.array_equal(last, statistics, equal_nan=True)
+
+
+def _count(arrays: list[np.ndarray]) -> int:
+    return sum(array.size for array in arrays)
 
 
 def _native(value: Any) -> np.ndarray:

@@ -166,7 +166,7 @@ class Recording:
             if index in shown
         ]
         table = pd.DataFrame(records, columns=["iterations", "variable", *NAMES])
-        return table.astype({"nonfinite": "int64"})
+        return table.astype({"nonfinite": "Int64"})
 
     def values(
         self, slot: str, parameter: str | None = None, number: int | None = None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from slotscope.engines.meters.meter import MEASURES
+
 #: Their names, in order: the columns of ``Recording.statistics``.
-NAMES = ("l2", "mean", "min", "max", "zero_fraction", "nonfinite")
+NAMES = MEASURES["statistics"]
 
 
 def describe(values: np.ndarray) -> np.ndarray:

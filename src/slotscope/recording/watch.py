@@ -22,7 +22,7 @@ from slotscope.recording.hooks import Hooks
 from slotscope.recording.recorder import Recorder
 from slotscope.recording.recording import Recording
 
-_KEEP = (None, "values", "statistics")
+_KEEP = (None, "values", "statistics", "norms")
 
 
 def watch(model: Any, *, every: int = 1, keep: str | None = None, optimizer: Any = None) -> Watch:

@@ -1,0 +1,1 @@
+"""Measuring optimizer variables inside of the step, one file for each framework."""

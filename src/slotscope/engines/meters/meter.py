@@ -1,0 +1,108 @@
+"""Meters: numbers about every optimizer variable, taken inside of the step that made them.
+
+To copy a slot to the host at each step costs more than the step. A meter has the framework reduce
+each variable to a few numbers where it lies, as a part of what runs anyway, and write them into a
+*ring*: an array (steps, variables, numbers) on the device, beside the step counter of each row.
+The ring belongs to the meter, not to the optimizer or the model; it is copied to the host in
+bulk, long before it would be written over. So nothing waits for a transfer, and a call that makes
+many steps leaves a row for each.
+
+The sum of squares is taken in the variable's own precision, at least float32. Where one is too
+small or too large for that, so that squares are lost, the same step takes it again with numbers
+scaled by the largest: that costs a second read, in such a step only.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+#: What is measured of each variable, by the name of the level.
+MEASURES = {
+    "norms": ("l2",),
+    "statistics": ("l2", "mean", "min", "max", "zero_fraction", "nonfinite"),
+}
+
+#: Between these, a sum of squares in float32 has lost none that matter.
+SAFE = (1e-24, 1e36)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Rows that a meter hands over, in order.
+
+    Attributes:
+        refs: the variables, in the order of the second axis.
+        iterations: int64 array (steps,): the step counter after each step.
+        numbers: float64 array (steps, variables, numbers), see :data:`MEASURES`.
+        last: the step counter now, whether its step has a row or not.
+    """
+
+    refs: tuple[Any, ...]
+    iterations: np.ndarray
+    numbers: np.ndarray
+    last: int
+
+
+class Meter(ABC):
+    """Measures in every ``every``-th step of one model's train function.
+
+    Args:
+        measures: a key of :data:`MEASURES`.
+        every: a row is made where the step counter is a multiple of this.
+    """
+
+    #: Steps that a ring holds, at least.
+    capacity: ClassVar[int] = 1024
+    #: Whether it needs a train function of its own, made while it listens.
+    remakes: ClassVar[bool] = True
+
+    def __init__(self, measures: str, every: int) -> None:
+        self.measures = measures
+        self.every = every
+
+    def patches(self, trainer: Any) -> Iterable[tuple[Any, str, Callable[..., Any]]]:
+        """Places, as (owner, name, listener), that the meter needs to be called at."""
+        return []
+
+    # Each meter has a use for some of these.
+    def run(  # noqa: B027
+        self, function: Any, refs: Sequence[Any], counter: Any, session: Any
+    ) -> None:
+        """``function``, the train function of a graph, is about to run in ``session``."""
+
+    def enter(
+        self,
+        optimizer: Any,
+        refs: Sequence[Any],
+        counter: Any,
+        args: tuple[Any, ...],
+        longest: int,
+    ) -> tuple[Any, ...]:
+        """The train function's arguments as it shall get them; ``longest`` steps at most follow."""
+        return args
+
+    def leave(self, result: Any) -> Any:
+        """The train function's result as its caller shall get it."""
+        return result
+
+    def applied(  # noqa: B027
+        self, refs: Sequence[Any], counter: Any, longest: int
+    ) -> None:
+        """Gradients were applied within the train function, or a trace of that was made."""
+
+    def undo(self) -> None:  # noqa: B027
+        """Take out again what was put into the train function."""
+
+    @abstractmethod
+    def drain(self) -> list[Measured]:
+        """Every row that was not handed over before."""
+
+
+def unwrapped(rows: np.ndarray, begin: int, end: int) -> np.ndarray:
+    """Rows ``begin`` to ``end`` of a ring, counted since its first."""
+    return rows[np.arange(begin, end) % len(rows)]

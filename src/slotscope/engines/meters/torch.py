@@ -1,0 +1,87 @@
+"""The meter for Keras 3 on torch: everything is eager, and a row stays a tensor on its device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from slotscope.engines.meters.meter import MEASURES, SAFE, Measured, Meter
+
+
+class TorchMeter(Meter):
+    """Measures when gradients have been applied."""
+
+    def __init__(self, measures: str, every: int) -> None:
+        super().__init__(measures, every)
+        self._refs: tuple[Any, ...] = ()
+        self._counters: list[Any] = []
+        self._rows: list[Any] = []
+        self._last: Any = None
+        self._steps = 0
+        self._left: list[Measured] = []
+
+    def applied(self, refs: Sequence[Any], counter: Any, longest: int) -> None:
+        if self._refs != tuple(refs):
+            self._left = self.drain()
+            self._refs = tuple(refs)
+        value = counter.value.detach()
+        # To ask another device would wait for it: there, steps are counted from the last drain on.
+        ask = self._last is None or value.device.type == "cpu"
+        self._steps = int(value) if ask else self._steps + 1
+        self._last = value
+        if self._steps % self.every == 0:
+            self._counters.append(self._last.clone())
+            self._rows.append(numbers([ref.value.detach() for ref in refs], self.measures))
+
+    def drain(self) -> list[Measured]:
+        import torch
+
+        left, self._left = self._left, []
+        if self._last is None:
+            return left
+        last = int(self._last)
+        self._last = None
+        if not self._rows:
+            return [*left, Measured(self._refs, np.zeros(0, np.int64), np.zeros((0, 0, 0)), last)]
+        iterations = torch.stack(self._counters).cpu().numpy().astype(np.int64)
+        rows = torch.stack(self._rows).double().cpu().numpy()
+        self._counters, self._rows = [], []
+        return [*left, Measured(self._refs, iterations, rows, last)]
+
+
+def numbers(tensors: Sequence[Any], measures: str) -> Any:
+    """Tensor (variables, numbers) of :data:`~slotscope.engines.meters.meter.MEASURES`."""
+    import torch
+
+    if not tensors:
+        return torch.zeros((0, len(MEASURES[measures])))
+    floats = [t if t.dtype in (torch.float32, torch.float64) else t.float() for t in tensors]
+    norms = torch.stack([n.double() for n in torch._foreach_norm(floats)])
+    unsafe = ~((norms > SAFE[0] ** 0.5) & (norms < SAFE[1] ** 0.5))
+    if floats[0].device.type != "cpu" or unsafe.any():  # elsewhere, asking would wait
+        norms = torch.where(unsafe, torch.stack([t.double().norm() for t in floats]), norms)
+    if measures == "norms":
+        return norms[:, None]
+    rest = torch.stack([_others(t) for t in floats])
+    return torch.cat([norms[:, None], rest], dim=1)
+
+
+def _others(tensor: Any) -> Any:
+    """Mean, min, max, zero fraction and number of nonfinite elements, in float64."""
+    import torch
+
+    size = tensor.numel()
+    if not size:
+        empty = [torch.nan, torch.nan, torch.nan, torch.nan, 0.0]
+        return torch.tensor(empty, dtype=torch.float64, device=tensor.device)
+    smallest, largest = torch.aminmax(tensor)
+    total = tensor.sum()
+    zeros = size - torch.count_nonzero(tensor)
+    if tensor.device.type == "cpu" and torch.isfinite(total):
+        nonfinite = torch.zeros((), dtype=torch.float64)
+    else:
+        nonfinite = size - torch.isfinite(tensor).sum()
+    found = (total / size, smallest, largest, zeros / size, nonfinite)
+    return torch.stack([number.double() for number in found])
