@@ -1,0 +1,142 @@
+"""Which kernels may come from one server: those that would have imported the same, the same way.
+
+A fingerprint holds what a process cannot change once it has started or imported: the interpreter
+and its options, the variables that Python, a framework or a thread pool reads when it starts or is
+imported, and the limits of the process. The versions of what is installed are not in it: the server
+itself looks, before each fork, whether what it imported is still what is installed.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+SERVER = Path(__file__).parent / "server"
+
+#: Beginnings of the names of variables that are read at start or import.
+PREFIXES = (
+    "BLIS_",
+    "CUBLAS_",
+    "CUDA_",
+    "CUDNN_",
+    "FLEXIBLAS",
+    "GLIBC_",
+    "GOMP_",
+    "GOTO_",
+    "HIP_",
+    "JAX_",
+    "KERAS_",
+    "KMP_",
+    "LC_",
+    "LD_",
+    "MALLOC_",
+    "MATPLOTLIB",
+    "MKL_",
+    "MPL",
+    "NCCL_",
+    "NPY_",
+    "NUMEXPR_",
+    "NUMPY_",
+    "NVIDIA_",
+    "OMP_",
+    "OPENBLAS_",
+    "PROTOCOL_BUFFERS_",
+    "PYTHON",
+    "PYTORCH_",
+    "ROCM_",
+    "SCIPY_",
+    "SKLEARN_",
+    "TF_",
+    "TORCH",
+    "XLA_",
+)
+NAMES = frozenset({"HOME", "LANG", "LANGUAGE", "LIBTPU_INIT_ARGS", "TZ", "VIRTUAL_ENV"})
+#: Of one session, or of one kernel: a server that outlives both must not have them.
+PERSONAL = ("JPY_", "JUPYTER", "PYTEST_")
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What the kernels of one server have in common.
+
+    Attributes:
+        interpreter: the path of Python.
+        options: of the interpreter, such as ``-O``.
+        variables: those of the environment that are read at start or import.
+        limits: resource limits and niceness, which a fork inherits.
+        folder: the working directory, where ``PYTHONPATH`` is relative to it; else empty.
+        code: a digest of the server's own code.
+    """
+
+    interpreter: str
+    options: tuple[str, ...]
+    variables: tuple[tuple[str, str], ...]
+    limits: tuple[tuple[str, tuple[int, int]], ...]
+    folder: str
+    code: str
+
+    @property
+    def name(self) -> str:
+        """A short name for files."""
+        content = json.dumps([*vars(self).values()])
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def fingerprint(
+    interpreter: str, options: tuple[str, ...], environment: Mapping[str, str], folder: str
+) -> Fingerprint:
+    """The fingerprint of a kernel that ``interpreter`` would run.
+
+    Args:
+        interpreter: the path of Python.
+        options: of the interpreter.
+        environment: of the kernel.
+        folder: its working directory.
+    """
+    variables = {
+        name: value
+        for name, value in environment.items()
+        if name.startswith(PREFIXES) or name in NAMES
+    }
+    paths = variables.get("PYTHONPATH", "").split(os.pathsep) if "PYTHONPATH" in variables else []
+    relative = not all(map(os.path.isabs, paths))
+    return Fingerprint(
+        interpreter,
+        options,
+        tuple(sorted(variables.items())),
+        limits(),
+        folder if relative else "",
+        _code(),
+    )
+
+
+def server_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a server for kernels with this one."""
+    kept = {name: text for name, text in environment.items() if not name.startswith(PERSONAL)}
+    # Each of these starts threads when it is imported; the kernel starts them after the fork.
+    kept |= {"GOTO_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    kept.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    return kept
+
+
+@functools.cache
+def _code() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(SERVER.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def limits() -> tuple[tuple[str, tuple[int, int]], ...]:
+    """The resource limits of this process, and its niceness."""
+    import resource  # not on Windows
+
+    names = sorted(name for name in vars(resource) if name.startswith("RLIMIT_"))
+    found = {name: resource.getrlimit(getattr(resource, name)) for name in names}
+    found["nice"] = (os.getpriority(os.PRIO_PROCESS, 0), 0)
+    return tuple(found.items())

@@ -1,0 +1,161 @@
+"""What makes a forked process a kernel like any other, and how it ends."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import gc
+import importlib
+import importlib.util
+import os
+import random
+import select
+import signal
+import sys
+import threading
+import traceback
+from typing import Any, NoReturn
+
+from . import stash
+from .wire import Message
+
+INLINE = "module://matplotlib_inline.backend_inline"
+
+
+def settle(request: Message, descriptors: list[int]) -> None:
+    """Make this process what the request asks for, as ``Popen`` would have.
+
+    Args:
+        request: ``cwd``, ``umask``, ``affinity``.
+        descriptors: for standard input, output and error; they are closed.
+    """
+    os.setsid()
+    for number, descriptor in enumerate(descriptors):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    os.umask(request["umask"])
+    os.chdir(request["cwd"])
+    os.sched_setaffinity(0, request["affinity"])
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGCHLD", "SIGQUIT"):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def become_kernel(request: Message, families: list[stash.Family], backend: str) -> NoReturn:
+    """Run a kernel, and end with it.
+
+    Args:
+        request: ``env``, ``argv`` after the launcher's name, ``command``.
+        families: modules that were put away for it.
+        backend: of Keras 3, where the environment names none.
+    """
+    status: Any = 1
+    try:
+        os.environ.clear()
+        os.environ.update(request["env"])
+        sys.argv = [_launcher(), *request["argv"]]
+        sys.orig_argv = request["command"]
+        sys.meta_path.insert(0, stash.Finder(families, backend))
+        _forget_the_server()
+        _reseed()
+        _restore_blas_threads()
+        _restore_matplotlib()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.reconfigure(line_buffering=stream is sys.stderr or stream.isatty())  # type: ignore[union-attr]
+        from ipykernel import kernelapp
+
+        # 1: there is a parent, but it is not for the application to watch it; see watch_owner.
+        watched = "JPY_PARENT_PID" in os.environ
+        kernelapp.launch_new_instance(parent_handle=int(watched))
+        status = 0
+    except SystemExit as exit:
+        status = exit.code
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        _end(status)
+
+
+def watch_owner(owner: int) -> None:
+    """End when another process has ended, as a kernel does when its parent is gone.
+
+    Args:
+        owner: a descriptor of that process.
+    """
+
+    def wait() -> None:
+        poll = select.poll()
+        poll.register(owner, select.POLLIN)
+        poll.poll()
+        os._exit(1)
+
+    threading.Thread(target=wait, name="ParentPoller", daemon=True).start()
+
+
+def _end(status: Any) -> NoReturn:
+    """End as an interpreter does, but for taking apart the frameworks' modules: seconds of work.
+
+    Threads are waited for, exit handlers run, and what the notebook's names hold is let go of, so
+    that its files are written and its finalizers run.
+    """
+    code = status if isinstance(status, int) else int(status is not None)
+    try:
+        if code and not isinstance(status, int):
+            print(status, file=sys.stderr)
+        threading._shutdown()  # type: ignore[attr-defined]
+        shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+        atexit._run_exitfuncs()
+        if shell is not None:
+            shell.user_module.__dict__.clear()
+            shell.user_ns.clear()
+            shell.user_ns_hidden.clear()
+        gc.collect()
+    except BaseException:
+        code = code or 1
+        traceback.print_exc()
+    finally:
+        for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+            with contextlib.suppress(Exception):
+                stream.flush()  # type: ignore[union-attr]
+        os._exit(code & 0xFF)
+
+
+def _launcher() -> str:
+    spec = importlib.util.find_spec("ipykernel_launcher")
+    return spec.origin if spec and spec.origin else "ipykernel_launcher"
+
+
+def _forget_the_server() -> None:
+    """No module of the server is left to be found, and no list of a folder's files is kept."""
+    stash.away(__name__.partition(".")[0])
+    importlib.invalidate_caches()
+
+
+def _reseed() -> None:
+    random.seed()
+    sys.modules["numpy"].random.seed()
+    with contextlib.suppress(KeyError):
+        sys.modules["multiprocessing.process"].current_process().authkey = os.urandom(32)
+    with contextlib.suppress(KeyError):
+        sys.modules["tempfile"].tempdir = None  # type: ignore[attr-defined]
+
+
+def _restore_blas_threads() -> None:
+    """As many threads for NumPy's BLAS as it would have started when it was imported."""
+    names = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")
+    given = (os.environ.get(name, "") for name in names)
+    wanted = next((int(text) for text in given if text.isdecimal() and int(text)), None)
+    number = wanted or len(os.sched_getaffinity(0))
+    if number > 1 and importlib.util.find_spec("threadpoolctl"):
+        importlib.import_module("threadpoolctl").threadpool_limits(number, user_api="blas")
+
+
+def _restore_matplotlib() -> None:
+    """What matplotlib reads when it is imported: the backend's name, a file in the folder."""
+    matplotlib = sys.modules.get("matplotlib")
+    if matplotlib is not None:
+        if os.path.isfile("matplotlibrc"):
+            matplotlib.rc_file(matplotlib.matplotlib_fname())
+        matplotlib.rcParams["backend"] = os.environ.get("MPLBACKEND") or INLINE

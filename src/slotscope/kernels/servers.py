@@ -1,0 +1,181 @@
+"""Servers: where they are found, how one is started once, and what is asked of them."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from slotscope.errors import KernelServerError
+from slotscope.kernels.fingerprint import SERVER, Fingerprint, server_environment
+from slotscope.kernels.server import wire
+
+#: Seconds within which a server answers; it may be forking for others.
+ANSWER = 30.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server, as its card describes it.
+
+    Attributes:
+        name: of its fingerprint.
+        pid: of its process.
+        token: shown with every request.
+        packages: what it has imported.
+        fingerprint: what its kernels have in common, by name.
+    """
+
+    name: str
+    pid: int
+    token: str
+    packages: tuple[str, ...]
+    fingerprint: dict[str, Any]
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """Its answer to ``status`` or ``stop``.
+
+        Raises:
+            OSError: it is gone.
+        """
+        with self.connect() as connection:
+            wire.send(connection, {"token": self.token, **request})
+            answer, descriptors = wire.receive(connection)
+        wire.close(descriptors)
+        return answer
+
+    def connect(self) -> socket.socket:
+        """A connection to the server.
+
+        Raises:
+            OSError: it is gone, or it is another user's.
+        """
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.settimeout(ANSWER)
+            connection.connect(str(folder() / f"{self.name}.sock"))
+            if wire.peer(connection)[1] != os.getuid():
+                raise PermissionError("another user listens there")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def folder() -> Path:
+    """Where sockets are: a folder for this user alone, made where it isn't.
+
+    Raises:
+        KernelServerError: it is another user's, or others may enter it.
+    """
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    parent = Path(runtime) if runtime else Path(tempfile.gettempdir())
+    path = parent / f"slotscope-{os.getuid()}"
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = path.lstat()
+    if status.st_uid != os.getuid() or status.st_mode & 0o077 or path.is_symlink():
+        raise KernelServerError(
+            f"Others than you may enter {path}, so no kernel server can have its socket there. "
+            "Remove it, or set XDG_RUNTIME_DIR to a folder of your own."
+        )
+    return path
+
+
+def running() -> list[Server]:
+    """Every server that left its card; one that was killed is still among them."""
+    found = (_card(path) for path in sorted(folder().glob("*.json")))
+    return [server for server in found if server is not None]
+
+
+def find_or_start(fingerprint: Fingerprint, environment: Mapping[str, str], idle: float) -> Server:
+    """The server of a fingerprint. Of several that ask at once one starts it, the others wait.
+
+    Args:
+        fingerprint: of the kernel to be.
+        environment: of the kernel.
+        idle: seconds after which a server that is started here ends, when nobody asks.
+
+    Raises:
+        KernelServerError: it cannot be started.
+    """
+    name = fingerprint.name
+    with _alone(name):
+        server = _card(folder() / f"{name}.json")
+        if server is not None:
+            with contextlib.suppress(OSError), server.connect():
+                return server
+        return _start(fingerprint, environment, idle)
+
+
+def _start(fingerprint: Fingerprint, environment: Mapping[str, str], idle: float) -> Server:
+    name, home = fingerprint.name, folder()
+    log = home / f"{name}.log"
+    command = [
+        fingerprint.interpreter,
+        *fingerprint.options,
+        str(SERVER / "__main__.py"),
+        str(home),
+        name,
+    ]
+    given = {"token": secrets.token_hex(32), "fingerprint": asdict(fingerprint)}
+    with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stderr:
+        try:
+            process = subprocess.Popen(
+                [*command, str(idle)],
+                env=server_environment(environment),
+                cwd=fingerprint.folder or None,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise KernelServerError(f"No kernel server could be started: {error}.") from error
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with process.stdin, process.stdout, contextlib.suppress(BrokenPipeError):
+        process.stdin.write(json.dumps(given) + "\n")
+        process.stdin.flush()
+        told = process.stdout.readline()
+    _ADOPTED.append(process)
+    answer = json.loads(told) if told else {"problem": f"it ended; its last words are in {log}"}
+    if "problem" in answer:
+        raise KernelServerError(f"No kernel server could be started: {answer['problem']}.")
+    server = _card(home / f"{name}.json")
+    if server is None:
+        raise KernelServerError("A kernel server ended as soon as it was ready.")
+    return server
+
+
+#: Servers that this process started. They outlive it; kept, so that one that ends is waited for.
+_ADOPTED: list[subprocess.Popen[str]] = []
+
+
+def _card(path: Path) -> Server | None:
+    """What a server says of itself; None where nothing readable is."""
+    try:
+        card = json.loads(path.read_text())
+        packages: Sequence[str] = card["packages"]
+        return Server(
+            path.stem, card["pid"], card["token"], tuple(packages), dict(card["fingerprint"])
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+@contextlib.contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """While this is held, no other process of this user's looks for, or starts, that server."""
+    with open(os.open(folder() / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
