@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from slotscope.check_command import check
+from slotscope.kernels_command import kernels
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -23,3 +24,4 @@ def engines() -> None:
 
 
 main.add_command(check)
+main.add_command(kernels)

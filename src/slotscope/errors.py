@@ -69,6 +69,10 @@ class KernelServerError(SlotscopeError, RuntimeError):
     """A warm kernel can't be had; the message says why. An ordinary one can."""
 
 
+class KernelSpecError(SlotscopeError, ValueError):
+    """A kernelspec can't be installed as it was asked for."""
+
+
 class UnknownRuleError(SlotscopeError, ValueError):
     """No rule is known for this optimizer in this generation."""
 

@@ -21,6 +21,8 @@ from slotscope.kernels.server import wire
 
 #: Seconds within which a server answers; it may be forking for others.
 ANSWER = 30.0
+#: Bytes in the path of the folder: a socket's has at most 107, of which a name takes 22.
+LONGEST_FOLDER = 85
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def folder() -> Path:
     """Where sockets are: a folder for this user alone, made where it isn't.
 
     Raises:
-        KernelServerError: it is another user's, or others may enter it.
+        KernelServerError: it is another user's, others may enter it, or its path is too long.
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     parent = Path(runtime) if runtime else Path(tempfile.gettempdir())
@@ -86,6 +88,10 @@ def folder() -> Path:
         raise KernelServerError(
             f"Others than you may enter {path}, so no kernel server can have its socket there. "
             "Remove it, or set XDG_RUNTIME_DIR to a folder of your own."
+        )
+    if len(os.fsencode(path)) > LONGEST_FOLDER:
+        raise KernelServerError(
+            f"The path {path} is too long for a socket. Set XDG_RUNTIME_DIR to a shorter one."
         )
     return path
 
@@ -130,7 +136,7 @@ def _start(fingerprint: Fingerprint, environment: Mapping[str, str], idle: float
     with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stderr:
         try:
             process = subprocess.Popen(
-                [*command, str(idle)],
+                [*python, str(SERVER / "__main__.py"), str(home), name, str(idle)],
                 env=server_environment(environment),
                 cwd=fingerprint.folder or None,
                 stdin=subprocess.PIPE,
