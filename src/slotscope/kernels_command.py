@@ -33,8 +33,14 @@ def kernels() -> None:
 @click.option("--sys-prefix", "place", flag_value="sys", help="For this environment.  [default]")
 @click.option("--prefix", type=click.Path(file_okay=False), help="For the environment there.")
 @click.option("--idle", type=click.FloatRange(min=1), help="Seconds until an unused server ends.")
+@click.option("--package", "packages", multiple=True, help="Import this one.  [default: all]")
 def install(
-    name: str, display_name: str, place: str | None, prefix: str | None, idle: float | None
+    name: str,
+    display_name: str,
+    place: str | None,
+    prefix: str | None,
+    idle: float | None,
+    packages: tuple[str, ...],
 ) -> None:
     """Write a kernelspec: notebooks then get warm kernels by its name."""
     if prefix and place:
@@ -47,8 +53,10 @@ def install(
         ) from error
     user = place == "user"
     where = None if user else prefix or sys.prefix
+    given = {"idle": idle, "packages": list(packages)}
+    config = {option: value for option, value in given.items() if value}
     try:
-        path = spec.install(name, display_name, user=user, prefix=where, idle=idle)
+        path = spec.install(name, display_name, user=user, prefix=where, **config)
     except SlotscopeError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"Installed the kernel {name} in {path}")

@@ -70,6 +70,7 @@ class Fingerprint:
         variables: those of the environment that are read at start or import.
         limits: resource limits and niceness, which a fork inherits.
         folder: the working directory, where ``PYTHONPATH`` is relative to it; else empty.
+        packages: what the server imports; empty where that is all that it knows.
         code: a digest of the server's own code.
     """
 
@@ -78,6 +79,7 @@ class Fingerprint:
     variables: tuple[tuple[str, str], ...]
     limits: tuple[tuple[str, tuple[int, int]], ...]
     folder: str
+    packages: tuple[str, ...]
     code: str
 
     @property
@@ -88,7 +90,11 @@ class Fingerprint:
 
 
 def fingerprint(
-    interpreter: str, options: tuple[str, ...], environment: Mapping[str, str], folder: str
+    interpreter: str,
+    options: tuple[str, ...],
+    environment: Mapping[str, str],
+    folder: str,
+    packages: tuple[str, ...] = (),
 ) -> Fingerprint:
     """The fingerprint of a kernel that ``interpreter`` would run.
 
@@ -97,6 +103,7 @@ def fingerprint(
         options: of the interpreter.
         environment: of the kernel.
         folder: its working directory.
+        packages: what its server imports; empty for all that it knows.
     """
     variables = {
         name: value
@@ -111,6 +118,7 @@ def fingerprint(
         tuple(sorted(variables.items())),
         limits(),
         folder if relative else "",
+        tuple(sorted(packages)),
         _code(),
     )
 

@@ -23,6 +23,7 @@ def launch(
     command: list[str],
     *,
     idle: float,
+    packages: tuple[str, ...] = (),
     env: dict[str, str] | None = None,
     cwd: str | os.PathLike[str] | None = None,
     independent: bool = False,
@@ -36,6 +37,7 @@ def launch(
         command: what would start an ordinary one: Python, its options, ``-m ipykernel_launcher``,
             and that module's arguments.
         idle: seconds after which a server that is started for it ends, when nobody asks.
+        packages: what the server imports; by default all that it knows and finds.
         env: its environment; by default this process's.
         cwd: its working directory; by default this process's.
         independent: whether it lives on when this process ends.
@@ -51,7 +53,7 @@ def launch(
     if not independent:
         environment["JPY_PARENT_PID"] = str(os.getpid())
     folder = os.path.abspath(cwd or Path.cwd())
-    found = fingerprint(interpreter, options, environment, folder)
+    found = fingerprint(interpreter, options, environment, folder, packages)
     umask = os.umask(0)
     os.umask(umask)
     request = {

@@ -16,7 +16,7 @@ from typing import Any
 
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
-from traitlets import Float
+from traitlets import Float, List, Unicode
 
 from slotscope.errors import KernelServerError
 
@@ -37,6 +37,7 @@ class WarmProvisioner(LocalProvisioner):
     """
 
     idle = Float(900.0, help="Seconds after which a server that nobody asks ends.", config=True)
+    packages = List(Unicode(), help="What a server imports; empty: all it knows.", config=True)
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Fork a kernel that does what ``cmd`` would, or run ``cmd`` and say why."""
@@ -65,4 +66,4 @@ class WarmProvisioner(LocalProvisioner):
         if unknown:
             raise KernelServerError(f"It can't be started with {', '.join(sorted(unknown))}.")
         known = {name: value for name, value in kwargs.items() if name in KNOWN}
-        return launch(cmd, idle=self.idle, **known)
+        return launch(cmd, idle=self.idle, packages=tuple(self.packages), **known)

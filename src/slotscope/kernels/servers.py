@@ -125,13 +125,7 @@ def find_or_start(fingerprint: Fingerprint, environment: Mapping[str, str], idle
 def _start(fingerprint: Fingerprint, environment: Mapping[str, str], idle: float) -> Server:
     name, home = fingerprint.name, folder()
     log = home / f"{name}.log"
-    command = [
-        fingerprint.interpreter,
-        *fingerprint.options,
-        str(SERVER / "__main__.py"),
-        str(home),
-        name,
-    ]
+    python = [fingerprint.interpreter, *fingerprint.options]
     given = {"token": secrets.token_hex(32), "fingerprint": asdict(fingerprint)}
     with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stderr:
         try:

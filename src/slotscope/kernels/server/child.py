@@ -135,7 +135,8 @@ def _forget_the_server() -> None:
 
 def _reseed() -> None:
     random.seed()
-    sys.modules["numpy"].random.seed()
+    with contextlib.suppress(KeyError):
+        sys.modules["numpy"].random.seed()
     with contextlib.suppress(KeyError):
         sys.modules["multiprocessing.process"].current_process().authkey = os.urandom(32)
     with contextlib.suppress(KeyError):

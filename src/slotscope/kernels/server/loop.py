@@ -33,7 +33,7 @@ def main(folder: str, name: str, idle: str) -> None:
     os.dup2(2, 1)
     warnings.filterwarnings("ignore", message=".*fork", category=Warning)
     try:
-        preloaded = Preloaded()
+        preloaded = Preloaded(given["fingerprint"]["packages"])
         number = threads()
     except (ForeignModuleError, OSError) as error:
         ready.write(json.dumps({"problem": str(error)}) + "\n")

@@ -15,7 +15,7 @@ import site
 import sys
 import sysconfig
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 from . import stash
@@ -46,12 +46,16 @@ Stamp = tuple[int, int] | None
 class Preloaded:
     """The modules that were imported, put away where a notebook may choose; and their files."""
 
-    def __init__(self) -> None:
-        """Import everything that is installed.
+    def __init__(self, packages: Sequence[str] = ()) -> None:
+        """Import what is installed.
+
+        Args:
+            packages: those of :data:`PLAIN` and the frameworks that are wanted; empty for all.
 
         Raises:
             ForeignModuleError: something was imported from a folder of the user's.
         """
+        self._packages = set(packages) | {"ipykernel"} if packages else set()
         self._since = time.time_ns()
         self._folders = installed_folders()
         self.failed: dict[str, str] = {}
@@ -117,18 +121,19 @@ class Preloaded:
         return found
 
     def _import(self, name: str) -> ModuleType | None:
-        """The module; None where it is not installed, is under development, or fails."""
+        """The module; None where it is not installed, is not wanted or under development, or fails."""
+        top = name.partition(".")[0]
+        if self._packages and top not in self._packages and top not in sys.modules:
+            return None
         try:
-            top = name.partition(".")[0]
-            spec = (
-                sys.modules[top].__spec__ if top in sys.modules else importlib.util.find_spec(top)
-            )
+            loaded = sys.modules.get(top)
+            spec = loaded.__spec__ if loaded else importlib.util.find_spec(top)
             if spec is None or not spec.origin or not self._installed(spec.origin):
                 return None
             return importlib.import_module(name)
         except Exception as error:
             self.failed[name] = f"{type(error).__name__}: {error}"
-            stash.away(name.partition(".")[0])
+            stash.away(top)
             return None
 
     def _installed(self, file: str) -> bool:
