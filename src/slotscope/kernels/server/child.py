@@ -97,20 +97,16 @@ def watch_owner(owner: int) -> None:
 def _end(status: Any) -> NoReturn:
     """End as an interpreter does, but for taking apart the frameworks' modules: seconds of work.
 
-    Threads are waited for, exit handlers run, and what the notebook's names hold is let go of, so
-    that its files are written and its finalizers run.
+    Threads are waited for, exit handlers run, and what the notebook held is let go of, so that its
+    files are written and its finalizers run.
     """
     code = status if isinstance(status, int) else int(status is not None)
     try:
         if code and not isinstance(status, int):
             print(status, file=sys.stderr)
         threading._shutdown()  # type: ignore[attr-defined]
-        shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+        # IPython lets go of the notebook's names among them.
         atexit._run_exitfuncs()
-        if shell is not None:
-            shell.user_module.__dict__.clear()
-            shell.user_ns.clear()
-            shell.user_ns_hidden.clear()
         gc.collect()
     except BaseException:
         code = code or 1

@@ -6,6 +6,7 @@ or by an editable installation, is code under test, and a kernel must see it as 
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import gc
 import importlib
@@ -15,6 +16,7 @@ import site
 import sys
 import sysconfig
 import time
+import types
 from collections.abc import Iterator, Sequence
 from types import ModuleType
 
@@ -121,7 +123,7 @@ class Preloaded:
         return found
 
     def _import(self, name: str) -> ModuleType | None:
-        """The module; None where it is not installed, is not wanted or under development, or fails."""
+        """The module; None where it is not wanted, not installed, under development, or fails."""
         top = name.partition(".")[0]
         if self._packages and top not in self._packages and top not in sys.modules:
             return None
@@ -130,7 +132,8 @@ class Preloaded:
             spec = loaded.__spec__ if loaded else importlib.util.find_spec(top)
             if spec is None or not spec.origin or not self._installed(spec.origin):
                 return None
-            return importlib.import_module(name)
+            with _in_a_kernel() if name == "pandas" else contextlib.nullcontext():
+                return importlib.import_module(name)
         except Exception as error:
             self.failed[name] = f"{type(error).__name__}: {error}"
             stash.away(top)
@@ -206,6 +209,16 @@ def threads() -> int:
         OSError: the system doesn't say.
     """
     return len(os.listdir("/proc/self/task"))
+
+
+@contextlib.contextmanager
+def _in_a_kernel() -> Iterator[None]:
+    """What pandas looks at, when it is imported, to settle how wide a table is printed."""
+    vars(builtins)["get_ipython"] = lambda: types.SimpleNamespace(kernel=None)
+    try:
+        yield
+    finally:
+        del vars(builtins)["get_ipython"]
 
 
 def _forget(name: str) -> None:
