@@ -8,6 +8,7 @@ constraints.txt changed. What follows `--` goes to the tool that a session runs.
 
 import json
 import os
+import random
 import sys
 from pathlib import Path
 
@@ -35,6 +36,7 @@ OLDEST = (
 ENVIRONMENT: dict[str, str | None] = {
     "CUDA_VISIBLE_DEVICES": "-1",
     "IPYTHONDIR": str(HOME / "ipython"),  # nobody's start-up files
+    "JUPYTER_DEFAULT_PROVISIONER_NAME": None,  # ordinary kernels, but where a session says so
     "KERAS_BACKEND": None,  # an engine chooses its own
     "MPLBACKEND": None,  # kernels choose inline only when nobody else chose
     "PYTHONPATH": None,
@@ -42,10 +44,11 @@ ENVIRONMENT: dict[str, str | None] = {
 }
 
 
-def run(session: nox.Session, *command: str) -> None:
+def run(session: nox.Session, *command: str, **variables: str) -> None:
     """Run a module of the shared environment: `python -m command`."""
     path = os.pathsep.join([str(BIN), os.environ.get("PATH", "")])
-    session.run(PYTHON, "-m", *command, env={**ENVIRONMENT, "PATH": path}, external=True)
+    environment = {**ENVIRONMENT, "PATH": path, **variables}
+    session.run(PYTHON, "-m", *command, env=environment, external=True)
 
 
 @nox.session(reuse_venv=True, default=False)
@@ -65,15 +68,28 @@ def env(session: nox.Session) -> None:
 
 @nox.session(requires=["env"], venv_backend="none")
 def notebooks(session: nox.Session) -> None:
-    """Run the story: every notebook's stored outputs must come out again, exactly."""
-    run(session, "pytest", "--nbval", "--override-ini=testpaths=notebooks", *session.posargs)
+    """Run the story on warm kernels: every notebook's stored outputs must come out again, exactly.
+
+    On ordinary ones with JUPYTER_DEFAULT_PROVISIONER_NAME=local-provisioner, Jupyter's variable.
+    """
+    provisioner = os.environ.get("JUPYTER_DEFAULT_PROVISIONER_NAME", "slotscope-warm")
+    kind = "warm" if provisioner == "slotscope-warm" else "ordinary"
+    session.log(f"on {kind} kernels (JUPYTER_DEFAULT_PROVISIONER_NAME={provisioner})")
+    pytest = ("pytest", "--nbval", "--override-ini=testpaths=notebooks", *session.posargs)
+    run(session, *pytest, JUPYTER_DEFAULT_PROVISIONER_NAME=provisioner)
 
 
 @nox.session(requires=["env"], venv_backend="none")
 def tests(session: nox.Session) -> None:
-    """Run every test: the package's, the gates', papermill's, and the notebooks themselves."""
+    """Run every test: the package's, the gates', papermill's, and the notebooks themselves.
+
+    On ordinary kernels, whose hash seed is drawn here: what a notebook stores depends on none.
+    """
+    seed = os.environ.get("PYTHONHASHSEED") or str(random.randrange(2**32))
+    session.log(f"on ordinary kernels, with PYTHONHASHSEED={seed}")
     # Two processes, for CI's two cores; `-- -n 0` runs everything in one.
-    run(session, "pytest", "--nbval", "-n", "2", "--dist", "loadscope", *session.posargs)
+    pytest = ("pytest", "--nbval", "-n", "2", "--dist", "loadscope", *session.posargs)
+    run(session, *pytest, PYTHONHASHSEED=seed)
 
 
 @nox.session(reuse_venv=True, default=False)

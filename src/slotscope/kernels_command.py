@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import sys
-import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from slotscope.kernels.servers import Server
 
 #: Seconds within which a server that is told to stop has ended.
-END = 10.0
+END = 10
 
 
 @click.group()
@@ -91,6 +91,7 @@ def stop(kill: bool) -> None:
     """End every server. One with living kernels forks no more, and ends with the last of them."""
     for server in _running():
         try:
+            process = os.pidfd_open(server.pid)
             alive = server.ask(do="stop")["kernels"]
         except OSError:
             continue
@@ -99,10 +100,11 @@ def stop(kill: bool) -> None:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(pid, signal.SIGKILL)
         if alive and not kill:
-            click.echo(f"{server.name}  pid {server.pid}  ends with kernels {_joined(alive)}")
+            state = f"ends with kernels {_joined(alive)}"
         else:
-            ended = _wait(server.pid)
-            click.echo(f"{server.name}  pid {server.pid}  {'ended' if ended else 'is ending'}")
+            state = "ended" if _ends(process) else "is ending"
+        os.close(process)
+        click.echo(f"{server.name}  pid {server.pid}  {state}")
 
 
 def _running() -> list[Server]:
@@ -116,16 +118,11 @@ def _running() -> list[Server]:
         raise click.ClickException(str(error)) from error
 
 
-def _wait(pid: int) -> bool:
-    """Whether a process ends in time."""
-    deadline = time.monotonic() + END
-    while time.monotonic() < deadline:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.02)
-    return False
+def _ends(process: int) -> bool:
+    """Whether a process, known by a descriptor, ends in time."""
+    poll = select.poll()
+    poll.register(process, select.POLLIN)
+    return bool(poll.poll(1000 * END))
 
 
 def _joined(items: Iterable[object]) -> str:

@@ -4,6 +4,8 @@ Cells of one notebook share a kernel and must run in order, in one process. pyte
 tests one by one unless told otherwise, so nbval under it is refused unless files stay whole.
 """
 
+import sys
+
 import pytest
 
 WHOLE_FILES = ("loadscope", "loadfile")
@@ -22,3 +24,11 @@ def pytest_configure(config: pytest.Config) -> None:
             f"nbval under pytest-xdist with --dist {distribution} sends cells of one notebook to "
             "different processes; cells expect one kernel. Add --dist loadscope (or loadfile)."
         )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many kernels were warm, and why others were not."""
+    provisioner = sys.modules.get("slotscope.kernels.provisioner")
+    for kind, number in provisioner.STARTED.items() if provisioner else ():
+        how = "warm" if kind == provisioner.WARM else f"ordinary: {kind}"
+        terminalreporter.write_line(f"{number} kernel{'s' * (number != 1)} {how}")

@@ -8,10 +8,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from warm_cases import Kernel
 
 from slotscope.kernels import servers, spec
 from slotscope.kernels.provisioner import STARTED
+from warm_cases import Kernel
 
 #: Imported in a second; what holds for these holds for a framework, and is then shown for one.
 LIGHT = ["matplotlib", "numpy"]

@@ -10,10 +10,10 @@ import textwrap
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
-from warm_cases import alive, notebook, until
 
 from slotscope.kernels import servers
 from slotscope.kernels.provisioner import STARTED
+from warm_cases import alive, notebook, until
 
 
 def server_pids():

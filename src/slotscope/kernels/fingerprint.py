@@ -20,6 +20,7 @@ SERVER = Path(__file__).parent / "server"
 
 #: Beginnings of the names of variables that are read at start or import.
 PREFIXES = (
+    "ARROW_",
     "BLIS_",
     "CUBLAS_",
     "CUDA_",
@@ -30,6 +31,7 @@ PREFIXES = (
     "GOTO_",
     "HIP_",
     "JAX_",
+    "JE_",
     "KERAS_",
     "KMP_",
     "LC_",
@@ -56,6 +58,7 @@ PREFIXES = (
     "XLA_",
 )
 NAMES = frozenset({"HOME", "LANG", "LANGUAGE", "LIBTPU_INIT_ARGS", "TZ", "VIRTUAL_ENV"})
+CALM = "background_thread:false"
 #: Of one session, or of one kernel: a server that outlives both must not have them.
 PERSONAL = ("JPY_", "JUPYTER", "PYTEST_")
 
@@ -126,8 +129,11 @@ def fingerprint(
 def server_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment of a server for kernels with this one."""
     kept = {name: text for name, text in environment.items() if not name.startswith(PERSONAL)}
-    # Each of these starts threads when it is imported; the kernel starts them after the fork.
+    # OpenBLAS starts its threads when it is imported; a kernel starts them after the fork.
     kept |= {"GOTO_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    # So does the allocator of pyarrow, which pandas imports.
+    arrow = kept.get("JE_ARROW_MALLOC_CONF")
+    kept["JE_ARROW_MALLOC_CONF"] = f"{arrow},{CALM}" if arrow else CALM
     kept.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     return kept
 

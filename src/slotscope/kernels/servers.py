@@ -147,7 +147,8 @@ def _start(fingerprint: Fingerprint, environment: Mapping[str, str], idle: float
         process.stdin.write(json.dumps(given) + "\n")
         process.stdin.flush()
         told = process.stdout.readline()
-    _ADOPTED.append(process)
+    # Servers outlive this process; of those that it started, it waits for the ones that ended.
+    _ADOPTED[:] = [process, *(other for other in _ADOPTED if other.poll() is None)]
     answer = json.loads(told) if told else {"problem": f"it ended; its last words are in {log}"}
     if "problem" in answer:
         raise KernelServerError(f"No kernel server could be started: {answer['problem']}.")
@@ -157,7 +158,7 @@ def _start(fingerprint: Fingerprint, environment: Mapping[str, str], idle: float
     return server
 
 
-#: Servers that this process started. They outlive it; kept, so that one that ends is waited for.
+#: Servers that this process started.
 _ADOPTED: list[subprocess.Popen[str]] = []
 
 

@@ -34,12 +34,13 @@ def main(folder: str, name: str, idle: str) -> None:
     warnings.filterwarnings("ignore", message=".*fork", category=Warning)
     try:
         preloaded = Preloaded(given["fingerprint"]["packages"])
-        number = threads()
+        found = threads()
     except (ForeignModuleError, OSError) as error:
         ready.write(json.dumps({"problem": str(error)}) + "\n")
         return
-    if number != 1:
-        ready.write(json.dumps({"problem": f"the imports left {number} threads"}) + "\n")
+    if len(found) != 1:
+        problem = f"the imports left {len(found)} threads: {', '.join(found)}"
+        ready.write(json.dumps({"problem": problem}) + "\n")
         return
     server = Server(preloaded, Path(folder), name, float(idle), given)
     ready.write(json.dumps({"ready": True}) + "\n")
@@ -139,7 +140,7 @@ class Server:
             "forked": self._forked,
             "idle": 0.0 if self._kernels else time.monotonic() - self._last,
             "since": self._started,
-            "threads": threads(),
+            "threads": len(threads()),
             "packages": self._preloaded.names,
             "failed": self._preloaded.failed,
         }
@@ -151,7 +152,7 @@ class Server:
             self._retire()
             self._reply(connection, {"stale": changed})
             return None
-        if (number := threads()) != 1:
+        if (number := len(threads())) != 1:
             self._reply(connection, {"refused": f"the server has {number} threads"})
             return None
         pid = os.fork()

@@ -202,13 +202,17 @@ def stamp(path: str) -> Stamp:
     return status.st_mtime_ns, status.st_size
 
 
-def threads() -> int:
-    """How many threads this process has.
+def threads() -> list[str]:
+    """The names of this process's threads, as the system knows them.
 
     Raises:
         OSError: the system doesn't say.
     """
-    return len(os.listdir("/proc/self/task"))
+    names = []
+    for thread in os.listdir("/proc/self/task"):
+        with contextlib.suppress(FileNotFoundError), open(f"/proc/self/task/{thread}/comm") as file:
+            names.append(file.read().strip())
+    return names
 
 
 @contextlib.contextmanager
