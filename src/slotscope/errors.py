@@ -83,3 +83,11 @@ class BadCheckArgumentError(SlotscopeError, ValueError):
 
 class UnseenStepsWarning(UserWarning):
     """Steps of a watched run left no row, or one step left two."""
+
+
+class RowsNotWrittenWarning(UserWarning):
+    """The rows of a watched run could not be written to disk, and stay in memory."""
+
+
+class FolderInUseError(SlotscopeError, OSError):
+    """A folder that shall take a recording's rows holds something already."""

@@ -22,7 +22,7 @@ def example(rows=3, kept=True):
             Row(
                 step,
                 indices,
-                np.full((len(indices), 6), step + 0.1),
+                np.full((len(indices), 6), step + 1.0),
                 np.full((len(indices), 3), step),
                 np.array([False] * (len(indices) - 1) + [True]),
                 tuple(np.full((2, 2), step, "float32") for _ in indices) if kept else None,

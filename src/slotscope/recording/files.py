@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from slotscope.errors import DamagedRecordingError
+from slotscope.recording.blocks import ABOUT, SpilledRows
 from slotscope.recording.recording import Event, Recording, Row, Variable
 
 _FORMAT = 1
@@ -50,15 +51,32 @@ def save(recording: Recording, path: str | PathLike[str]) -> None:
         raise
 
 
+def about(recording: Recording) -> str:
+    """Everything but the rows, as JSON."""
+    found: dict[str, Any] = {name: getattr(recording, name) for name in _PLAIN}
+    found["format"] = _FORMAT
+    found["events"] = [asdict(event) for event in recording.events]
+    found["seen"] = [asdict(variable) for variable in recording.seen]
+    return json.dumps(found)
+
+
+def spill(recording: Recording, folder: Path | None = None) -> SpilledRows:
+    """Have ``recording`` keep its rows on disk from now on, those that it has too.
+
+    Args:
+        recording: one that keeps no values.
+        folder: where to; a temporary one, which goes with the recording, by default.
+    """
+    rows = SpilledRows(folder, lambda: about(recording), lambda: [v.label for v in recording.seen])
+    rows.extend(recording.rows)
+    recording.rows = rows
+    return rows
+
+
 def _members(recording: Recording) -> dict[str, np.ndarray]:
-    rows = recording.rows
-    about: dict[str, Any] = {name: getattr(recording, name) for name in _PLAIN}
-    about["format"] = _FORMAT
-    about["events"] = [asdict(event) for event in recording.events]
-    about["seen"] = [asdict(variable) for variable in recording.seen]
-    text = json.dumps(about).encode()
+    rows = list(recording.rows)
     members = {
-        "about": np.frombuffer(text, dtype=np.uint8),
+        "about": np.frombuffer(about(recording).encode(), dtype=np.uint8),
         "iterations": recording.iterations,
         "sizes": np.array([len(row.indices) for row in rows], dtype=np.int64),
         "kept": np.array([row.values is not None for row in rows], dtype=bool),
@@ -84,13 +102,17 @@ def _joined(parts: list[np.ndarray], dtype: Any, tail: tuple[int, ...]) -> np.nd
 
 
 def load(path: str | PathLike[str]) -> Recording:
-    """Read a recording that :meth:`Recording.save` wrote.
+    """Read a recording: a file of :meth:`Recording.save`, or a folder that `watch(to=...)` filled.
+
+    Of a run that was killed, a folder has every block of steps that was complete.
 
     Raises:
         FileNotFoundError: there is no such file.
         DamagedRecordingError: it is not a recording, or not all of it is there.
     """
     try:
+        if os.path.isdir(path):
+            return _from_folder(Path(path))
         with np.load(path, allow_pickle=False) as archive:
             return _recording({name: archive[name] for name in archive.files})
     except FileNotFoundError:
@@ -98,12 +120,28 @@ def load(path: str | PathLike[str]) -> Recording:
     except _SIGNS_OF_DAMAGE as error:
         raise DamagedRecordingError(
             f"{os.fspath(path)} is not a whole recording ({type(error).__name__}: {error}).\n"
-            "Expected a file that Recording.save wrote. Record the run again, or restore the file."
+            "Expected what Recording.save or watch(to=...) wrote. Record the run again, or"
+            " restore it."
         ) from error
 
 
 def _recording(members: dict[str, np.ndarray]) -> Recording:
-    about = json.loads(members["about"].tobytes())
+    recording = _without_rows(members["about"].tobytes())
+    recording.rows = _rows(members)
+    return recording
+
+
+def _from_folder(folder: Path) -> Recording:
+    try:
+        recording = _without_rows((folder / ABOUT).read_bytes())
+    except FileNotFoundError as error:
+        raise ValueError(f"a folder without {ABOUT}") from error
+    spill(recording, folder).table()  # damage shows now, not in the middle of a figure
+    return recording
+
+
+def _without_rows(text: bytes) -> Recording:
+    about = json.loads(text)
     if about["format"] != _FORMAT:
         raise ValueError(f"format {about['format']}, this version reads {_FORMAT}")
     recording = Recording(**{name: about[name] for name in _PLAIN})
@@ -111,7 +149,6 @@ def _recording(members: dict[str, np.ndarray]) -> Recording:
     recording.seen = [
         Variable(**{**variable, "shape": tuple(variable["shape"])}) for variable in about["seen"]
     ]
-    recording.rows = _rows(members)
     return recording
 
 

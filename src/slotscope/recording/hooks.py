@@ -207,10 +207,13 @@ class Hooks:
             return proceed(*args, **kwargs)
         self._follow_optimizer("assignment")
         own = self._trains_the_model()
-        state = self.engine.state_before(self.optimizer, args) if own else None
-        self._read_initial(state)
-        if own and self._meter is not None:
-            return self._train_metered(self._meter, proceed, args, kwargs)
+        metered = self._meter if own else None
+        state = None
+        if metered is None or self.recorder.expects_values:
+            state = self.engine.state_before(self.optimizer, args) if own else None
+            self._read_initial(state)
+        if metered is not None:
+            return self._train_metered(metered, proceed, args, kwargs)
         with self._stepping(own, None):
             result = proceed(*args, **kwargs)
         self._step(self.engine.state_after(self.optimizer, result) if own else None, certain=own)

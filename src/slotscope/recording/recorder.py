@@ -18,9 +18,12 @@ import numpy as np
 from slotscope.engines.base import Engine, OptimizerVariable
 from slotscope.engines.meters.meter import MEASURES, Measured
 from slotscope.errors import UnseenStepsWarning
+from slotscope.recording.files import spill
 from slotscope.recording.recording import Event, Recording, Row, Variable
 from slotscope.recording.statistics import describe
 
+#: So many rows without values stay in memory; more go to disk.
+ROWS_IN_MEMORY = 8192
 #: Values are kept by default while one step's optimizer variables hold at most so many numbers.
 SMALL_STATE = 100_000
 
@@ -71,6 +74,8 @@ class Recorder:
         self._frozen: set[str] = set()
         self._unread: set[int] = set()
         self.iterations: int | None = None
+        self._refs: list[Any] = []
+        self._refs_of = 0
 
     def event(self, kind: str, detail: str = "", count: int = 1) -> None:
         """Note that something happened."""
@@ -129,6 +134,11 @@ class Recorder:
         self._index[id(found.ref)] = index
         self._unread.add(index)
         return index
+
+    @property
+    def expects_values(self) -> bool:
+        """Whether there is something that :meth:`read_initial` would read."""
+        return self.iterations is None or bool(self._unread)
 
     def read_initial(self, engine: Engine, optimizer: Any, state: Any) -> None:
         """Read variables that no step has touched yet, as far as they have values."""
@@ -224,8 +234,11 @@ class Recorder:
     @property
     def refs(self) -> list[Any]:
         """The variables that a meter shall measure: all but the step counter."""
-        known = zip(self.seen, self.recording.seen, strict=True)
-        return [seen.ref for seen, variable in known if variable.slot != "iterations"]
+        if self._refs_of != len(self.seen):
+            self._refs_of = len(self.seen)
+            known = zip(self.seen, self.recording.seen, strict=True)
+            self._refs = [seen.ref for seen, variable in known if variable.slot != "iterations"]
+        return self._refs
 
     def measured(self, engine: Engine, found: Measured) -> None:
         """Take over rows that were made inside of the steps."""
@@ -257,6 +270,10 @@ class Recorder:
         for iterations, numbers in zip(found.iterations.tolist(), statistics, strict=True):
             live = everything if alone else self._live(indices.tolist(), numbers)
             self.recording.rows.append(Row(iterations, indices, numbers, identity, live, None))
+        rows = self.recording.rows
+        long = isinstance(rows, list) and len(rows) > ROWS_IN_MEMORY
+        if long and all(row.values is None for row in rows):
+            spill(self.recording)
         if alone:  # nothing can go on unseen, but the next row is compared with the last
             for index, numbers in zip(indices, statistics[-1], strict=True):
                 self.seen[index].statistics = numbers

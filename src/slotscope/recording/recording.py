@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 
 from slotscope.errors import ValuesNotKeptError, VariableNotFoundError
+from slotscope.recording.blocks import SpilledRows, table_of
+from slotscope.recording.row import Row as Row
 from slotscope.recording.statistics import NAMES
 
 if TYPE_CHECKING:
@@ -74,28 +76,6 @@ class Variable:
         return label if self.number == 1 else f"{label} ({self.number})"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What was read after one step.
-
-    Attributes:
-        iterations: the optimizer's step counter after the step.
-        indices: which variables were read, as indices into the recording's list.
-        statistics: float64 array (variables, 6), see :mod:`slotscope.recording.statistics`.
-        identity: int64 array (variables, 3) for object, handle and buffer: 0 for the first one
-            seen, 1 for the second, and so on; -1 where the engine does not tell.
-        live: bool array (variables,), whether training updates this variable of its slot.
-        values: an array for each variable, or None where only statistics were kept.
-    """
-
-    iterations: int
-    indices: np.ndarray
-    statistics: np.ndarray
-    identity: np.ndarray
-    live: np.ndarray
-    values: tuple[np.ndarray, ...] | None
-
-
 @dataclass
 class Recording:
     """What one watch saw.
@@ -116,7 +96,7 @@ class Recording:
     every: int = 1
     counts: dict[str, int] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Row] | SpilledRows = field(default_factory=list)
     seen: list[Variable] = field(default_factory=list)
 
     def __repr__(self) -> str:
@@ -158,15 +138,13 @@ class Recording:
     @property
     def statistics(self) -> pd.DataFrame:
         """One row for each recorded step and variable, except ``iterations`` itself."""
-        shown = [index for index, v in enumerate(self.seen) if v.slot != "iterations"]
-        records = [
-            (row.iterations, self.seen[index].label, *row.statistics[place])
-            for row in self.rows
-            for place, index in enumerate(row.indices)
-            if index in shown
-        ]
-        table = pd.DataFrame(records, columns=["iterations", "variable", *NAMES])
-        return table.astype({"nonfinite": "Int64"})
+        if isinstance(self.rows, SpilledRows):
+            table = self.rows.table()
+        else:
+            table = table_of(self.rows, [variable.label for variable in self.seen])
+        table = table[table["variable"] != "iterations"]
+        table = table[["iterations", "variable", *NAMES]].reset_index(drop=True)
+        return table.astype({"variable": "str", "nonfinite": "Int64"})
 
     def values(
         self, slot: str, parameter: str | None = None, number: int | None = None

@@ -8,16 +8,21 @@ whatever way, every attribute is what it was. What is hooked, and why a step is 
 from __future__ import annotations
 
 from numbers import Integral
+from os import PathLike
+from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar
 
 from slotscope.engines import engine_of
 from slotscope.errors import (
     AlreadyWatchedError,
+    FolderInUseError,
     NotCompiledError,
     SlotscopeError,
     UnknownOptimizerError,
 )
+from slotscope.recording.blocks import SpilledRows
+from slotscope.recording.files import spill
 from slotscope.recording.hooks import Hooks
 from slotscope.recording.recorder import Recorder
 from slotscope.recording.recording import Recording
@@ -25,7 +30,14 @@ from slotscope.recording.recording import Recording
 _KEEP = (None, "values", "statistics", "norms")
 
 
-def watch(model: Any, *, every: int = 1, keep: str | None = None, optimizer: Any = None) -> Watch:
+def watch(
+    model: Any,
+    *,
+    every: int = 1,
+    keep: str | None = None,
+    optimizer: Any = None,
+    to: str | PathLike[str] | None = None,
+) -> Watch:
     """Record what ``model``'s optimizer builds and what happens to it at every step.
 
     Use it as a context manager; it yields the :class:`~slotscope.Recording`::
@@ -40,21 +52,31 @@ def watch(model: Any, *, every: int = 1, keep: str | None = None, optimizer: Any
         model: a compiled model of any engine.
         every: record a row whenever the step counter passes a multiple of this. Calls and events
             are always recorded.
-        keep: ``"values"`` keeps the values of every optimizer variable, ``"statistics"`` only six
-            numbers of each; by default values are kept while one step's state holds at most
-            100 000 numbers.
+        keep: ``"values"`` keeps the values of every optimizer variable, ``"statistics"`` six
+            numbers of each, ``"norms"`` its L2 norm alone. By default values are kept while one
+            step's state holds at most 100 000 numbers, else norms. Norms and statistics are
+            taken inside of the model's train function, where the variables are: ``fit`` makes
+            one anew for the watch, and after it the model has the one it had.
         optimizer: another one than the model was compiled with, for a custom loop.
+        to: a folder, new or empty, that gets the rows of norms or statistics in blocks, while the
+            model trains; :func:`slotscope.load` and ``pandas.read_parquet`` read it. Without it,
+            rows beyond 8192 go to a temporary folder.
 
     Raises:
         UnknownModelError: ``model`` is not a model of any engine.
         NotCompiledError: it has no optimizer.
         UnknownOptimizerError: the optimizer does not show its variables.
+        FolderInUseError: ``to`` holds something.
         AlreadyWatchedError: on entering, if the model's optimizer is being watched for it.
     """
     if not isinstance(every, Integral) or isinstance(every, bool) or every < 1:
         raise SlotscopeError(f"every={every!r} must be a whole number of steps, 1 or more.")
     if keep not in _KEEP:
         raise SlotscopeError(f"keep={keep!r} must be one of {_KEEP}.")
+    if to is not None and keep not in ("norms", "statistics"):
+        raise SlotscopeError(
+            f'to={to!r} takes rows without values: say keep="norms" or "statistics".'
+        )
     engine = engine_of(model, optimizer)
     watched = getattr(model, "optimizer", None) if optimizer is None else optimizer
     if watched is None:
@@ -70,7 +92,19 @@ def watch(model: Any, *, every: int = 1, keep: str | None = None, optimizer: Any
             " Expected one of its own optimizers, or a subclass."
         ) from error
     recording = Recording(engine.name, engine.versions, type(watched).__name__, int(every))
+    if to is not None:
+        spill(recording, _empty_folder(Path(to)))
     return Watch(model, optimizer, Recorder(recording, keep))
+
+
+def _empty_folder(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise FolderInUseError(
+            f"{folder} holds something already. Expected a new or an empty folder, which gets the"
+            " rows of one watch: choose another, or empty it."
+        )
+    return folder
 
 
 def _name(model: Any) -> str:
@@ -114,8 +148,13 @@ class Watch:
         self._end()
 
     def _end(self) -> None:
-        self.hooks.detach()
-        del self._active[self._key]
+        try:
+            self.hooks.detach()
+        finally:
+            del self._active[self._key]
+            rows = self.hooks.recorder.recording.rows
+            if isinstance(rows, SpilledRows):
+                rows.write()
 
     def __getattr__(self, name: str) -> Any:
         if hasattr(Recording, name) or name in Recording.__dataclass_fields__:

@@ -1,0 +1,1 @@
+"""What watching costs, measured on the machine at hand: `python -m nox -s bench`."""

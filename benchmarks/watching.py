@@ -1,0 +1,184 @@
+"""What a watch adds to `fit`: `python -m benchmarks.watching ENGINE`, which prints JSON.
+
+Each variant has a model of its own, the same one, trained and so compiled before. Then all take
+turns, `fit` by `fit`, and each is compared with the plain one of the same round: a ratio of CPU
+times (all threads of the process) and of wall times. Adam, batches of 32, float32.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import click
+import numpy as np
+
+import slotscope
+from slotscope.engines import ENGINES, Engine
+
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Size:
+    """A model of two dense layers, and for how many steps a round trains it."""
+
+    name: str
+    widths: tuple[int, int, int]
+    steps: int
+
+
+SIZES = (
+    Size("10 k", (64, 76, 64), 1100),  # longer than a ring, so that each round empties it
+    Size("1 M", (512, 976, 512), 60),
+    Size("20 M", (2048, 4880, 2048), 6),
+)
+
+#: What `watch` is given, by the name of the variant; None where nothing is watched.
+VARIANTS: dict[str, dict[str, Any] | None] = {
+    "plain": None,
+    "norms": {"keep": "norms"},
+    "norms, every 10th": {"keep": "norms", "every": 10},
+    "statistics": {"keep": "statistics"},
+    "copy in a callback": None,
+}
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A variant against plain `fit`: the median of the rounds, and the middle half of them."""
+
+    engine: str
+    size: str
+    variant: str
+    cpu: float
+    cpu_quartiles: tuple[float, float]
+    wall: float
+    wall_quartiles: tuple[float, float]
+    plain_step_us: float
+    rounds: int
+
+
+def model_of(engine: Engine, size: Size) -> Any:
+    """The model, compiled."""
+    layers = engine.keras.layers
+    engine.seed(0)
+    with engine.scope():
+        x = layers.Input(shape=(size.widths[0],))
+        y = layers.Dense(size.widths[2])(layers.Dense(size.widths[1], activation="relu")(x))
+        model = engine.keras.models.Model(x, y)
+        model.compile(optimizer=engine.optimizer("Adam", learning_rate=0.001), loss="mse")
+    return model
+
+
+def copier(engine: Engine, model: Any, session: Any) -> Any:
+    """A callback that copies every optimizer variable after each batch."""
+    base = engine.keras.callbacks.Callback
+
+    class Copier(base):  # type: ignore[misc]
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            optimizer = self.model.optimizer  # on JAX, this brings the state up to date
+            engine.read([v.ref for v in engine.variables(optimizer, model)], session)
+
+        on_batch_end = on_train_batch_end if engine.name == "keras-2.1" else base.on_batch_end
+
+    return Copier()
+
+
+@contextlib.contextmanager
+def trained(engine: Engine, size: Size, variant: str) -> Iterator[Callable[[], None]]:
+    """What trains one variant's model for one round; compiled before it is given."""
+    engine = engine.fresh()
+    model = model_of(engine, size)
+    random = np.random.default_rng(0)
+    rows = BATCH * size.steps
+    x = random.standard_normal((rows, size.widths[0])).astype("float32")
+    y = random.standard_normal((rows, size.widths[2])).astype("float32")
+    watched = VARIANTS[variant]
+    with contextlib.ExitStack() as stack, engine.scope() as session:
+        callbacks = [copier(engine, model, session)] if variant.startswith("copy") else []
+        if watched is not None:
+            stack.enter_context(slotscope.watch(model, **watched))
+
+        def fit(count: int = rows) -> None:
+            options = {"batch_size": BATCH, "verbose": 0, "shuffle": False, "callbacks": callbacks}
+            with engine.scope():
+                model.fit(x[:count], y[:count], **options)
+
+        fit(2 * BATCH)
+        fit(2 * BATCH)
+        yield fit
+
+
+def timed(run: Callable[[], None]) -> tuple[float, float]:
+    """CPU and wall seconds of ``run()``."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    run()
+    return time.process_time() - cpu, time.perf_counter() - wall
+
+
+def measure(engine: Engine, size: Size, rounds: int) -> list[Ratio]:
+    """Every variant against plain `fit`, in ``rounds`` rounds."""
+    with contextlib.ExitStack() as stack:
+        runs = {name: stack.enter_context(trained(engine, size, name)) for name in VARIANTS}
+        taken = {name: [] for name in VARIANTS}
+        for _ in range(rounds):
+            for name, run in runs.items():
+                taken[name].append(timed(run))
+    step = statistics.median(cpu for cpu, _ in taken["plain"]) / size.steps * 1e6
+    found = []
+    for name in [n for n in VARIANTS if n != "plain"]:
+        cpu, wall = (
+            [own[i] / plain[i] for own, plain in zip(taken[name], taken["plain"], strict=True)]
+            for i in (0, 1)
+        )
+        found.append(
+            Ratio(engine.name, size.name, name, *_summary(cpu), *_summary(wall), step, rounds)
+        )
+    found.append(floor(engine, size, step, rounds))
+    return found
+
+
+def _summary(values: list[float]) -> tuple[float, tuple[float, float]]:
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75]).round(3).tolist()
+    return middle, (low, high)
+
+
+def floor(engine: Engine, size: Size, step: float, rounds: int) -> Ratio:
+    """What one read of Adam's slots adds, by the fastest read there is here: a dot product."""
+    first, second, third = size.widths
+    count = 2 * (first * second + second + second * third + third)
+    state = np.ones(count, np.float32)
+    times = [timed(lambda: np.dot(state, state)) for _ in range(5 * rounds)]
+    cpu, wall = ([1 + t[i] / step * 1e6 for t in times] for i in (0, 1))
+    return Ratio(
+        engine.name, size.name, "floor: one read", *_summary(cpu), *_summary(wall), step, rounds
+    )
+
+
+@click.command()
+@click.argument("engine", type=click.Choice(list(ENGINES)))
+@click.option("--rounds", default=9, show_default=True)
+@click.option("--only", default="", help="A size: '10 k', '1 M' or '20 M'.")
+@click.option("--smoke", is_flag=True, help="The smallest size, a few steps: does it run at all?")
+def main(engine: str, rounds: int, only: str, smoke: bool) -> None:
+    """Measure one engine; JSON goes to standard output."""
+    warnings.simplefilter("error", slotscope.errors.UnseenStepsWarning)
+    sizes = [Size("10 k", SIZES[0].widths, 10)] if smoke else SIZES
+    used = slotscope.engine(engine)
+    found = []
+    for size in sizes:
+        if not only or size.name == only:
+            found += measure(used, size, 2 if smoke else rounds)
+    json.dump({"versions": used.versions, "ratios": [asdict(r) for r in found]}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
