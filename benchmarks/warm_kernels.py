@@ -37,8 +37,9 @@ def nbval(notebooks: list[str]) -> list[list[str]]:
 def papermill(notebooks: list[str]) -> list[list[str]]:
     """The same under papermill."""
     options = ("--no-progress-bar", "--log-level", "WARNING")
+    output = os.path.join(os.environ["XDG_RUNTIME_DIR"], "output.ipynb")
     return [
-        [sys.executable, "-m", "papermill", *options, path, os.devnull, "--cwd", str(ROOT)]
+        [sys.executable, "-m", "papermill", *options, path, output, "--cwd", str(Path(path).parent)]
         for path in notebooks
     ]
 

@@ -29,6 +29,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many kernels were warm, and why others were not."""
     provisioner = sys.modules.get("slotscope.kernels.provisioner")
-    for kind, number in provisioner.STARTED.items() if provisioner else ():
+    if provisioner is None:
+        return
+    for kind, number in provisioner.STARTED.items():
         how = "warm" if kind == provisioner.WARM else f"ordinary: {kind}"
         terminalreporter.write_line(f"{number} kernel{'s' * (number != 1)} {how}")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from slotscope.errors import KernelServerError
-from slotscope.kernels.fingerprint import fingerprint
+from slotscope.kernels.fingerprint import PREFIXES, fingerprint
 from slotscope.kernels.process import ForkedProcess
 from slotscope.kernels.server import wire
 from slotscope.kernels.servers import Server, find_or_start
@@ -61,6 +61,7 @@ def launch(
         "argv": arguments,
         "command": command,
         "env": environment,
+        "prefixes": PREFIXES,
         "cwd": folder,
         "umask": umask,
         "affinity": sorted(os.sched_getaffinity(0)),

@@ -7,6 +7,7 @@ import contextlib
 import gc
 import importlib
 import importlib.util
+import logging
 import os
 import random
 import select
@@ -16,7 +17,7 @@ import threading
 import traceback
 from typing import Any, NoReturn
 
-from . import stash
+from . import stash, workers
 from .wire import Message
 
 INLINE = "module://matplotlib_inline.backend_inline"
@@ -42,8 +43,8 @@ def settle(request: Message, descriptors: list[int]) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
-def become_kernel(request: Message, families: list[stash.Family], backend: str) -> NoReturn:
-    """Run a kernel, and end with it.
+def become(request: Message, families: list[stash.Family], backend: str) -> NoReturn:
+    """Be a kernel, or a worker of one, and end with it.
 
     Args:
         request: ``env``, ``argv`` after the launcher's name, ``command``.
@@ -52,23 +53,22 @@ def become_kernel(request: Message, families: list[stash.Family], backend: str) 
     """
     status: Any = 1
     try:
+        worker = workers.twin(request)
+        request = worker or request
+        owner: int | None = request.get("owner")
+        if owner is not None:
+            _watch(owner)
         os.environ.clear()
         os.environ.update(request["env"])
-        sys.argv = [_launcher(), *request["argv"]]
-        sys.orig_argv = request["command"]
         sys.meta_path.insert(0, stash.Finder(families, backend))
         _forget_the_server()
         _reseed()
         _restore_blas_threads()
-        _restore_matplotlib()
+        _restore_matplotlib(INLINE if worker is None else None)
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):
                 stream.reconfigure(line_buffering=stream is sys.stderr or stream.isatty())  # type: ignore[union-attr]
-        from ipykernel import kernelapp
-
-        # 1: there is a parent, but it is not for the application to watch it; see watch_owner.
-        watched = "JPY_PARENT_PID" in os.environ
-        kernelapp.launch_new_instance(parent_handle=int(watched))
+        (_run_kernel if worker is None else workers.run)(request)
         status = 0
     except SystemExit as exit:
         status = exit.code
@@ -78,12 +78,17 @@ def become_kernel(request: Message, families: list[stash.Family], backend: str) 
         _end(status)
 
 
-def watch_owner(owner: int) -> None:
-    """End when another process has ended, as a kernel does when its parent is gone.
+def _run_kernel(request: Message) -> None:
+    sys.argv = [_launcher(), *request["argv"]]
+    sys.orig_argv = request["command"]
+    from ipykernel import kernelapp
 
-    Args:
-        owner: a descriptor of that process.
-    """
+    # 1: there is a parent, but it is not for the application to watch it; see _watch.
+    kernelapp.launch_new_instance(parent_handle=int("JPY_PARENT_PID" in os.environ))
+
+
+def _watch(owner: int) -> None:
+    """End when another process has ended, as a kernel does when its parent is gone."""
 
     def wait() -> None:
         poll = select.poll()
@@ -107,6 +112,7 @@ def _end(status: Any) -> NoReturn:
         threading._shutdown()  # type: ignore[attr-defined]
         # IPython lets go of the notebook's names among them.
         atexit._run_exitfuncs()
+        logging.disable()  # asyncio would complain of what the kernel itself leaves
         gc.collect()
     except BaseException:
         code = code or 1
@@ -149,10 +155,12 @@ def _restore_blas_threads() -> None:
         importlib.import_module("threadpoolctl").threadpool_limits(number, user_api="blas")
 
 
-def _restore_matplotlib() -> None:
+def _restore_matplotlib(default: str | None) -> None:
     """What matplotlib reads when it is imported: the backend's name, a file in the folder."""
     matplotlib = sys.modules.get("matplotlib")
     if matplotlib is not None:
         if os.path.isfile("matplotlibrc"):
             matplotlib.rc_file(matplotlib.matplotlib_fname())
-        matplotlib.rcParams["backend"] = os.environ.get("MPLBACKEND") or INLINE
+        backend = os.environ.get("MPLBACKEND") or default
+        if backend:
+            matplotlib.rcParams["backend"] = backend

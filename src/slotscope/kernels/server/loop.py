@@ -51,7 +51,7 @@ def main(folder: str, name: str, idle: str) -> None:
     os.chdir("/")
     request = server.serve()
     if request is not None:
-        child.become_kernel(request, preloaded.families, preloaded.backend)
+        child.become(request, preloaded.families, preloaded.backend)
 
 
 class Server:
@@ -163,8 +163,9 @@ class Server:
                 with contextlib.suppress(OSError):
                     wire.send(connection, {"refused": f"{type(error).__name__}: {error}"})
                 os._exit(1)
+            owner = descriptors[3] if descriptors[3:] else None
             descriptors.clear()
-            return request
+            return {**request, "owner": owner}
         process = os.pidfd_open(pid)
         self._forked += 1
         self._kernels[process] = (pid, connection)
@@ -184,8 +185,6 @@ class Server:
             os.close(process)
             other.close()
         child.settle(request, descriptors[:3])
-        if descriptors[3:]:
-            child.watch_owner(descriptors[3])
         process = os.pidfd_open(os.getpid())
         wire.send(connection, {"pid": os.getpid()}, [process])
         os.close(process)

@@ -32,6 +32,8 @@ PLAIN = (
     "sklearn",
     "ipykernel.ipkernel",
     "ipykernel.kernelapp",
+    "loky",
+    "loky.backend.fork_exec",
     "jax",
     "torch",
 )

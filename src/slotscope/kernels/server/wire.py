@@ -17,7 +17,7 @@ from typing import Any
 LENGTH = struct.Struct("!I")
 #: No request is longer; the environment is by far its largest part.
 LONGEST = 16 * 2**20
-MOST_DESCRIPTORS = 4
+MOST_DESCRIPTORS = 64
 
 Message = dict[str, Any]
 
