@@ -201,6 +201,15 @@ def test_what_configures_the_imports_makes_a_server_out_of_date(warm, start, tmp
     until(lambda: not alive(former))
 
 
+def test_what_never_stays_as_it_is_means_an_ordinary_kernel(warm, start, tmp_path, caplog):
+    settings = tmp_path / "keras.json"
+    settings.write_text("{}")
+    os.utime(settings, (2**32, 2**32))
+    assert start(warm, env={**os.environ, "KERAS_HOME": str(tmp_path)}).run(ADD) == "2"
+    (line,) = refused(caplog)
+    assert line.endswith(f"Its server went away 3 times: {settings} has changed.")
+
+
 def test_an_installation_changes_the_listing(tmp_path):
     (tmp_path / "module.py").touch()
     before = preload.listing([str(tmp_path)])
@@ -234,6 +243,17 @@ def test_an_imported_module_of_the_users_means_an_ordinary_kernel(warm, start, t
     (line,) = refused(caplog)
     assert "sitecustomize would be imported before the notebook" in line
     assert "\n" not in line
+
+
+def test_a_server_that_cannot_be_started_is_not_tried_for_every_notebook(
+    warm, start, tmp_path, monkeypatch
+):
+    (tmp_path / "sitecustomize.py").touch()
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    start(warm, env=environment)
+    monkeypatch.setattr(servers, "_start", None)
+    start(warm, env=environment)
+    assert list(STARTED.values()) == [2]
 
 
 #: A server as it would be if an import had left a thread.

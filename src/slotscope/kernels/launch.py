@@ -69,41 +69,43 @@ def launch(
     with Streams(stdin, stdout, stderr) as streams:
         owner = [] if independent else [os.pidfd_open(os.getpid())]
         try:
-            for _ in range(TRIES):
+            for tries_left in reversed(range(TRIES)):
                 server = find_or_start(found, environment, idle)
-                process = _ask(server, request, [*streams.given, *owner], streams)
-                if process is not None:
-                    return process
+                try:
+                    return _ask(server, request, [*streams.given, *owner], streams)
+                except (OSError, ValueError) as error:
+                    if not tries_left:
+                        raise KernelServerError(
+                            f"Its server went away {TRIES} times: {error}."
+                        ) from error
         finally:
             wire.close(owner)
-    raise KernelServerError(f"Its server went away {TRIES} times.")
+    raise AssertionError("unreachable")
 
 
 def _ask(
     server: Server, request: dict[str, Any], descriptors: list[int], streams: Streams
-) -> ForkedProcess | None:
-    """The forked kernel; None where it should be asked for again.
+) -> ForkedProcess:
+    """The forked kernel.
 
     Raises:
-        KernelServerError: the server refuses.
+        OSError: the server is gone, or out of date; another one may do it.
+        ValueError: it answers what is no answer.
+        KernelServerError: it refuses.
     """
-    try:
-        connection = server.connect()
-    except OSError:
-        return None
+    connection = server.connect()
     try:
         wire.send(connection, {"token": server.token, **request}, descriptors)
         answer, received = wire.receive(connection)
-    except (OSError, ValueError):
+        if "pid" in answer and len(received) == 1:
+            return ForkedProcess(answer["pid"], received[0], connection, *streams.take())
+        wire.close(received)
+        if "refused" in answer:
+            raise KernelServerError(f"Its server refuses: {answer['refused']}.")
+        raise ConnectionError(f"{answer.get('stale', 'something')} has changed")
+    except BaseException:
         connection.close()
-        return None
-    if "pid" in answer and len(received) == 1:
-        return ForkedProcess(answer["pid"], received[0], connection, *streams.take())
-    connection.close()
-    wire.close(received)
-    if "refused" in answer:
-        raise KernelServerError(f"Its server refuses: {answer['refused']}.")
-    return None
+        raise
 
 
 def _parts(command: list[str]) -> tuple[str, tuple[str, ...], list[str]]:

@@ -10,6 +10,7 @@ import secrets
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from slotscope.kernels.server import wire
 
 #: Seconds within which a server answers; it may be forking for others.
 ANSWER = 30.0
+#: Seconds for which a server that could not be started is not tried again.
+AGAIN = 600.0
 #: Bytes in the path of the folder: a socket's has at most 107, of which a name takes 22.
 LONGEST_FOLDER = 85
 
@@ -119,7 +122,14 @@ def find_or_start(fingerprint: Fingerprint, environment: Mapping[str, str], idle
         if server is not None:
             with contextlib.suppress(OSError), server.connect():
                 return server
-        return _start(fingerprint, environment, idle)
+        failed, error = _FAILED.get(name, (0.0, None))
+        if error is not None and time.monotonic() < failed + AGAIN:
+            raise KernelServerError(str(error))
+        try:
+            return _start(fingerprint, environment, idle)
+        except KernelServerError as error:
+            _FAILED[name] = time.monotonic(), error
+            raise
 
 
 def _start(fingerprint: Fingerprint, environment: Mapping[str, str], idle: float) -> Server:
@@ -158,6 +168,8 @@ def _start(fingerprint: Fingerprint, environment: Mapping[str, str], idle: float
     return server
 
 
+#: When starting a server failed in this process, and how.
+_FAILED: dict[str, tuple[float, KernelServerError]] = {}
 #: Servers that this process started.
 _ADOPTED: list[subprocess.Popen[str]] = []
 
