@@ -1,10 +1,23 @@
 """Rows measured inside of the step are what NumPy finds in the values that a callback copies."""
 
+import importlib
+import warnings
+
 import numpy as np
+import pytest
 
 import slotscope
-from engine_cases import TF_FUNCTION, data, dense_model, fresh, on, on_every_engine
-from slotscope.recording.statistics import NAMES
+from engine_cases import (
+    KERAS_3,
+    TF_FUNCTION,
+    data,
+    dense_model,
+    find,
+    fresh,
+    on,
+    on_every_engine,
+)
+from slotscope.recording.statistics import NAMES, describe
 
 LEVELS = {"norms": 1, "statistics": len(NAMES)}
 
@@ -75,3 +88,108 @@ def test_every_step_of_an_execution_has_a_row(engine):
     recording = metered(engine, several, "norms")
     assert list(recording.iterations) == [1, 2, 3, 4, 5, 6]
     agree(table(recording), wanted, "norms")
+
+
+#: Numbers whose squares float32 lacks, or that are none; and the shapes that slots have.
+ODD = {
+    "tiny": [1e-25, -3e-26, 2e-25],
+    "huge": [1e25, -3e24, 2e25],
+    "with a zero": [0.0, 2.0, -1.0],
+    "zeros": [0.0, 0.0, 0.0],
+    "not a number": [np.nan, 1.0, -2.0],
+    "infinite": [np.inf, 1.0, 0.0],
+    "both infinities": [np.inf, -np.inf, 0.0],
+    "no element": [],
+    "a scalar": 0.25,
+    "rank 3": np.arange(24.0).reshape(2, 3, 4) - 7,
+    "many": np.random.default_rng(0).standard_normal(300_000) + 3,
+}
+
+
+@on(*KERAS_3)
+def test_odd_numbers_are_described_as_numpy_does(engine):
+    module = importlib.import_module(f"slotscope.engines.meters.{engine.backend_name}")
+    convert = engine.keras.ops.convert_to_tensor
+    for dtype in ("float32", "float16", "bfloat16"):
+        for name, numbers in ODD.items():
+            tensor = convert(np.array(numbers, "float32"), dtype)
+            exact = np.asarray(engine.keras.ops.convert_to_numpy(convert(tensor, "float32")))
+            for level, kept in LEVELS.items():
+                (found,) = np.asarray(module.numbers([tensor], level), dtype=float)
+                wanted = describe(exact)[:kept]
+                message = f"{name} {dtype} {level}"
+                np.testing.assert_allclose(found, wanted, rtol=1e-6, err_msg=message)
+
+
+@on("tf_keras", *KERAS_3)
+def test_a_model_trained_before_goes_on_with_the_train_function_it_had(engine):
+    model = dense_model(engine)
+    x, y = data()
+    model.fit(x, y, verbose=0)
+    before = model.train_function
+    with slotscope.watch(model, keep="norms") as recording:
+        model.fit(x, y, verbose=0)
+    assert model.train_function is before
+    assert list(recording.iterations) == [4, 5, 6]
+    assert not find(recording, "gap")
+    model.fit(x, y, verbose=0)
+    assert len(recording.rows) == 3
+
+
+@on_every_engine
+def test_compiled_again_within_the_watch(engine):
+    model = dense_model(engine)
+    x, y = data()
+    with warnings.catch_warnings(), engine.scope():
+        warnings.simplefilter("error")
+        with slotscope.watch(model, keep="norms") as recording:
+            model.fit(x, y, verbose=0)
+            model.compile(optimizer=engine.optimizer("SGD", learning_rate=0.01), loss="mae")
+            model.fit(x, y, verbose=0)
+    assert list(recording.iterations) == [1, 2, 3, 1, 2, 3]
+    with engine.scope():
+        model.fit(x, y, verbose=0)
+    assert len(recording.rows) == 6
+
+
+@on_every_engine
+def test_more_steps_than_a_ring_holds(engine):
+    """Batch by batch, so that every engine has more steps than rows of its ring."""
+    model = dense_model(engine)
+    x, y = data(rows=2100)
+    with engine.scope(), slotscope.watch(model, keep="norms", every=2) as recording:
+        model.fit(x, y, batch_size=1, verbose=0)
+    assert list(recording.iterations) == list(range(2, 2101, 2))
+    assert recording.counts["steps"] == 2100
+    assert not find(recording, "gap")
+
+
+@on("tf_keras", *KERAS_3)
+def test_a_counter_that_is_set_back_is_an_event_and_a_warning(engine):
+    model = dense_model(engine)
+    x, y = data()
+    with slotscope.watch(model, keep="norms") as recording:
+        model.fit(x, y, verbose=0)
+        engine.iterations(model.optimizer).assign(1)
+        model.fit(x, y, verbose=0)
+        with pytest.warns(slotscope.errors.UnseenStepsWarning, match="did not move on"):
+            model.compile(optimizer=model.optimizer, loss="mse")  # which takes over the rows
+    assert list(recording.iterations) == [1, 2, 3, 2, 3, 4]
+    assert find(recording, "gap")
+
+
+@on("keras-jax")
+def test_a_train_step_of_its_own_is_measured_too(engine):
+    class Own(engine.keras.Model):
+        def train_step(self, state, data):
+            logs, new = super().train_step(state, data)
+            return logs, new
+
+    layers = engine.keras.layers
+    x = layers.Input(shape=(4,))
+    model = Own(x, layers.Dense(1)(x))
+    model.compile(optimizer="adam", loss="mse")
+    inputs, targets = data()
+    with slotscope.watch(model, keep="norms") as recording:
+        model.fit(inputs, targets, verbose=0)
+    assert list(recording.iterations) == [1, 2, 3]

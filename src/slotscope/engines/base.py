@@ -434,10 +434,11 @@ class Engine(ABC):
         """Methods, as (class, name), through which compiled steps run, whoever calls them."""
         return []
 
-    def meter(self, measures: str, every: int) -> Meter | None:
-        """What measures inside of this engine's train functions; None where nothing can.
+    def meter(self, model: Any, measures: str, every: int) -> Meter | None:
+        """What measures inside of ``model``'s train function; None where nothing can.
 
         Args:
+            model: a compiled model.
             measures: a key of :data:`slotscope.engines.meters.meter.MEASURES`.
             every: how many steps make a row.
         """

@@ -228,7 +228,7 @@ class GraphEngine(Engine):
 
         return [(self.function_class, "__call__"), (BaseSession, "run")]
 
-    def meter(self, measures: str, every: int) -> GraphMeter:
+    def meter(self, model: Any, measures: str, every: int) -> GraphMeter:
         return GraphMeter(measures, every)
 
     def state_of(self, runner: Any) -> Any:

@@ -403,7 +403,7 @@ class KerasJax(Keras3):
     def _array(self, ref: Any, state: Any) -> Any:
         return (state or {}).get(id(ref), getattr(ref, "_value", None))
 
-    def meter(self, measures: str, every: int) -> Meter | None:
+    def meter(self, model: Any, measures: str, every: int) -> Meter | None:
         # Sharded, or kept by NNX, the state has another layout.
         nnx = getattr(self.keras.config, "is_nnx_enabled", lambda: False)()
         if nnx or self.keras.distribution.distribution() is not None:
@@ -472,7 +472,7 @@ class KerasTorch(Keras3):
             if hasattr(plain, name):
                 vars(optimizer)[name] = functools.partial(getattr(plain, name), optimizer)
 
-    def meter(self, measures: str, every: int) -> TorchMeter:
+    def meter(self, model: Any, measures: str, every: int) -> TorchMeter:
         return TorchMeter(measures, every)
 
     def read(self, refs: Sequence[Any], state: Any = None) -> list[np.ndarray | None]:

@@ -50,10 +50,12 @@ class EagerTensorFlow(Engine):
             return tf.IndexedSlices(values, tf.constant(gradient.indices), gradient.shape)
         return None if gradient is None else tf.constant(gradient, dtype)
 
-    def meter(self, measures: str, every: int) -> Meter | None:
+    def meter(self, model: Any, measures: str, every: int) -> Meter | None:
         from slotscope.engines.meters.tensorflow import TensorFlowMeter
 
-        if tensorflow().distribute.has_strategy():
+        distribute = tensorflow().distribute
+        alone = distribute.get_strategy()
+        if distribute.has_strategy() or getattr(model, "distribute_strategy", alone) is not alone:
             return None  # each replica would write a row of its own
         return TensorFlowMeter(measures, every, self.variable)
 

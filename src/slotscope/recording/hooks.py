@@ -86,7 +86,10 @@ class Hooks:
     def _set_meter(self) -> None:
         """Have the train function measure, in place of reading what it leaves."""
         level = self.recorder.level(self.engine, self.model)
-        self._meter = self.engine.meter(level, self.recorder.recording.every) if level else None
+        if not level or self._given is not None:
+            return
+        every = self.recorder.recording.every
+        self._meter = self.engine.meter(self.model, level, every)
         if self._meter is None:
             return
         trainer = self.engine.trainer(self.model)
@@ -213,21 +216,16 @@ class Hooks:
             state = self.engine.state_before(self.optimizer, args) if own else None
             self._read_initial(state)
         if metered is not None:
-            return self._train_metered(metered, proceed, args, kwargs)
+            refs, counter = self.recorder.refs, self.engine.iterations(self.optimizer)
+            entering = metered.enter(self.optimizer, refs, counter, args, self._longest)
+            if entering is not None:
+                with self._stepping(True, None):
+                    result = metered.leave(proceed(*entering, **kwargs))
+                self._metered(metered)
+                return result
         with self._stepping(own, None):
             result = proceed(*args, **kwargs)
         self._step(self.engine.state_after(self.optimizer, result) if own else None, certain=own)
-        return result
-
-    def _train_metered(
-        self, meter: Meter, proceed: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
-        """The model's train function was called, and leaves its rows in the meter."""
-        with self._stepping(True, None):
-            refs, counter = self.recorder.refs, self.engine.iterations(self.optimizer)
-            args = meter.enter(self.optimizer, refs, counter, args, self._longest)
-            result = meter.leave(proceed(*args, **kwargs))
-        self._metered(meter)
         return result
 
     def _metered(self, meter: Meter) -> None:

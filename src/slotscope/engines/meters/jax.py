@@ -47,17 +47,19 @@ class JaxMeter(Meter):
         counter: Any,
         args: tuple[Any, ...],
         longest: int,
-    ) -> tuple[Any, ...]:
+    ) -> tuple[Any, ...] | None:
+        state, *others = args
         shown = tuple(map(id, optimizer.variables))
+        if not isinstance(state, tuple) or len(state) != 4 or len(state[2]) != len(shown):
+            return None  # a train step with a state of its own making
         if shown != self._shown or self._ring is None:
-            self._left = self.drain()
+            self._left = [part for part in self.drain() if len(part.iterations)]
             self._shown = shown
             places = {ref: place for place, ref in enumerate(shown)}
             self._refs = tuple(ref for ref in refs if id(ref) in places)
             self._at = [places[id(ref)] for ref in self._refs]
             self._counter = places[id(counter)]
             self._ring, self._taken = self._empty(max(self.capacity, longest)), 0
-        state, *others = args
         return ((*state, self._ring), *others)
 
     def leave(self, result: Any) -> Any:

@@ -82,8 +82,11 @@ class Meter(ABC):
         counter: Any,
         args: tuple[Any, ...],
         longest: int,
-    ) -> tuple[Any, ...]:
-        """The train function's arguments as it shall get them; ``longest`` steps at most follow."""
+    ) -> tuple[Any, ...] | None:
+        """The train function's arguments as it shall get them; None where it cannot be measured.
+
+        At most ``longest`` steps follow.
+        """
         return args
 
     def leave(self, result: Any) -> Any:

@@ -157,8 +157,10 @@ def _others(array: Any, squares: Any) -> Any:
         return tf.zeros((), array.dtype)
 
     zeros = tf.cond(tf.reduce_min(tf.abs(array)) > 0, none, count(lambda a: tf.equal(a, 0)))
-    finite = tf.math.is_finite
+    finite, nan = tf.math.is_finite, tf.math.is_nan
     nonfinite = tf.cond(finite(squares), none, count(lambda a: ~finite(a)))
-    mean = tf.reduce_sum(array) / size
-    smallest, largest = tf.reduce_min(array), tf.reduce_max(array)
-    return tf.stack([mean, smallest, largest, zeros / size, nonfinite])
+    # XLA leaves NaN out of a minimum here, NumPy doesn't.
+    missing = tf.cond(finite(squares), none, count(nan))
+    spoilt = tf.where(missing > 0, tf.constant(np.nan, array.dtype), 0)
+    smallest, largest = tf.reduce_min(array) + spoilt, tf.reduce_max(array) + spoilt
+    return tf.stack([tf.reduce_sum(array) / size, smallest, largest, zeros / size, nonfinite])

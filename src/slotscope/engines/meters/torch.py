@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from slotscope.engines.meters.meter import MEASURES, SAFE, Measured, Meter
 
+#: So many squares are added up in the tensor's own precision.
+PART = 4096
+
 
 class TorchMeter(Meter):
     """Measures when gradients have been applied."""
+
+    remakes: ClassVar[bool] = False
 
     def __init__(self, measures: str, every: int) -> None:
         super().__init__(measures, every)
@@ -24,7 +29,7 @@ class TorchMeter(Meter):
 
     def applied(self, refs: Sequence[Any], counter: Any, longest: int) -> None:
         if self._refs != tuple(refs):
-            self._left = self.drain()
+            self._left = [part for part in self.drain() if len(part.iterations)]
             self._refs = tuple(refs)
         value = counter.value.detach()
         # To ask another device would wait for it: there, steps are counted from the last drain on.
@@ -58,14 +63,28 @@ def numbers(tensors: Sequence[Any], measures: str) -> Any:
     if not tensors:
         return torch.zeros((0, len(MEASURES[measures])))
     floats = [t if t.dtype in (torch.float32, torch.float64) else t.float() for t in tensors]
-    norms = torch.stack([n.double() for n in torch._foreach_norm(floats)])
+    norms = torch.stack([_norm(t) for t in floats])
     unsafe = ~((norms > SAFE[0] ** 0.5) & (norms < SAFE[1] ** 0.5))
-    if floats[0].device.type != "cpu" or unsafe.any():  # elsewhere, asking would wait
-        norms = torch.where(unsafe, torch.stack([t.double().norm() for t in floats]), norms)
+    if norms.device.type != "cpu" or unsafe.any():  # elsewhere, asking would wait
+        precise = torch.stack([torch.linalg.vector_norm(t, dtype=torch.float64) for t in floats])
+        norms = torch.where(unsafe, precise, norms)
     if measures == "norms":
         return norms[:, None]
     rest = torch.stack([_others(t) for t in floats])
     return torch.cat([norms[:, None], rest], dim=1)
+
+
+def _norm(tensor: Any) -> Any:
+    """The L2 norm, by parts: torch adds up squares one by one, and a long sum in float32 drifts."""
+    import torch
+
+    norm = torch.linalg.vector_norm
+    flat = tensor.reshape(-1)
+    whole = flat.numel() // PART * PART
+    if not whole:
+        return norm(flat).double()
+    parts = norm(flat[:whole].view(-1, PART), dim=1).double()
+    return norm(torch.cat([parts, norm(flat[whole:]).double()[None]]))
 
 
 def _others(tensor: Any) -> Any:
