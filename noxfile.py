@@ -137,3 +137,9 @@ def checks(session: nox.Session) -> None:
 def mutants(session: nox.Session) -> None:
     """Break the installed optimizers in hundreds of ways: the checks must see each of them."""
     run(session, "tools.mutants", *session.posargs)
+
+
+@nox.session(requires=["env"], venv_backend="none", default=False)
+def bench(session: nox.Session) -> None:
+    """Measure what watching costs on this machine; `-- --smoke` only sees whether that runs."""
+    run(session, "benchmarks", *session.posargs)
