@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Any
 
 from slotscope.engines import engine_of
-from slotscope.engines.meters.meter import Meter
+from slotscope.recording.metering import Metering
 from slotscope.recording.patches import listen, original_of
 from slotscope.recording.recorder import Recorder
 
@@ -55,10 +55,8 @@ class Hooks:
         self._depth = _Depth()
         self._lock = threading.RLock()
         self._own_steps = 0  # under way, in any thread
-        self._meter: Meter | None = None
-        self._train_function_before: Any = None
+        self._metering: Metering | None = None
         self._longest = 1  # steps that one call of the train function can make
-        self._undrained = 0
 
     # ---- setting and removing
 
@@ -81,41 +79,23 @@ class Hooks:
             self._unhook_train_function()
             while self._stops:
                 self._stops.pop()()
-            self._remove_meter()
+            if self._metering is not None:
+                self._metering.remove()
 
     def _set_meter(self) -> None:
         """Have the train function measure, in place of reading what it leaves."""
         level = self.recorder.level(self.engine, self.model)
-        if not level or self._given is not None:
-            return
-        every = self.recorder.recording.every
-        self._meter = self.engine.meter(self.model, level, every)
-        if self._meter is None:
-            return
-        trainer = self.engine.trainer(self.model)
-        for owner, name, listener in self._meter.patches(trainer):
-            self._listen(owner, name, listener)
-        if self._meter.remakes:
-            # One that exists is kept for later; what `fit` makes instead has the meter in it.
-            self._train_function_before = original_of(trainer, "train_function")
-            vars(trainer)["train_function"] = None
-
-    def _remove_meter(self) -> None:
-        if self._meter is not None:
-            self._meter.undo()
-            if self._meter.remakes:
-                trainer = self.engine.trainer(self.model)
-                vars(trainer)["train_function"] = self._train_function_before
-            self._meter = self._train_function_before = None
+        if level and self._given is None:
+            meter = self.engine.meter(self.model, level, self.recorder.recording.every)
+            if meter is not None:
+                self._metering = Metering(meter, self.engine.trainer(self.model))
 
     def _drain(self) -> None:
         """Take over the rows that steps have left in the meter."""
-        if self._meter is None or not self._undrained:
-            return
-        self._undrained = 0
-        with self._lock, self._within_step():
-            for found in self._meter.drain():
-                self.recorder.measured(self.engine, found)
+        if self._metering is not None:
+            with self._lock, self._within_step():
+                for found in self._metering.drain():
+                    self.recorder.measured(self.engine, found)
 
     def _listen(self, owner: Any, name: str, listener: Any, **options: Any) -> None:
         self._stops.append(listen(owner, name, listener, **options))
@@ -162,7 +142,8 @@ class Hooks:
 
     def _compiled(self, proceed: Any, /, *args: Any, **kwargs: Any) -> Any:
         self._drain()
-        self._train_function_before = None  # it was for what was compiled before
+        if self._metering is not None:
+            self._metering.compiling()
         result = proceed(*args, **kwargs)
         self.recorder.event("compiled")
         self._follow_optimizer("compile")
@@ -195,9 +176,9 @@ class Hooks:
         self._look(name)
         self._read_initial(None)
         if name in self.engine.stepping:
-            if self._meter is not None and self._depth.own_step:
+            if self._metering is not None and self._depth.own_step:
                 counter = self.engine.iterations(self.optimizer)
-                self._meter.applied(self.recorder.refs, counter, self._longest)
+                self._metering.meter.applied(self.recorder.refs, counter, self._longest)
             if not self._depth.step and not traced:
                 self._step(None)
         return result
@@ -210,27 +191,27 @@ class Hooks:
             return proceed(*args, **kwargs)
         self._follow_optimizer("assignment")
         own = self._trains_the_model()
-        metered = self._meter if own else None
+        metering = self._metering if own else None
         state = None
-        if metered is None or self.recorder.expects_values:
+        if metering is None or self.recorder.expects_values:
             state = self.engine.state_before(self.optimizer, args) if own else None
             self._read_initial(state)
-        if metered is not None:
+        if metering is not None:
             refs, counter = self.recorder.refs, self.engine.iterations(self.optimizer)
-            entering = metered.enter(self.optimizer, refs, counter, args, self._longest)
+            entering = metering.meter.enter(self.optimizer, refs, counter, args, self._longest)
             if entering is not None:
                 with self._stepping(True, None):
-                    result = metered.leave(proceed(*entering, **kwargs))
-                self._metered(metered)
+                    result = metering.meter.leave(proceed(*entering, **kwargs))
+                self._measured(metering)
                 return result
         with self._stepping(own, None):
             result = proceed(*args, **kwargs)
         self._step(self.engine.state_after(self.optimizer, result) if own else None, certain=own)
         return result
 
-    def _metered(self, meter: Meter) -> None:
-        self._undrained += self._longest
-        if self._undrained + self._longest > max(meter.capacity, self._longest):
+    def _measured(self, metering: Metering) -> None:
+        """The train function returned, and left its rows in the meter."""
+        if metering.ran(self._longest):
             self._drain()
 
     def _ran(self, proceed: Any, runner: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -245,17 +226,17 @@ class Hooks:
             self._follow_optimizer("assignment")
         if own or self.recorder.iterations is None:
             self._read_initial(state)
-        metered = self._meter if own else None
-        if metered is not None:
+        metering = self._metering if own else None
+        if metering is not None:
             counter = self.engine.iterations(self.optimizer)
             with self._within_step():
-                metered.run(runner, self.recorder.refs, counter, state)
+                metering.meter.run(runner, self.recorder.refs, counter, state)
         else:
             self._drain()
         with self._stepping(own, state):
             result = proceed(runner, *args, **kwargs)
-        if metered is not None:
-            self._metered(metered)
+        if metering is not None:
+            self._measured(metering)
             return result
         if self._step(state, certain=own) and not own:
             self._note_other_model()
@@ -275,8 +256,8 @@ class Hooks:
                 yield
         except Exception:
             # A function that ran out of data made the steps before: Keras 3.0 ends epochs so.
-            if own and self._meter is not None:
-                self._undrained += 1
+            if own and self._metering is not None:
+                self._metering.ran(1)
                 self._drain()
             else:
                 self._step(state)
