@@ -14,6 +14,7 @@ from engine_cases import (
     dense_model,
     find,
     fresh,
+    functional,
     on,
     on_every_engine,
 )
@@ -176,6 +177,34 @@ def test_a_counter_that_is_set_back_is_an_event_and_a_warning(engine):
             model.compile(optimizer=model.optimizer, loss="mse")  # which takes over the rows
     assert list(recording.iterations) == [1, 2, 3, 2, 3, 4]
     assert find(recording, "gap")
+
+
+@on("tf_keras-graph", *TF_FUNCTION, "keras-jax", "keras-torch")
+def test_a_model_that_is_not_built_yet(engine):
+    layers = engine.keras.layers
+    for options in ({}, {"keep": "norms"}):
+        with engine.scope():
+            model = engine.keras.models.Sequential([layers.Dense(3), layers.Dense(1)])
+            model.compile(optimizer=engine.optimizer("Adam"), loss="mse")
+            x, y = data()
+            with slotscope.watch(model, **options) as recording:
+                model.fit(x, y, verbose=0)
+        assert list(recording.iterations) == [1, 2, 3]
+
+
+@on_every_engine
+def test_a_large_model_is_measured_by_default(engine):
+    layers = engine.keras.layers
+    with engine.scope():
+        x = layers.Input(shape=(4,))
+        model = functional(engine, x, layers.Dense(1)(layers.Dense(20_000)(x)))
+        model.compile(optimizer=engine.optimizer("SGD", momentum=0.5), loss="mse")
+        inputs, targets = data(rows=32)
+        with slotscope.watch(model) as recording:
+            model.fit(inputs, targets, verbose=0)
+    assert recording.rows[0].values is None
+    assert recording.statistics["mean"].isna().all()
+    assert (recording.statistics["l2"] > 0).all()
 
 
 @on("keras-jax")

@@ -227,8 +227,7 @@ class Recorder:
     def level(self, engine: Engine, model: Any) -> str:
         """What a meter shall measure; nothing where values are kept, which must be read."""
         if self.keep is None:
-            weights = getattr(engine.trainer(model), "trainable_weights", ())
-            return "norms" if sum(math.prod(w.shape) for w in weights) > SMALL_STATE else ""
+            return "norms" if _size(engine.trainer(model)) > SMALL_STATE else ""
         return "" if self.keep == "values" else self.keep
 
     @property
@@ -315,6 +314,14 @@ class Recorder:
     def _moved(self, index: int, statistics: np.ndarray) -> bool:
         last = self.seen[index].statistics
         return last is not None and not np.array_equal(last, statistics, equal_nan=True)
+
+
+def _size(trainer: Any) -> int:
+    """How many numbers the trainable weights hold; 0 while they are not there."""
+    try:
+        return sum(math.prod(weight.shape) for weight in trainer.trainable_weights)
+    except (ValueError, AttributeError):  # tf_keras says so of a model that is not built
+        return 0
 
 
 def _count(arrays: list[np.ndarray]) -> int:
