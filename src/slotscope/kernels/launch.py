@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 from pathlib import Path
 from typing import IO, Any
@@ -65,6 +66,7 @@ def launch(
         "cwd": folder,
         "umask": umask,
         "affinity": sorted(os.sched_getaffinity(0)),
+        "ignored": [n for n in signal.valid_signals() if signal.getsignal(n) is signal.SIG_IGN],
     }
     with Streams(stdin, stdout, stderr) as streams:
         owner = [] if independent else [os.pidfd_open(os.getpid())]

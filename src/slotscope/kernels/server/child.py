@@ -27,7 +27,7 @@ def settle(request: Message, descriptors: list[int]) -> None:
     """Make this process what the request asks for, as ``Popen`` would have.
 
     Args:
-        request: ``cwd``, ``umask``, ``affinity``.
+        request: ``cwd``, ``umask``, ``affinity``, ``ignored`` (signals).
         descriptors: for standard input, output and error; they are closed.
     """
     os.setsid()
@@ -38,8 +38,10 @@ def settle(request: Message, descriptors: list[int]) -> None:
     os.chdir(request["cwd"])
     os.sched_setaffinity(0, request["affinity"])
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGCHLD", "SIGQUIT"):
-        signal.signal(getattr(signal, name), signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+        number = getattr(signal, name)
+        ignored = number in request["ignored"]
+        default = signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL
+        signal.signal(number, signal.SIG_IGN if ignored else default)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
