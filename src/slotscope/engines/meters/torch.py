@@ -63,7 +63,7 @@ def numbers(tensors: Sequence[Any], measures: str) -> Any:
     if not tensors:
         return torch.zeros((0, len(MEASURES[measures])))
     floats = [t if t.dtype in (torch.float32, torch.float64) else t.float() for t in tensors]
-    norms = torch.stack([_norm(t) for t in floats])
+    norms = _norms(floats)
     unsafe = ~((norms > SAFE[0] ** 0.5) & (norms < SAFE[1] ** 0.5))
     if norms.device.type != "cpu" or unsafe.any():  # elsewhere, asking would wait
         precise = torch.stack([torch.linalg.vector_norm(t, dtype=torch.float64) for t in floats])
@@ -74,15 +74,23 @@ def numbers(tensors: Sequence[Any], measures: str) -> Any:
     return torch.cat([norms[:, None], rest], dim=1)
 
 
+def _norms(tensors: Sequence[Any]) -> Any:
+    """Their L2 norms in float64, those of all small tensors in one call."""
+    import torch
+
+    small = [t for t in tensors if t.numel() <= PART]
+    norms = iter(torch._foreach_norm(small) if small else ())
+    found = [next(norms) if t.numel() <= PART else _norm(t) for t in tensors]
+    return torch.stack([norm.double() for norm in found])
+
+
 def _norm(tensor: Any) -> Any:
-    """The L2 norm, by parts: torch adds up squares one by one, and a long sum in float32 drifts."""
+    """The L2 norm of a large tensor, by parts: a long sum of squares in float32 drifts."""
     import torch
 
     norm = torch.linalg.vector_norm
     flat = tensor.reshape(-1)
     whole = flat.numel() // PART * PART
-    if not whole:
-        return norm(flat).double()
     parts = norm(flat[:whole].view(-1, PART), dim=1).double()
     return norm(torch.cat([parts, norm(flat[whole:]).double()[None]]))
 
