@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 
+from benchmarks import watching
 from slotscope.engines import ENGINES
 
 #: What a variant may cost in CPU time, by size of the model.
@@ -16,7 +17,7 @@ TARGETS = {
     "norms, every 10th": {"10 k": 1.02, "1 M": 1.02, "20 M": 1.02},
     "statistics": {"10 k": 1.20, "1 M": 1.15, "20 M": 1.20},
 }
-SIZES = ("10 k", "1 M", "20 M")
+SIZES = tuple(size.name for size in watching.SIZES)
 COLUMNS = (*TARGETS, "copy in a callback", "floor: one read")
 
 

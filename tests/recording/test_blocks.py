@@ -16,7 +16,8 @@ from slotscope.errors import DamagedRecordingError, FolderInUseError, RowsNotWri
 from slotscope.recording import recorder
 from slotscope.recording.blocks import SpilledRows
 from slotscope.recording.files import spill
-from slotscope.recording.recording import Recording, Row, Variable
+from slotscope.recording.recording import Recording, Variable
+from slotscope.recording.row import Row
 
 
 @pytest.fixture(scope="module")

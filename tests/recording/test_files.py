@@ -7,7 +7,8 @@ import pytest
 
 import slotscope
 from slotscope.errors import DamagedRecordingError
-from slotscope.recording.recording import Event, Recording, Row, Variable
+from slotscope.recording.recording import Event, Recording, Variable
+from slotscope.recording.row import Row
 
 
 def example(rows=3, kept=True):

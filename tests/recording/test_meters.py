@@ -32,16 +32,6 @@ def table(recording):
     }
 
 
-def expected(engine, build, **watched):
-    """What the same training leaves when its values are kept."""
-    own = fresh(engine)
-    model = build(own)
-    x, y = data(rows=90)
-    with own.scope(), slotscope.watch(model, keep="values") as recording:
-        model.fit(x, y, epochs=2, batch_size=32, verbose=0, shuffle=False)
-    return table(recording)
-
-
 def metered(engine, build, level, **options):
     own = fresh(engine)
     model = build(own)
@@ -49,6 +39,11 @@ def metered(engine, build, level, **options):
     with own.scope(), slotscope.watch(model, keep=level, **options) as recording:
         model.fit(x, y, epochs=2, batch_size=32, verbose=0, shuffle=False)
     return recording
+
+
+def expected(engine, build):
+    """What the same training leaves when its values are kept."""
+    return table(metered(engine, build, "values"))
 
 
 def agree(found, wanted, level):

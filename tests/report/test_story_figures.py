@@ -4,7 +4,8 @@ import re
 
 import numpy as np
 
-from slotscope.recording.recording import Event, Recording, Row
+from slotscope.recording.recording import Event, Recording
+from slotscope.recording.row import Row
 from slotscope.report.closed_form import closed_form_figure
 from slotscope.report.events import STYLES, events_figure
 from slotscope.report.series import series_figure

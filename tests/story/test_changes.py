@@ -6,7 +6,8 @@ import pytest
 
 from slotscope import Recording
 from slotscope.errors import VariableNotFoundError
-from slotscope.recording.recording import Row, Variable
+from slotscope.recording.recording import Variable
+from slotscope.recording.row import Row
 from slotscope.story.changes import changes
 
 

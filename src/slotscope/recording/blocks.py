@@ -6,12 +6,11 @@ finished, and the memory of a long run stays flat.
 
 Columns: ``iterations``, ``variable`` (its label), the numbers of
 :mod:`slotscope.recording.statistics`, and what makes a row again: ``index`` (of the variable),
-``object``, ``handle``, ``buffer``, ``live`` (see :class:`slotscope.recording.recording.Row`).
+``object``, ``handle``, ``buffer``, ``live`` (see :class:`slotscope.recording.row.Row`).
 """
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice, pairwise
@@ -25,6 +24,7 @@ import pandas as pd
 from slotscope.errors import RowsNotWrittenWarning
 from slotscope.recording.row import Row
 from slotscope.recording.statistics import NAMES
+from slotscope.recording.whole import whole
 
 #: What a folder of blocks keeps besides them; pandas leaves out what begins so.
 ABOUT = "_about.json"
@@ -51,7 +51,7 @@ class SpilledRows:
         self._own = TemporaryDirectory(prefix="slotscope-") if folder is None else None
         self.folder = Path(self._own.name) if self._own else Path(str(folder))
         self._about, self._labels, self._block = about, labels, block
-        self._stored = sum(part.steps for part in self._parts())
+        self._stored = sum(int(part.stem.split("-")[1]) for part in self._parts())
         self._latest: list[Row] = []
         self._refused = False
 
@@ -71,10 +71,12 @@ class SpilledRows:
             if self._latest:
                 name = f"{self._stored:012d}-{len(self._latest):06d}.parquet"
                 table = table_of(self._latest, self._labels())
-                _put(self.folder / name, lambda path: table.to_parquet(path, index=False))
+                with whole(self.folder / name) as path:
+                    table.to_parquet(path, index=False)
                 self._stored += len(self._latest)
                 self._latest = []
-            _put(self.folder / ABOUT, lambda path: path.write_text(self._about(), "utf-8"))
+            with whole(self.folder / ABOUT) as path:
+                path.write_text(self._about(), "utf-8")
         except OSError as error:
             self._refused = True  # asked for at each row, the next try would cost more each time
             warnings.warn(
@@ -86,20 +88,21 @@ class SpilledRows:
 
     def table(self) -> pd.DataFrame:
         """All rows, as the files have them."""
-        tables = [pd.read_parquet(part.path) for part in self._parts()]
+        tables = [pd.read_parquet(part) for part in self._parts()]
         if self._latest or not tables:
             tables.append(table_of(self._latest, self._labels()))
         return pd.concat(tables, ignore_index=True)
 
-    def _parts(self) -> list[_Part]:
-        return [_Part(path) for path in sorted(self.folder.glob("*.parquet"))]
+    def _parts(self) -> list[Path]:
+        """The files in order; a name says after how many rows it begins, and its number of rows."""
+        return sorted(self.folder.glob("*.parquet"))
 
     def __len__(self) -> int:
         return self._stored + len(self._latest)
 
     def __iter__(self) -> Iterator[Row]:
         for part in self._parts():
-            yield from _rows(pd.read_parquet(part.path))
+            yield from _rows(pd.read_parquet(part))
         yield from tuple(self._latest)
 
     def __getitem__(self, place: Any) -> Any:
@@ -110,25 +113,6 @@ class SpilledRows:
 
     def __reduce__(self) -> Any:
         return list, (list(self),)
-
-
-class _Part:
-    """A file of rows; its name says which."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.steps = int(path.stem.split("-")[1])
-
-
-def _put(path: Path, write: Callable[[Path], Any]) -> None:
-    """Have a file appear whole or not at all."""
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def table_of(rows: list[Row], labels: list[str]) -> pd.DataFrame:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 import zipfile
 import zlib
 from dataclasses import asdict
@@ -21,7 +20,9 @@ import numpy as np
 
 from slotscope.errors import DamagedRecordingError
 from slotscope.recording.blocks import ABOUT, SpilledRows
-from slotscope.recording.recording import Event, Recording, Row, Variable
+from slotscope.recording.recording import Event, Recording, Variable
+from slotscope.recording.row import Row
+from slotscope.recording.whole import whole
 
 _FORMAT = 1
 _SIGNS_OF_DAMAGE = (
@@ -40,15 +41,8 @@ _PLAIN = ("engine", "versions", "optimizer", "every", "counts")
 
 def save(recording: Recording, path: str | PathLike[str]) -> None:
     """Write ``recording`` to ``path``; the file appears whole or not at all."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}-{os.getpid()}-{threading.get_ident()}")
-    try:
-        with temporary.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **_members(recording))
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with whole(Path(path)) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **_members(recording))
 
 
 def about(recording: Recording) -> str:
@@ -141,13 +135,13 @@ def _from_folder(folder: Path) -> Recording:
 
 
 def _without_rows(text: bytes) -> Recording:
-    about = json.loads(text)
-    if about["format"] != _FORMAT:
-        raise ValueError(f"format {about['format']}, this version reads {_FORMAT}")
-    recording = Recording(**{name: about[name] for name in _PLAIN})
-    recording.events = [Event(**event) for event in about["events"]]
+    found = json.loads(text)
+    if found["format"] != _FORMAT:
+        raise ValueError(f"format {found['format']}, this version reads {_FORMAT}")
+    recording = Recording(**{name: found[name] for name in _PLAIN})
+    recording.events = [Event(**event) for event in found["events"]]
     recording.seen = [
-        Variable(**{**variable, "shape": tuple(variable["shape"])}) for variable in about["seen"]
+        Variable(**{**variable, "shape": tuple(variable["shape"])}) for variable in found["seen"]
     ]
     return recording
 

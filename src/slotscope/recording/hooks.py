@@ -19,6 +19,7 @@ from types import FrameType
 from typing import Any
 
 from slotscope.engines import engine_of
+from slotscope.engines.meters.meter import Targets
 from slotscope.recording.metering import Metering
 from slotscope.recording.patches import listen, original_of
 from slotscope.recording.recorder import Recorder
@@ -177,8 +178,7 @@ class Hooks:
         self._read_initial(None)
         if name in self.engine.stepping:
             if self._metering is not None and self._depth.own_step:
-                counter = self.engine.iterations(self.optimizer)
-                self._metering.meter.applied(self.recorder.refs, counter, self._longest)
+                self._metering.meter.applied(self._targets())
             if not self._depth.step and not traced:
                 self._step(None)
         return result
@@ -197,8 +197,7 @@ class Hooks:
             state = self.engine.state_before(self.optimizer, args) if own else None
             self._read_initial(state)
         if metering is not None:
-            refs, counter = self.recorder.refs, self.engine.iterations(self.optimizer)
-            entering = metering.meter.enter(self.optimizer, refs, counter, args, self._longest)
+            entering = metering.meter.enter(self.optimizer, self._targets(), args)
             if entering is not None:
                 with self._stepping(True, None):
                     result = metering.meter.leave(proceed(*entering, **kwargs))
@@ -208,6 +207,10 @@ class Hooks:
             result = proceed(*args, **kwargs)
         self._step(self.engine.state_after(self.optimizer, result) if own else None, certain=own)
         return result
+
+    def _targets(self) -> Targets:
+        counter = self.engine.iterations(self.optimizer)
+        return Targets(self.recorder.refs, counter, self._longest)
 
     def _measured(self, metering: Metering) -> None:
         """The train function returned, and left its rows in the meter."""
@@ -228,9 +231,8 @@ class Hooks:
             self._read_initial(state)
         metering = self._metering if own else None
         if metering is not None:
-            counter = self.engine.iterations(self.optimizer)
             with self._within_step():
-                metering.meter.run(runner, self.recorder.refs, counter, state)
+                metering.meter.run(runner, self._targets(), state)
         else:
             self._drain()
         with self._stepping(own, state):

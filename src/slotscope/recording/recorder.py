@@ -10,7 +10,7 @@ import dataclasses
 import math
 import warnings
 from collections import defaultdict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,8 @@ from slotscope.engines.base import Engine, OptimizerVariable
 from slotscope.engines.meters.meter import MEASURES, Measured
 from slotscope.errors import UnseenStepsWarning
 from slotscope.recording.files import spill
-from slotscope.recording.recording import Event, Recording, Row, Variable
+from slotscope.recording.recording import Event, Recording, Variable
+from slotscope.recording.row import Row
 from slotscope.recording.statistics import describe
 
 #: So many rows without values stay in memory; more go to disk.
@@ -74,8 +75,8 @@ class Recorder:
         self._frozen: set[str] = set()
         self._unread: set[int] = set()
         self.iterations: int | None = None
-        self._refs: list[Any] = []
-        self._refs_of = 0
+        #: The variables that a meter shall measure: all but the step counter.
+        self.refs: list[Any] = []
 
     def event(self, kind: str, detail: str = "", count: int = 1) -> None:
         """Note that something happened."""
@@ -132,6 +133,8 @@ class Recorder:
         )
         self.seen.append(_Seen(found))
         self._index[id(found.ref)] = index
+        if found.slot != "iterations":
+            self.refs.append(found.ref)
         self._unread.add(index)
         return index
 
@@ -206,9 +209,10 @@ class Recorder:
         indices = [indices[place] for place in present]
         arrays = [_native(values[place]) for place in present]
         statistics = np.array([describe(array) for array in arrays]).reshape(-1, 6)
-        identity = np.array([self._identify(engine, index, state) for index in indices])
+        identity = self._identities(engine, indices, state)
         live = self._live(indices, statistics)
-        kept = self.keep == "values" or (self.keep is None and _count(arrays) <= SMALL_STATE)
+        small = sum(array.size for array in arrays) <= SMALL_STATE
+        kept = self.keep == "values" or (self.keep is None and small)
         if not kept and self.keep != "statistics":
             statistics[:, 1:] = np.nan
         self.recording.rows.append(
@@ -216,7 +220,7 @@ class Recorder:
                 self.iterations or 0,
                 np.array(indices, dtype=np.int64),
                 statistics,
-                identity.astype(np.int64).reshape(-1, 3),
+                identity,
                 live,
                 tuple(arrays) if kept else None,
             )
@@ -229,15 +233,6 @@ class Recorder:
         if self.keep is None:
             return "norms" if _size(engine.trainer(model)) > SMALL_STATE else ""
         return "" if self.keep == "values" else self.keep
-
-    @property
-    def refs(self) -> list[Any]:
-        """The variables that a meter shall measure: all but the step counter."""
-        if self._refs_of != len(self.seen):
-            self._refs_of = len(self.seen)
-            known = zip(self.seen, self.recording.seen, strict=True)
-            self._refs = [seen.ref for seen, variable in known if variable.slot != "iterations"]
-        return self._refs
 
     def measured(self, engine: Engine, found: Measured) -> None:
         """Take over rows that were made inside of the steps."""
@@ -259,8 +254,7 @@ class Recorder:
 
     def _take(self, engine: Engine, found: Measured) -> None:
         indices = np.array([self._index[id(ref)] for ref in found.refs], dtype=np.int64)
-        identity = np.array([self._identify(engine, index, None) for index in indices])
-        identity = identity.astype(np.int64).reshape(-1, 3)
+        identity = self._identities(engine, indices, None)
         steps, variables, measures = found.numbers.shape
         statistics = np.full((steps, variables, len(MEASURES["statistics"])), np.nan)
         statistics[:, :, :measures] = found.numbers
@@ -276,6 +270,10 @@ class Recorder:
         if alone:  # nothing can go on unseen, but the next row is compared with the last
             for index, numbers in zip(indices, statistics[-1], strict=True):
                 self.seen[index].statistics = numbers
+
+    def _identities(self, engine: Engine, indices: Iterable[int], state: Any) -> np.ndarray:
+        found = [self._identify(engine, index, state) for index in indices]
+        return np.array(found, dtype=np.int64).reshape(-1, 3)
 
     def _identify(self, engine: Engine, index: int, state: Any) -> list[int]:
         seen = self.seen[index]
@@ -322,10 +320,6 @@ def _size(trainer: Any) -> int:
         return sum(math.prod(weight.shape) for weight in trainer.trainable_weights)
     except (ValueError, AttributeError):  # tf_keras says so of a model that is not built
         return 0
-
-
-def _count(arrays: list[np.ndarray]) -> int:
-    return sum(array.size for array in arrays)
 
 
 def _native(value: Any) -> np.ndarray:

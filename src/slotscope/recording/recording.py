@@ -17,7 +17,7 @@ import pandas as pd
 
 from slotscope.errors import ValuesNotKeptError, VariableNotFoundError
 from slotscope.recording.blocks import SpilledRows, table_of
-from slotscope.recording.row import Row as Row
+from slotscope.recording.row import Row
 from slotscope.recording.statistics import NAMES
 
 if TYPE_CHECKING:

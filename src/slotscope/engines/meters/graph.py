@@ -7,10 +7,9 @@ Nothing orders the operations of such a graph but what is said here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from slotscope.engines.meters.meter import MEASURES, Measured, Meter, unwrapped
+from slotscope.engines.meters.meter import MEASURES, Measured, Meter, Taking, Targets, latest
 from slotscope.engines.meters.tensorflow import numbers
 from slotscope.engines.tensorflow_runtime import tensorflow
 
@@ -24,13 +23,13 @@ class GraphMeter(Meter):
         super().__init__(measures, every)
         self._parts: list[Part] = []
 
-    def run(self, function: Any, refs: Sequence[Any], counter: Any, session: Any) -> None:
-        kept = tuple(ref for ref in refs if hasattr(ref, "read_value"))
+    def run(self, function: Any, targets: Targets, session: Any) -> None:
+        kept = tuple(ref for ref in targets.refs if hasattr(ref, "read_value"))
         last = self._parts[-1] if self._parts else None
         if last is None or last.function is not function or last.refs != kept:
             if last is not None:
                 last.take_out()
-            part = Part(function, kept, counter, session, self)
+            part = Part(function, kept, targets.counter, session, self)
             self._parts.append(part)
 
     def undo(self) -> None:
@@ -38,20 +37,18 @@ class GraphMeter(Meter):
             part.take_out()
 
     def drain(self) -> list[Measured]:
-        found = [part.drain() for part in self._parts]
-        return [part for part in found if len(part.iterations) or part is found[-1]]
+        return latest([part.drain() for part in self._parts])
 
 
-class Part:
+class Part(Taking):
     """What one train function got: a ring, and the op that writes its rows."""
 
     def __init__(
         self, function: Any, refs: tuple[Any, ...], counter: Any, session: Any, meter: GraphMeter
     ) -> None:
+        super().__init__(refs)
         self.function = function
-        self.refs = refs
         self.session = session
-        self.taken = 0
         self._updates = function.updates_op
         tf = tensorflow()
         with self._updates.graph.as_default(), tf.compat.v1.name_scope("slotscope/"):
@@ -116,7 +113,4 @@ class Part:
 
     def drain(self) -> Measured:
         """The rows written since it was drained last."""
-        place, last, iterations, rows = self.session.run(list(self._ring))
-        begin, self.taken = self.taken, int(place)
-        taken = unwrapped(iterations, begin, self.taken), unwrapped(rows, begin, self.taken)
-        return Measured(self.refs, *taken, int(last))
+        return self.take(*self.session.run(list(self._ring)))

@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from slotscope.engines.meters.meter import MEASURES, SAFE, Measured, Meter, unwrapped
+from slotscope.engines.meters.meter import MEASURES, SAFE, Measured, Meter, Taking, Targets
 
 
 class Ring(NamedTuple):
@@ -30,23 +28,17 @@ class JaxMeter(Meter):
     def __init__(self, measures: str, every: int) -> None:
         super().__init__(measures, every)
         self._ring: Ring | None = None
-        self._refs: tuple[Any, ...] = ()
+        self._taking = Taking(())
         self._shown: tuple[int, ...] = ()
         self._at: list[int] = []
         self._counter = 0
-        self._taken = 0
         self._left: list[Measured] = []
 
     def patches(self, trainer: Any) -> Iterable[tuple[Any, str, Callable[..., Any]]]:
         return [(trainer, "train_step", self._train_step)]
 
     def enter(
-        self,
-        optimizer: Any,
-        refs: Sequence[Any],
-        counter: Any,
-        args: tuple[Any, ...],
-        longest: int,
+        self, optimizer: Any, targets: Targets, args: tuple[Any, ...]
     ) -> tuple[Any, ...] | None:
         state, *others = args
         shown = tuple(map(id, optimizer.variables))
@@ -56,10 +48,10 @@ class JaxMeter(Meter):
             self._left = [part for part in self.drain() if len(part.iterations)]
             self._shown = shown
             places = {ref: place for place, ref in enumerate(shown)}
-            self._refs = tuple(ref for ref in refs if id(ref) in places)
-            self._at = [places[id(ref)] for ref in self._refs]
-            self._counter = places[id(counter)]
-            self._ring, self._taken = self._empty(max(self.capacity, longest)), 0
+            self._taking = Taking([ref for ref in targets.refs if id(ref) in places])
+            self._at = [places[id(ref)] for ref in self._taking.refs]
+            self._counter = places[id(targets.counter)]
+            self._ring = self._empty(max(self.capacity, targets.longest))
         return ((*state, self._ring), *others)
 
     def leave(self, result: Any) -> Any:
@@ -69,7 +61,7 @@ class JaxMeter(Meter):
     def _empty(self, capacity: int) -> Ring:
         import jax.numpy as jnp
 
-        shape = (capacity, len(self._refs), len(MEASURES[self.measures]))
+        shape = (capacity, len(self._at), len(MEASURES[self.measures]))
         return Ring(jnp.int32(0), jnp.int32(0), jnp.zeros(capacity, jnp.int32), jnp.zeros(shape))
 
     def _train_step(self, proceed: Any, /, state: Any, *args: Any, **kwargs: Any) -> Any:
@@ -101,11 +93,7 @@ class JaxMeter(Meter):
         left, self._left = self._left, []
         if self._ring is None or self._ring.rows.is_deleted():
             return left
-        place = int(self._ring.place)
-        begin, self._taken = self._taken, place
-        iterations = unwrapped(np.asarray(self._ring.iterations), begin, place).astype(np.int64)
-        rows = unwrapped(np.asarray(self._ring.rows), begin, place).astype(np.float64)
-        return [*left, Measured(self._refs, iterations, rows, int(self._ring.last))]
+        return [*left, self._taking.take(*self._ring)]
 
 
 def numbers(arrays: Sequence[Any], measures: str) -> Any:

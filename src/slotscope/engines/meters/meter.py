@@ -32,6 +32,21 @@ SAFE = (1e-24, 1e36)
 
 
 @dataclass(frozen=True, slots=True)
+class Targets:
+    """What is measured when a train function is called.
+
+    Attributes:
+        refs: the optimizer variables, without the step counter.
+        counter: the step counter.
+        longest: the most steps that one call makes.
+    """
+
+    refs: Sequence[Any]
+    counter: Any
+    longest: int
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """Rows that a meter hands over, in order.
 
@@ -70,32 +85,20 @@ class Meter(ABC):
         return []
 
     # Each meter has a use for some of these.
-    def run(  # noqa: B027
-        self, function: Any, refs: Sequence[Any], counter: Any, session: Any
-    ) -> None:
+    def run(self, function: Any, targets: Targets, session: Any) -> None:  # noqa: B027
         """``function``, the train function of a graph, is about to run in ``session``."""
 
     def enter(
-        self,
-        optimizer: Any,
-        refs: Sequence[Any],
-        counter: Any,
-        args: tuple[Any, ...],
-        longest: int,
+        self, optimizer: Any, targets: Targets, args: tuple[Any, ...]
     ) -> tuple[Any, ...] | None:
-        """The train function's arguments as it shall get them; None where it cannot be measured.
-
-        At most ``longest`` steps follow.
-        """
+        """The train function's arguments as it shall get them; None where it cannot be measured."""
         return args
 
     def leave(self, result: Any) -> Any:
         """The train function's result as its caller shall get it."""
         return result
 
-    def applied(  # noqa: B027
-        self, refs: Sequence[Any], counter: Any, longest: int
-    ) -> None:
+    def applied(self, targets: Targets) -> None:  # noqa: B027
         """Gradients were applied within the train function, or a trace of that was made."""
 
     def undo(self) -> None:  # noqa: B027
@@ -106,6 +109,34 @@ class Meter(ABC):
         """Every row that was not handed over before."""
 
 
-def unwrapped(rows: np.ndarray, begin: int, end: int) -> np.ndarray:
-    """Rows ``begin`` to ``end`` of a ring, counted since its first."""
-    return rows[np.arange(begin, end) % len(rows)]
+class Taking:
+    """Takes the rows out of one ring, each once.
+
+    Args:
+        refs: the variables that the ring is about.
+    """
+
+    def __init__(self, refs: Sequence[Any]) -> None:
+        self.refs = tuple(refs)
+        self._taken = 0
+
+    def take(self, place: Any, last: Any, iterations: Any, rows: Any) -> Measured:
+        """The rows written since the last time.
+
+        Args:
+            place: how many rows were ever written.
+            last: the step counter now.
+            iterations: array (capacity,): the step counter of each row.
+            rows: array (capacity, variables, numbers).
+        """
+        iterations, rows = np.asarray(iterations), np.asarray(rows)
+        at = np.arange(self._taken, int(place)) % len(rows)
+        self._taken = int(place)
+        return Measured(
+            self.refs, iterations[at].astype(np.int64), rows[at].astype(np.float64), int(last)
+        )
+
+
+def latest(found: Sequence[Measured]) -> list[Measured]:
+    """What several rings gave, the older ones only where they had rows."""
+    return [part for part in found if len(part.iterations) or part is found[-1]]

@@ -12,19 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from slotscope.engines.meters.meter import MEASURES, SAFE, Measured, Meter, unwrapped
+from slotscope.engines.meters.meter import MEASURES, SAFE, Measured, Meter, Taking, Targets, latest
 from slotscope.engines.tensorflow_runtime import tensorflow
 
 
-class Ring:
+class Ring(Taking):
     """The variables on the device: how many rows were written, their counters, their numbers."""
 
     def __init__(self, refs: Sequence[Any], measures: str, capacity: int) -> None:
+        super().__init__(refs)
         tf = tensorflow()
         shape = (capacity, len(refs), len(MEASURES[measures]))
-        self.refs = tuple(refs)
         self.capacity = capacity
-        self.taken = 0
         with tf.init_scope():
             make = functools.partial(tf.Variable, trainable=False)
             self.place = make(tf.zeros((), tf.int64))
@@ -44,12 +43,8 @@ class Ring:
     def drain(self) -> Measured:
         """The rows written since it was drained last."""
         with tensorflow().init_scope():
-            place, last, iterations, rows = (
-                v.numpy() for v in (self.place, self.last, self.iterations, self.rows)
-            )
-        begin, self.taken = self.taken, int(place)
-        taken = unwrapped(iterations, begin, self.taken), unwrapped(rows, begin, self.taken)
-        return Measured(self.refs, *taken, int(last))
+            held = (self.place, self.last, self.iterations, self.rows)
+            return self.take(*(variable.numpy() for variable in held))
 
 
 class TensorFlowMeter(Meter):
@@ -64,18 +59,18 @@ class TensorFlowMeter(Meter):
         self.variable = variable
         self._rings: list[Ring] = []
 
-    def applied(self, refs: Sequence[Any], counter: Any, longest: int) -> None:
-        capacity = max(self.capacity, longest)
+    def applied(self, targets: Targets) -> None:
+        capacity = max(self.capacity, targets.longest)
         ring = self._rings[-1] if self._rings else None
-        if ring is None or ring.refs != tuple(refs) or ring.capacity != capacity:
-            ring = Ring(refs, self.measures, capacity)
+        if ring is None or ring.refs != tuple(targets.refs) or ring.capacity != capacity:
+            ring = Ring(targets.refs, self.measures, capacity)
             self._rings.append(ring)
-        variables = [self.variable(ref) for ref in refs]
-        measure_and_write(ring, self.variable(counter), variables, self.measures, self.every)
+        variables = [self.variable(ref) for ref in targets.refs]
+        counter = self.variable(targets.counter)
+        measure_and_write(ring, counter, variables, self.measures, self.every)
 
     def drain(self) -> list[Measured]:
-        found = [ring.drain() for ring in self._rings]
-        return [part for part in found if len(part.iterations) or part is found[-1]]
+        return latest([ring.drain() for ring in self._rings])
 
 
 def measure_and_write(

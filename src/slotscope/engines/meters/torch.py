@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from slotscope.engines.meters.meter import MEASURES, SAFE, Measured, Meter
+from slotscope.engines.meters.meter import MEASURES, SAFE, Measured, Meter, Targets
 
 #: So many squares are added up in the tensor's own precision.
 PART = 4096
@@ -27,18 +27,18 @@ class TorchMeter(Meter):
         self._steps = 0
         self._left: list[Measured] = []
 
-    def applied(self, refs: Sequence[Any], counter: Any, longest: int) -> None:
-        if self._refs != tuple(refs):
+    def applied(self, targets: Targets) -> None:
+        if self._refs != tuple(targets.refs):
             self._left = [part for part in self.drain() if len(part.iterations)]
-            self._refs = tuple(refs)
-        value = counter.value.detach()
+            self._refs = tuple(targets.refs)
+        value = targets.counter.value.detach()
         # To ask another device would wait for it: there, steps are counted from the last drain on.
         ask = self._last is None or value.device.type == "cpu"
         self._steps = int(value) if ask else self._steps + 1
         self._last = value
         if self._steps % self.every == 0:
             self._counters.append(self._last.clone())
-            self._rows.append(numbers([ref.value.detach() for ref in refs], self.measures))
+            self._rows.append(numbers([ref.value.detach() for ref in self._refs], self.measures))
 
     def drain(self) -> list[Measured]:
         import torch
