@@ -52,8 +52,10 @@ class Lab:
             return False
 
     def client(self, kernel):
+        """A client of a kernel, also of one that the server is just starting again."""
         client = BlockingKernelClient()
         client.load_connection_file(str(self.runtime / f"kernel-{kernel}.json"))
+        client.hb_channel.time_to_dead = 60.0  # its heart may not beat yet: that is not its death
         client.start_channels()
         client.wait_for_ready(timeout=60)
         return client

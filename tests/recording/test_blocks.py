@@ -69,6 +69,15 @@ def test_pandas_and_load_read_the_folder(tmp_path):
     assert slotscope.load(tmp_path / "one").statistics.equals(recording.statistics)
 
 
+def test_a_folder_loads_before_its_first_block(tmp_path, engine):
+    model = dense_model(fresh(engine))
+    x, y = data()
+    with slotscope.watch(model, keep="norms", to=tmp_path):
+        assert not len(slotscope.load(tmp_path).rows)
+        model.fit(x, y, verbose=0)
+    assert list(slotscope.load(tmp_path).iterations) == [1, 2, 3]
+
+
 def test_a_folder_of_something_else_is_no_recording(tmp_path):
     with pytest.raises(DamagedRecordingError, match=r"_about\.json"):
         slotscope.load(tmp_path)

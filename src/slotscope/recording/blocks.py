@@ -1,7 +1,7 @@
 """Rows on disk: a folder of Parquet files, one for each block of steps, which pandas opens whole.
 
 A block appears in the folder complete or not at all, and what a recording knows besides its rows
-is written anew with each of them. So a process that is killed leaves every block that it had
+is written anew before each of them. So a process that is killed leaves every block that it had
 finished, and the memory of a long run stays flat.
 
 Columns: ``iterations``, ``variable`` (its label), the numbers of
@@ -68,6 +68,8 @@ class SpilledRows:
     def write(self) -> None:
         """Write what is in memory alone; where that cannot be, it stays there, with a warning."""
         try:
+            with whole(self.folder / ABOUT) as path:  # first: no block without its variables
+                path.write_text(self._about(), "utf-8")
             if self._latest:
                 name = f"{self._stored:012d}-{len(self._latest):06d}.parquet"
                 table = table_of(self._latest, self._labels())
@@ -75,8 +77,6 @@ class SpilledRows:
                     table.to_parquet(path, index=False)
                 self._stored += len(self._latest)
                 self._latest = []
-            with whole(self.folder / ABOUT) as path:
-                path.write_text(self._about(), "utf-8")
         except OSError as error:
             self._refused = True  # asked for at each row, the next try would cost more each time
             warnings.warn(

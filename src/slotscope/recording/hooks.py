@@ -57,6 +57,7 @@ class Hooks:
         self._lock = threading.RLock()
         self._own_steps = 0  # under way, in any thread
         self._metering: Metering | None = None
+        self._undecided = False  # whether to measure: the model is not built
         self._longest = 1  # steps that one call of the train function can make
 
     # ---- setting and removing
@@ -83,20 +84,27 @@ class Hooks:
             if self._metering is not None:
                 self._metering.remove()
 
-    def _set_meter(self) -> None:
-        """Have the train function measure, in place of reading what it leaves."""
-        level = self.recorder.level(self.engine, self.model)
-        if level and self._given is None:
-            meter = self.engine.meter(self.model, level, self.recorder.recording.every)
-            if meter is not None:
-                self._metering = Metering(meter, self.engine.trainer(self.model))
+    def _set_meter(self) -> bool:
+        """Have the train function measure, in place of reading what it leaves, from now on."""
+        level = self.recorder.level(self.engine, self.model) if self._given is None else ""
+        self._undecided = level is None
+        if not level:
+            return False
+        meter = self.engine.meter(self.model, level, self.recorder.recording.every)
+        if meter is None:
+            return False
+        self._metering = Metering(meter, self.engine.trainer(self.model))
+        return meter.remakes
 
     def _drain(self) -> None:
         """Take over the rows that steps have left in the meter."""
-        if self._metering is not None:
+        if self._metering is not None and self._metering.undrained:
             with self._lock, self._within_step():
+                steps = self._metering.undrained
+                skips = len(list(self.engine.parts(self.optimizer))) > 1
                 for found in self._metering.drain():
-                    self.recorder.measured(self.engine, found)
+                    self.recorder.measured(self.engine, found, steps, skips)
+                self.recorder.warn()
 
     def _listen(self, owner: Any, name: str, listener: Any, **options: Any) -> None:
         self._stops.append(listen(owner, name, listener, **options))
@@ -152,6 +160,8 @@ class Hooks:
 
     def _made(self, proceed: Any, /, *args: Any, **kwargs: Any) -> Any:
         """The model was asked to make its train function, or for the one that it has."""
+        if self._undecided:
+            self._set_meter()
         held = vars(self.engine.trainer(self.model))
         if held.get("train_function") is None:
             # Of an earlier compile: while it lives, JAX runs its trace for the new one.
@@ -169,6 +179,8 @@ class Hooks:
             return proceed(*args, **kwargs)
         self._note_other_model()
         traced = name in self.engine.traced and self._note_trace((args, kwargs))
+        if name in self.engine.stepping and not self._depth.step:
+            self._drain()  # what came before comes first
         self._depth.optimizer += 1
         try:
             result = proceed(*args, **kwargs)
@@ -178,7 +190,7 @@ class Hooks:
         self._read_initial(None)
         if name in self.engine.stepping:
             if self._metering is not None and self._depth.own_step:
-                self._metering.meter.applied(self._targets())
+                self._metering.applied(self._targets())
             if not self._depth.step and not traced:
                 self._step(None)
         return result
@@ -203,9 +215,12 @@ class Hooks:
                     result = metering.meter.leave(proceed(*entering, **kwargs))
                 self._measured(metering)
                 return result
+        self._drain()
         with self._stepping(own, None):
             result = proceed(*args, **kwargs)
         self._step(self.engine.state_after(self.optimizer, result) if own else None, certain=own)
+        if own and self._undecided and self._set_meter():
+            getattr(self.engine.trainer(self.model), self.engine.maker)()
         return result
 
     def _targets(self) -> Targets:
@@ -227,13 +242,16 @@ class Hooks:
         state = self.engine.state_of(runner)
         if own:
             self._follow_optimizer("assignment")
+            if self._undecided:
+                self._set_meter()
         if own or self.recorder.iterations is None:
             self._read_initial(state)
         metering = self._metering if own else None
         if metering is not None:
             with self._within_step():
-                metering.meter.run(runner, self._targets(), state)
-        else:
+                if not metering.meter.run(runner, self._targets(), state):
+                    metering = None
+        if metering is None:
             self._drain()
         with self._stepping(own, state):
             result = proceed(runner, *args, **kwargs)
@@ -256,7 +274,7 @@ class Hooks:
         try:
             with self._within_step():
                 yield
-        except Exception:
+        except BaseException:
             # A function that ran out of data made the steps before: Keras 3.0 ends epochs so.
             if own and self._metering is not None:
                 self._metering.ran(1)

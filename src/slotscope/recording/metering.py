@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from slotscope.engines.meters.meter import Measured, Meter
+from slotscope.engines.meters.meter import Measured, Meter, Targets
 from slotscope.recording.patches import listen, original_of
+
+#: What a model holds of its train function; tf_keras has the inner one too.
+_FUNCTIONS = ("train_function", "train_tf_function")
 
 
 class Metering:
@@ -18,27 +21,39 @@ class Metering:
     def __init__(self, meter: Meter, trainer: Any) -> None:
         self.meter = meter
         self.trainer = trainer
-        self._undrained = 0
+        #: The most steps that were made since the rows were taken out last.
+        self.undrained = 0
+        self._applied = 0
+        self._rows_a_step = 1
         self._stops = [listen(*patch) for patch in meter.patches(trainer)]
-        self._before: Any = None
+        self._before: dict[str, Any] = {}
         if meter.remakes:
-            self._before = original_of(trainer, "train_function")
-            vars(trainer)["train_function"] = None
+            held = vars(trainer)
+            self._before = {name: held[name] for name in _FUNCTIONS if name in held}
+            self._before["train_function"] = original_of(trainer, "train_function")
+            held["train_function"] = None
 
     def compiling(self) -> None:
         """The model is about to be compiled: what it had was for what was compiled before."""
-        self._before = None
+        self._before = dict.fromkeys(self._before)
+
+    def applied(self, targets: Targets) -> None:
+        """Gradients were applied within the train function, or a trace of that was made."""
+        self._applied += 1
+        self.meter.applied(targets)
 
     def ran(self, steps: int) -> bool:
         """``steps`` at most were made; whether the ring may not hold as many again."""
-        self._undrained += steps
-        return self._undrained + steps > max(self.meter.capacity, steps)
+        # A train step of its own may apply gradients twice; two traces at once look the same.
+        self._rows_a_step = max(self._rows_a_step, self._applied)
+        self._applied = 0
+        rows = steps * self._rows_a_step
+        self.undrained += rows
+        return self.undrained + rows > max(self.meter.capacity, rows)
 
     def drain(self) -> list[Measured]:
         """The rows that steps have left since the last time."""
-        if not self._undrained:
-            return []
-        self._undrained = 0
+        self.undrained = 0
         return self.meter.drain()
 
     def remove(self) -> None:
@@ -46,5 +61,4 @@ class Metering:
         self.meter.undo()
         while self._stops:
             self._stops.pop()()
-        if self.meter.remakes:
-            vars(self.trainer)["train_function"] = self._before
+        vars(self.trainer).update(self._before)

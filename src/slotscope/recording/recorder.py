@@ -18,6 +18,7 @@ import numpy as np
 from slotscope.engines.base import Engine, OptimizerVariable
 from slotscope.engines.meters.meter import MEASURES, Measured
 from slotscope.errors import UnseenStepsWarning
+from slotscope.recording.blocks import SpilledRows
 from slotscope.recording.files import spill
 from slotscope.recording.recording import Event, Recording, Variable
 from slotscope.recording.row import Row
@@ -77,15 +78,29 @@ class Recorder:
         self.iterations: int | None = None
         #: The variables that a meter shall measure: all but the step counter.
         self.refs: list[Any] = []
+        self._warnings: list[str] = []
 
     def event(self, kind: str, detail: str = "", count: int = 1) -> None:
         """Note that something happened."""
         self.recording.events.append(Event(kind, self.iterations or 0, detail, count))
 
     def gap(self, detail: str, count: int) -> None:
-        """Note that steps went by without a row, or left two."""
+        """Note that steps went by without a row, or left two; :meth:`warn` says so."""
         self.event("gap", detail, count)
-        warnings.warn(f"not every step was seen: {detail}", UnseenStepsWarning, stacklevel=2)
+        self._warnings.append(f"not every step was seen: {detail}")
+
+    def warn(self) -> None:
+        """Give the warnings that are due; where they are errors, all that was seen is kept."""
+        due, self._warnings = self._warnings, []
+        for message in due:
+            warnings.warn(message, UnseenStepsWarning, stacklevel=2)
+
+    def _stepped(self, steps: int) -> None:
+        """Note steps; those in a row are one event in a long run, which keeps no list of them."""
+        events = self.recording.events
+        if isinstance(self.recording.rows, SpilledRows) and events and events[-1].kind == "stepped":
+            steps += events.pop().count
+        self.event("stepped", count=steps)
 
     # ---- construction
 
@@ -192,13 +207,14 @@ class Recorder:
         self._unread.clear()
         advance = now - before
         if 0 < advance <= longest:
-            self.event("stepped", count=advance)
+            self._stepped(advance)
         else:
             self.gap(f"the counter went from {before} to {now}", advance)
         self.recording.counts["steps"] += max(advance, 0)
         every = self.recording.every
         if now // every != before // every:
             self._record(engine, state)
+        self.warn()
         return True
 
     def _record(self, engine: Engine, state: Any) -> None:
@@ -215,58 +231,76 @@ class Recorder:
         kept = self.keep == "values" or (self.keep is None and small)
         if not kept and self.keep != "statistics":
             statistics[:, 1:] = np.nan
+        places = np.array(indices, dtype=np.int64)
+        given = tuple(arrays) if kept else None
         self.recording.rows.append(
-            Row(
-                self.iterations or 0,
-                np.array(indices, dtype=np.int64),
-                statistics,
-                identity,
-                live,
-                tuple(arrays) if kept else None,
-            )
+            Row(self.iterations or 0, places, statistics, identity, live, given)
         )
+        self._spill_when_long()
 
-    # ---- rows that a meter took
-
-    def level(self, engine: Engine, model: Any) -> str:
-        """What a meter shall measure; nothing where values are kept, which must be read."""
-        if self.keep is None:
-            return "norms" if _size(engine.trainer(model)) > SMALL_STATE else ""
-        return "" if self.keep == "values" else self.keep
-
-    def measured(self, engine: Engine, found: Measured) -> None:
-        """Take over rows that were made inside of the steps."""
-        before, every = self.iterations or 0, self.recording.every
-        due = np.arange((before // every + 1) * every, found.last + 1, every)
-        unseen = np.setdiff1d(due, found.iterations).size
-        stuck = int((np.diff(found.iterations, prepend=before) <= 0).sum())
-        self.iterations = found.last
-        if found.last > before:
-            self._unread.clear()
-            self.recording.counts["steps"] += found.last - before
-            self.event("stepped", count=found.last - before)
-        if unseen:
-            self.gap(f"{unseen} of the steps {before + 1} to {found.last} left no row", unseen)
-        if stuck:
-            self.gap(f"in {stuck} steps up to {found.last} the counter did not move on", stuck)
-        if len(found.iterations):
-            self._take(engine, found)
-
-    def _take(self, engine: Engine, found: Measured) -> None:
-        indices = np.array([self._index[id(ref)] for ref in found.refs], dtype=np.int64)
-        identity = self._identities(engine, indices, None)
-        steps, variables, measures = found.numbers.shape
-        statistics = np.full((steps, variables, len(MEASURES["statistics"])), np.nan)
-        statistics[:, :, :measures] = found.numbers
-        alone = len({self.seen[index].label for index in indices}) == variables
-        everything = np.ones(variables, dtype=bool)
-        for iterations, numbers in zip(found.iterations.tolist(), statistics, strict=True):
-            live = everything if alone else self._live(indices.tolist(), numbers)
-            self.recording.rows.append(Row(iterations, indices, numbers, identity, live, None))
+    def _spill_when_long(self) -> None:
         rows = self.recording.rows
         long = isinstance(rows, list) and len(rows) > ROWS_IN_MEMORY
         if long and all(row.values is None for row in rows):
             spill(self.recording)
+
+    # ---- rows that a meter took
+
+    def level(self, engine: Engine, model: Any) -> str | None:
+        """What a meter shall measure.
+
+        Returns:
+            Empty where values are kept, which must be read; None while the model isn't built, so
+            that nobody can say.
+        """
+        if self.keep is None:
+            size = _size(engine.trainer(model))
+            return None if size == 0 else "norms" if size > SMALL_STATE else ""
+        return "" if self.keep == "values" else self.keep
+
+    def measured(self, engine: Engine, found: Measured, steps: int, skips: bool) -> None:
+        """Take over rows that were made inside of the steps.
+
+        Args:
+            found: the rows.
+            steps: the most steps that were made since the last time.
+            skips: a step may leave everything as it was, as one whose loss overflowed does.
+        """
+        before, every = self.iterations or 0, self.recording.every
+        if found.last is None:
+            self.gap("a step failed, and took the rows of those before it with it", steps)
+            self.iterations = None
+            return
+        moved = np.diff(found.iterations, prepend=before)
+        due = np.arange((before // every + 1) * every, found.last + 1, every)
+        unseen = np.setdiff1d(due, found.iterations).size
+        self.iterations = found.last
+        if found.last > before:
+            self._unread.clear()
+            self.recording.counts["steps"] += found.last - before
+            self._stepped(found.last - before)
+        kept = moved != 0 if skips else np.ones(len(moved), dtype=bool)
+        if kept.any():
+            self._take(engine, found, kept)
+        if unseen:
+            self.gap(f"{unseen} of the steps {before + 1} to {found.last} left no row", unseen)
+        stuck = int((moved < 0).sum() if skips else (moved <= 0).sum())
+        if stuck:
+            self.gap(f"in {stuck} steps up to {found.last} the counter did not move on", stuck)
+
+    def _take(self, engine: Engine, found: Measured, kept: np.ndarray) -> None:
+        indices = np.array([self._index[id(ref)] for ref in found.refs], dtype=np.int64)
+        identity = self._identities(engine, indices, None)
+        counters, measured = found.iterations[kept], found.numbers[kept]
+        steps, variables, measures = measured.shape
+        statistics = np.full((steps, variables, len(MEASURES["statistics"])), np.nan)
+        statistics[:, :, :measures] = measured
+        alone = len({self.seen[index].label for index in indices}) == variables
+        everything = np.ones(variables, dtype=bool)
+        for iterations, numbers in zip(counters.tolist(), statistics, strict=True):
+            live = everything if alone else self._live(indices.tolist(), numbers)
+            self.recording.rows.append(Row(iterations, indices, numbers, identity, live, None))
+        self._spill_when_long()
         if alone:  # nothing can go on unseen, but the next row is compared with the last
             for index, numbers in zip(indices, statistics[-1], strict=True):
                 self.seen[index].statistics = numbers

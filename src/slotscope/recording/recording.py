@@ -142,7 +142,8 @@ class Recording:
             table = self.rows.table()
         else:
             table = table_of(self.rows, [variable.label for variable in self.seen])
-        table = table[table["variable"] != "iterations"]
+        slots = np.array([variable.slot for variable in self.seen], dtype=object)
+        table = table[slots[table["index"].to_numpy()] != "iterations"]
         table = table[["iterations", "variable", *NAMES]].reset_index(drop=True)
         return table.astype({"variable": "str", "nonfinite": "Int64"})
 

@@ -134,6 +134,7 @@ class Watch:
         self._active[self._key] = self
         try:
             self.hooks.attach()
+            self._write()
         except BaseException:
             self._end()
             raise
@@ -152,9 +153,13 @@ class Watch:
             self.hooks.detach()
         finally:
             del self._active[self._key]
-            rows = self.hooks.recorder.recording.rows
-            if isinstance(rows, SpilledRows):
-                rows.write()
+            self._write()
+
+    def _write(self) -> None:
+        """Have on disk what belongs there."""
+        rows = self.hooks.recorder.recording.rows
+        if isinstance(rows, SpilledRows):
+            rows.write()
 
     def __getattr__(self, name: str) -> Any:
         if hasattr(Recording, name) or name in Recording.__dataclass_fields__:

@@ -1,15 +1,27 @@
 """The meter for graphs that a session runs: operations beside the updates of the train function.
 
 ``K.function`` groups the update ops; for the time of the watch the group has one op more, which
-runs when all others have. The ring's variables are in no collection that a ``Saver`` looks at.
-Nothing orders the operations of such a graph but what is said here.
+runs when all others have. Nothing orders the operations of such a graph but what is said here.
+A graph never loses an operation: those of a watch stay in it, in no collection and run by nobody,
+and the next watch uses them again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
-from slotscope.engines.meters.meter import MEASURES, Measured, Meter, Taking, Targets, latest
+from slotscope.engines.meters.meter import (
+    MEASURES,
+    Measured,
+    Meter,
+    Taking,
+    Targets,
+    latest,
+    same_refs,
+    with_rows,
+)
 from slotscope.engines.meters.tensorflow import numbers
 from slotscope.engines.tensorflow_runtime import tensorflow
 
@@ -18,68 +30,89 @@ class GraphMeter(Meter):
     """Measures in the ``session.run`` that makes the step."""
 
     remakes: ClassVar[bool] = False
+    #: What earlier watches have put into the graph of a train function.
+    _made: ClassVar[WeakKeyDictionary[Any, list[Operations]]] = WeakKeyDictionary()
 
     def __init__(self, measures: str, every: int) -> None:
         super().__init__(measures, every)
         self._parts: list[Part] = []
+        self._left: list[Measured] = []
 
-    def run(self, function: Any, targets: Targets, session: Any) -> None:
-        kept = tuple(ref for ref in targets.refs if hasattr(ref, "read_value"))
+    def patches(self, trainer: Any) -> Iterable[tuple[Any, str, Callable[..., Any]]]:
+        tensorflow()
+        from tensorflow.python.client.session import BaseSession
+
+        return [(BaseSession, "close", self._closing)]
+
+    def _closing(self, proceed: Any, session: Any, /) -> Any:
+        """A session is about to be closed, and with it goes what its variables hold."""
+        for part in [part for part in self._parts if part.session is session]:
+            self._left += with_rows([part.drain()])
+            part.take_out()
+            self._parts.remove(part)
+        return proceed(session)
+
+    def run(self, function: Any, targets: Targets, session: Any) -> bool:
+        refs = tuple(ref for ref in targets.refs if hasattr(ref, "read_value"))
         last = self._parts[-1] if self._parts else None
-        if last is None or last.function is not function or last.refs != kept:
-            if last is not None:
-                last.take_out()
-            part = Part(function, kept, targets.counter, session, self)
-            self._parts.append(part)
+        if last is not None and last.serves(function, refs, session):
+            return True
+        if last is not None:
+            last.take_out()
+        operations = self._operations(function, refs, targets.counter)
+        if operations is not None:
+            self._parts.append(Part(function, operations, session))
+        return operations is not None
+
+    def _operations(self, function: Any, refs: tuple[Any, ...], counter: Any) -> Operations | None:
+        """Those that an earlier watch made, or new ones; None where the graph takes no more."""
+        made = self._made.setdefault(function, [])
+        for operations in made:
+            same = operations.updates is function.updates_op and same_refs(operations.refs, refs)
+            if same and operations.level == (self.measures, self.every):
+                return operations
+        if function.updates_op.graph.finalized:
+            return None
+        made.append(Operations(function.updates_op, refs, counter, self))
+        return made[-1]
 
     def undo(self) -> None:
         for part in self._parts:
             part.take_out()
 
     def drain(self) -> list[Measured]:
-        return latest([part.drain() for part in self._parts])
+        left, self._left = self._left, []
+        return [*left, *latest([part.drain() for part in self._parts])]
 
 
-class Part(Taking):
-    """What one train function got: a ring, and the op that writes its rows."""
+class Operations:
+    """What a graph gets: a ring, and an op that makes the updates and writes a row.
+
+    Attributes:
+        refs: the variables that are measured.
+        level: what is measured, and every how many steps.
+        updates: the train function's own op.
+        measured: the op that runs in its place.
+        ring: the variables that hold how many rows were written, the step counter now, that of
+            each row, and the rows.
+    """
 
     def __init__(
-        self, function: Any, refs: tuple[Any, ...], counter: Any, session: Any, meter: GraphMeter
+        self, updates: Any, refs: tuple[Any, ...], counter: Any, meter: GraphMeter
     ) -> None:
-        super().__init__(refs)
-        self.function = function
-        self.session = session
-        self._updates = function.updates_op
+        self.refs = refs
+        self.level = (meter.measures, meter.every)
+        self.updates = updates
         tf = tensorflow()
-        with self._updates.graph.as_default(), tf.compat.v1.name_scope("slotscope/"):
-            self._make_ring(meter)
-            session.run([v.initializer for v in self._ring])
-            with tf.control_dependencies([self._updates]):
-                row = self._row(counter, meter)
-            self._put(tf.group(self._updates, row))
-
-    def _make_ring(self, meter: GraphMeter) -> None:
-        tf = tensorflow()
-        shape = (meter.capacity, len(self.refs), len(MEASURES[meter.measures]))
-        self._ring = tuple(
-            tf.compat.v1.Variable(
-                lambda shape=shape, dtype=dtype: tf.zeros(shape, dtype),
-                trainable=False,
-                use_resource=True,
-                collections=["slotscope"],
-            )
-            for shape, dtype in (
-                ((), tf.int64),
-                ((), tf.int64),
-                (shape[:1], tf.int64),
-                (shape, tf.float64),
-            )
-        )
+        with updates.graph.as_default(), tf.compat.v1.name_scope("slotscope/"):
+            self.ring = _ring(meter.capacity, len(refs), len(MEASURES[meter.measures]))
+            with tf.control_dependencies([updates]):
+                self.measured = tf.group(updates, self._row(counter, meter))
 
     def _row(self, counter: Any, meter: GraphMeter) -> Any:
         """The op that writes a row if one is due."""
         tf = tensorflow()
-        place, last, iterations, rows = self._ring
+        place, last, iterations, rows = self.ring
         now = tf.cast(counter.read_value(), tf.int64)
         values = [ref.read_value() for ref in self.refs]
         before = place.read_value()
@@ -101,6 +134,37 @@ class Part(Taking):
         )
         return tf.group(wrote, last.assign(now))
 
+
+def _ring(capacity: int, variables: int, measures: int) -> tuple[Any, ...]:
+    tf = tensorflow()
+    shapes = [((), tf.int64), ((), tf.int64), ((capacity,), tf.int64)]
+    shapes.append(((capacity, variables, measures), tf.float64))
+    return tuple(
+        tf.compat.v1.Variable(
+            lambda shape=shape, dtype=dtype: tf.zeros(shape, dtype),
+            trainable=False,
+            use_resource=True,
+            collections=[],
+        )
+        for shape, dtype in shapes
+    )
+
+
+class Part(Taking):
+    """Operations in use: by one train function, in one session."""
+
+    def __init__(self, function: Any, operations: Operations, session: Any) -> None:
+        super().__init__(operations.refs)
+        self.function = function
+        self.session = session
+        self._operations = operations
+        session.run([variable.initializer for variable in operations.ring])
+        self._put(operations.measured)
+
+    def serves(self, function: Any, refs: tuple[Any, ...], session: Any) -> bool:
+        """Whether it is about this function, these variables and this session."""
+        return self.function is function and self.session is session and same_refs(self.refs, refs)
+
     def _put(self, updates: Any) -> None:
         self.function.updates_op = updates
         if hasattr(self.function, "_callable_fn"):
@@ -108,9 +172,9 @@ class Part(Taking):
 
     def take_out(self) -> None:
         """Let the train function run its own updates alone, as it did."""
-        if self.function.updates_op is not self._updates:
-            self._put(self._updates)
+        if self.function.updates_op is self._operations.measured:
+            self._put(self._operations.updates)
 
     def drain(self) -> Measured:
         """The rows written since it was drained last."""
-        return self.take(*self.session.run(list(self._ring)))
+        return self.take(*self.session.run(list(self._operations.ring)))

@@ -10,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from slotscope.engines.meters.meter import MEASURES, SAFE, Measured, Meter, Taking, Targets
+from slotscope.engines.meters.meter import (
+    MEASURES,
+    SAFE,
+    Measured,
+    Meter,
+    Taking,
+    Targets,
+    lost,
+    with_rows,
+)
 
 
 class Ring(NamedTuple):
@@ -45,7 +54,7 @@ class JaxMeter(Meter):
         if not isinstance(state, tuple) or len(state) != 4 or len(state[2]) != len(shown):
             return None  # a train step with a state of its own making
         if shown != self._shown or self._ring is None:
-            self._left = [part for part in self.drain() if len(part.iterations)]
+            self._left = with_rows(self.drain())
             self._shown = shown
             places = {ref: place for place, ref in enumerate(shown)}
             self._taking = Taking([ref for ref in targets.refs if id(ref) in places])
@@ -91,8 +100,11 @@ class JaxMeter(Meter):
 
     def drain(self) -> list[Measured]:
         left, self._left = self._left, []
-        if self._ring is None or self._ring.rows.is_deleted():
+        if self._ring is None:
             return left
+        if self._ring.rows.is_deleted():  # given away to a step that failed
+            self._ring = None
+            return [*left, lost(self._taking.refs)]
         return [*left, self._taking.take(*self._ring)]
 
 

@@ -54,13 +54,14 @@ class Measured:
         refs: the variables, in the order of the second axis.
         iterations: int64 array (steps,): the step counter after each step.
         numbers: float64 array (steps, variables, numbers), see :data:`MEASURES`.
-        last: the step counter now, whether its step has a row or not.
+        last: the step counter now, whether its step has a row or not; None where the rows were
+            lost with the device's memory.
     """
 
     refs: tuple[Any, ...]
     iterations: np.ndarray
     numbers: np.ndarray
-    last: int
+    last: int | None
 
 
 class Meter(ABC):
@@ -85,8 +86,13 @@ class Meter(ABC):
         return []
 
     # Each meter has a use for some of these.
-    def run(self, function: Any, targets: Targets, session: Any) -> None:  # noqa: B027
-        """``function``, the train function of a graph, is about to run in ``session``."""
+    def run(self, function: Any, targets: Targets, session: Any) -> bool:
+        """``function``, the train function of a graph, is about to run in ``session``.
+
+        Returns:
+            Whether it measures; else what it leaves must be read.
+        """
+        return False
 
     def enter(
         self, optimizer: Any, targets: Targets, args: tuple[Any, ...]
@@ -130,13 +136,29 @@ class Taking:
             rows: array (capacity, variables, numbers).
         """
         iterations, rows = np.asarray(iterations), np.asarray(rows)
-        at = np.arange(self._taken, int(place)) % len(rows)
+        begin = max(self._taken, int(place) - len(rows))
+        at = np.arange(begin, int(place)) % len(rows)
         self._taken = int(place)
         return Measured(
             self.refs, iterations[at].astype(np.int64), rows[at].astype(np.float64), int(last)
         )
 
 
+def same_refs(ours: Sequence[Any], theirs: Sequence[Any]) -> bool:
+    """Whether both are the same variables; ``==`` between two would compare what they hold."""
+    return list(map(id, ours)) == list(map(id, theirs))
+
+
+def with_rows(found: Sequence[Measured]) -> list[Measured]:
+    """Those that have rows, or had some."""
+    return [part for part in found if len(part.iterations) or part.last is None]
+
+
 def latest(found: Sequence[Measured]) -> list[Measured]:
     """What several rings gave, the older ones only where they had rows."""
-    return [part for part in found if len(part.iterations) or part is found[-1]]
+    return [*with_rows(found[:-1]), *found[-1:]]
+
+
+def lost(refs: Sequence[Any]) -> Measured:
+    """What is left of rows that the device no longer has."""
+    return Measured(tuple(refs), np.zeros(0, np.int64), np.zeros((0, 0, 0)), None)

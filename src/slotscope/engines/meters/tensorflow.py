@@ -12,8 +12,22 @@ from typing import Any
 
 import numpy as np
 
-from slotscope.engines.meters.meter import MEASURES, SAFE, Measured, Meter, Taking, Targets, latest
+from slotscope.engines.meters.meter import (
+    MEASURES,
+    SAFE,
+    Measured,
+    Meter,
+    Taking,
+    Targets,
+    latest,
+    same_refs,
+)
 from slotscope.engines.tensorflow_runtime import tensorflow
+
+#: An array of more elements is summed by TensorFlow's own operations.
+LARGE = 16_384
+#: So many elements of it are added up in its own precision.
+PART = 64
 
 
 class Ring(Taking):
@@ -62,7 +76,8 @@ class TensorFlowMeter(Meter):
     def applied(self, targets: Targets) -> None:
         capacity = max(self.capacity, targets.longest)
         ring = self._rings[-1] if self._rings else None
-        if ring is None or ring.refs != tuple(targets.refs) or ring.capacity != capacity:
+        same = ring is not None and same_refs(ring.refs, targets.refs)
+        if ring is None or not same or ring.capacity != capacity:
             ring = Ring(targets.refs, self.measures, capacity)
             self._rings.append(ring)
         variables = [self.variable(ref) for ref in targets.refs]
@@ -92,70 +107,107 @@ def measure_and_write(
 
 
 def numbers(values: Sequence[Any], measures: str) -> Any:
-    """Tensor (variables, numbers) of :data:`MEASURES`, by XLA, which reads and reduces in one."""
+    """Tensor (variables, numbers) of :data:`MEASURES`, in float64.
+
+    Small arrays are measured by XLA, all of them in one call. It adds up one number after the
+    other, so that large ones are better left to TensorFlow's own operations.
+    """
+    tf = tensorflow()
     if not values:
-        return tensorflow().zeros((0, len(MEASURES[measures])))
-    return _compiled(measures)(list(values))
+        return tf.zeros((0, len(MEASURES[measures])), tf.float64)
+    precise = [v if v.dtype == tf.float64 else tf.cast(v, tf.float32) for v in values]
+    arrays = [tf.reshape(v, [-1]) for v in precise]
+    order = sorted(range(len(arrays)), key=lambda n: arrays[n].shape[0] > LARGE)
+    small = [arrays[n] for n in order if arrays[n].shape[0] <= LARGE]
+    large = [arrays[n] for n in order[len(small) :]]
+    rows = [_compiled(measures)(small)] if small else []
+    rows += [_numbers(large, measures, _fast_squares, _fast_sum)] if large else []
+    if order == sorted(order):
+        return tf.concat(rows, axis=0)
+    return tf.gather(tf.concat(rows, axis=0), np.argsort(order))
 
 
 @functools.cache
 def _compiled(measures: str) -> Any:
     tf = tensorflow()
-    plain = tf.autograph.experimental.do_not_convert(functools.partial(_numbers, measures=measures))
-    return tf.function(plain, jit_compile=True)
+
+    def small(arrays: Sequence[Any]) -> Any:
+        return _numbers(arrays, measures, lambda array: _sum(array * array), _sum)
+
+    return tf.function(tf.autograph.experimental.do_not_convert(small), jit_compile=True)
 
 
-def _numbers(values: Sequence[Any], measures: str) -> Any:
+def _sum(array: Any) -> Any:
     tf = tensorflow()
-    precise = [v if v.dtype == tf.float64 else tf.cast(v, tf.float32) for v in values]
-    arrays = [tf.reshape(v, [-1]) for v in precise]
-    sums = [tf.reduce_sum(a * a) for a in arrays]
-    squares = tf.stack([tf.cast(s, tf.float64) for s in sums])
-    safe = tf.reduce_all((squares > SAFE[0]) & (squares < SAFE[1]))
+    return tf.reduce_sum(tf.cast(array, tf.float64))
+
+
+def _fast_sum(array: Any) -> Any:
+    """The sum in float64 of many parts, each of which is a product with ones: that is fast."""
+    tf = tensorflow()
+    whole = array.shape[0] // PART * PART
+    parts = tf.linalg.matvec(tf.reshape(array[:whole], [-1, PART]), tf.ones(PART, array.dtype))
+    return _sum(parts) + _sum(array[whole:])
+
+
+def _fast_squares(array: Any) -> Any:
+    tf = tensorflow()
+    return 2 * tf.cast(tf.nn.l2_loss(array), tf.float64)
+
+
+def _numbers(
+    arrays: Sequence[Any],
+    measures: str,
+    square: Callable[[Any], Any],
+    total: Callable[[Any], Any],
+) -> Any:
+    """The numbers of flat arrays, by functions for the sum of squares and the sum of one."""
+    tf = tensorflow()
+    squares = tf.stack([square(a) for a in arrays])
     norms = tf.cond(
-        safe,
+        tf.reduce_all((squares > SAFE[0]) & (squares < SAFE[1])),
         lambda: tf.sqrt(squares),
-        lambda: tf.stack([tf.cast(_scaled_norm(a), tf.float64) for a in arrays]),
+        lambda: tf.stack([_scaled_norm(a) for a in arrays]),
     )
     if measures == "norms":
         return norms[:, None]
-    rest = [tf.cast(_others(a, s), tf.float64) for a, s in zip(arrays, sums, strict=True)]
-    return tf.concat([norms[:, None], tf.stack(rest)], axis=1)
+    finite = tf.reduce_all(tf.math.is_finite(squares))
+    rest = tf.stack([_others(a, total(a), finite) for a in arrays])
+    return tf.concat([norms[:, None], rest], axis=1)
 
 
 def _scaled_norm(array: Any) -> Any:
     """The L2 norm with no square that over- or underflows."""
     tf = tensorflow()
+    precise = tf.cast(array, tf.float64)
     if not array.shape[0]:
-        return tf.zeros((), array.dtype)
-    largest = tf.reduce_max(tf.abs(array))
+        return tf.zeros((), tf.float64)
+    largest = tf.reduce_max(tf.abs(precise))
     scale = tf.where((largest > 0) & tf.math.is_finite(largest), largest, 1)
-    scaled = array / scale
+    scaled = precise / scale
     return scale * tf.sqrt(tf.reduce_sum(scaled * scaled))
 
 
-def _others(array: Any, squares: Any) -> Any:
+def _others(array: Any, total: Any, finite: Any) -> Any:
     """Mean, min, max, zero fraction and number of nonfinite elements.
 
-    The last two take a read of their own, and only where the least magnitude or the sum of
-    squares says that there is something to count.
+    To count takes a read of its own, made only where there is something to count.
     """
     tf = tensorflow()
     size = array.shape[0]
     if not size:
-        return tf.constant([np.nan, np.nan, np.nan, np.nan, 0], array.dtype)
+        return tf.constant([np.nan, np.nan, np.nan, np.nan, 0], tf.float64)
 
     def count(test: Callable[[Any], Any]) -> Callable[[], Any]:
-        return lambda: tf.reduce_sum(tf.cast(test(array), array.dtype))
+        return lambda: tf.cast(tf.math.count_nonzero(test(array)), tf.float64)
 
     def none() -> Any:
-        return tf.zeros((), array.dtype)
+        return tf.zeros((), tf.float64)
 
-    zeros = tf.cond(tf.reduce_min(tf.abs(array)) > 0, none, count(lambda a: tf.equal(a, 0)))
-    finite, nan = tf.math.is_finite, tf.math.is_nan
-    nonfinite = tf.cond(finite(squares), none, count(lambda a: ~finite(a)))
-    # XLA leaves NaN out of a minimum here, NumPy doesn't.
-    missing = tf.cond(finite(squares), none, count(nan))
-    spoilt = tf.where(missing > 0, tf.constant(np.nan, array.dtype), 0)
-    smallest, largest = tf.reduce_min(array) + spoilt, tf.reduce_max(array) + spoilt
-    return tf.stack([tf.reduce_sum(array) / size, smallest, largest, zeros / size, nonfinite])
+    zeros = tf.cond(tf.reduce_any(tf.equal(array, 0)), count(lambda a: tf.equal(a, 0)), none)
+    nonfinite = tf.cond(finite, none, count(lambda a: ~tf.math.is_finite(a)))
+    # A minimum here leaves NaN out, NumPy's doesn't.
+    missing = tf.cond(finite, none, count(tf.math.is_nan))
+    spoilt = tf.where(missing > 0, tf.constant(np.nan, tf.float64), 0)
+    extremes = [tf.cast(f(array), tf.float64) + spoilt for f in (tf.reduce_min, tf.reduce_max)]
+    return tf.stack([total / size, *extremes, zeros / size, nonfinite])

@@ -7,10 +7,20 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from slotscope.engines.meters.meter import MEASURES, SAFE, Measured, Meter, Targets
+from slotscope.engines.meters.meter import (
+    MEASURES,
+    SAFE,
+    Measured,
+    Meter,
+    Targets,
+    same_refs,
+    with_rows,
+)
 
+#: Tensors of so many elements, at most, are measured together, and in float64.
+SMALL = 4096
 #: So many squares are added up in the tensor's own precision.
-PART = 4096
+PART = 512
 
 
 class TorchMeter(Meter):
@@ -28,8 +38,8 @@ class TorchMeter(Meter):
         self._left: list[Measured] = []
 
     def applied(self, targets: Targets) -> None:
-        if self._refs != tuple(targets.refs):
-            self._left = [part for part in self.drain() if len(part.iterations)]
+        if not same_refs(self._refs, targets.refs):
+            self._left = with_rows(self.drain())
             self._refs = tuple(targets.refs)
         value = targets.counter.value.detach()
         # To ask another device would wait for it: there, steps are counted from the last drain on.
@@ -78,10 +88,9 @@ def _norms(tensors: Sequence[Any]) -> Any:
     """Their L2 norms in float64, those of all small tensors in one call."""
     import torch
 
-    small = [t for t in tensors if t.numel() <= PART]
-    norms = iter(torch._foreach_norm(small) if small else ())
-    found = [next(norms) if t.numel() <= PART else _norm(t) for t in tensors]
-    return torch.stack([norm.double() for norm in found])
+    small = [t for t in tensors if t.numel() <= SMALL]
+    norms = iter(torch._foreach_norm(small, 2, torch.float64) if small else ())
+    return torch.stack([next(norms) if t.numel() <= SMALL else _norm(t) for t in tensors])
 
 
 def _norm(tensor: Any) -> Any:
