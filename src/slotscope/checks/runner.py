@@ -51,11 +51,12 @@ def run(
 def outcome_of(subject: Subject, item: Item, time_limit: float = TIME_LIMIT) -> Outcome:
     """Run one check, again where the engine's runs differ, and make an example of what it finds.
 
-    A known difference is not tried again.
+    A known difference is not tried again, and made no smaller: its page has an example.
     """
     start = time.perf_counter()
     said, fields = attempt(subject, item, time_limit)
-    if said is Verdict.VIOLATED and not fields["stopped"] and not _known(subject, item):
+    known = said is Verdict.VIOLATED and _known(subject, item)
+    if said is Verdict.VIOLATED and not fields["stopped"] and not known:
         for _ in range(subject.engine.controls):
             again, _ = attempt(subject, item, time_limit)
             if again is not Verdict.VIOLATED:
@@ -64,7 +65,7 @@ def outcome_of(subject: Subject, item: Item, time_limit: float = TIME_LIMIT) -> 
                 break
     violation = fields.pop("violation", None)
     if said is Verdict.VIOLATED:
-        fields["example"] = example_of(subject, item.id, violation)
+        fields["example"] = example_of(subject, item.id, None if known else violation)
     seconds = time.perf_counter() - start
     return record(Planned.of(item), said, **fields, seconds=seconds)
 
