@@ -21,6 +21,7 @@ import click
 import numpy as np
 
 import slotscope
+from benchmarks import peers
 from slotscope.engines import ENGINES, Engine
 
 BATCH = 32
@@ -41,13 +42,13 @@ SIZES = (
     Size("20 M", (2048, 4880, 2048), 6),
 )
 
-#: What `watch` is given, by the name of the variant; None where nothing is watched.
+#: What `watch` is given, by the name of the variant; None where nothing is watched. Callbacks that
+#: do without it are in benchmarks/peers.py.
 VARIANTS: dict[str, dict[str, Any] | None] = {
     "plain": None,
     "norms": {"keep": "norms"},
     "norms, every 10th": {"keep": "norms", "every": 10},
     "statistics": {"keep": "statistics"},
-    "copy in a callback": None,
 }
 
 
@@ -78,20 +79,6 @@ def model_of(engine: Engine, size: Size) -> Any:
     return model
 
 
-def copier(engine: Engine, model: Any, session: Any) -> Any:
-    """A callback that copies every optimizer variable after each batch."""
-    base = engine.keras.callbacks.Callback
-
-    class Copier(base):  # type: ignore[misc]
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            optimizer = self.model.optimizer  # on JAX, this brings the state up to date
-            engine.read([v.ref for v in engine.variables(optimizer, model)], session)
-
-        on_batch_end = on_train_batch_end if engine.name == "keras-2.1" else base.on_batch_end
-
-    return Copier()
-
-
 @contextlib.contextmanager
 def trained(engine: Engine, size: Size, variant: str) -> Iterator[Callable[[], None]]:
     """What trains one variant's model for one round; compiled before it is given."""
@@ -101,9 +88,17 @@ def trained(engine: Engine, size: Size, variant: str) -> Iterator[Callable[[], N
     rows = BATCH * size.steps
     x = random.standard_normal((rows, size.widths[0])).astype("float32")
     y = random.standard_normal((rows, size.widths[2])).astype("float32")
-    watched = VARIANTS[variant]
+    watched = VARIANTS.get(variant)
+
+    def read(optimizer: Any) -> dict[str, Any]:
+        found = engine.variables(optimizer, model)
+        values = engine.read([v.ref for v in found], session)
+        return {v.label: value for v, value in zip(found, values, strict=True)}
+
     with contextlib.ExitStack() as stack, engine.scope() as session:
-        callbacks = [copier(engine, model, session)] if variant.startswith("copy") else []
+        callbacks = []
+        if variant in peers.PEERS:
+            callbacks = [stack.enter_context(peers.PEERS[variant].callback(engine, read))]
         if watched is not None:
             stack.enter_context(slotscope.watch(model, **watched))
 
@@ -126,15 +121,16 @@ def timed(run: Callable[[], None]) -> tuple[float, float]:
 
 def measure(engine: Engine, size: Size, rounds: int) -> list[Ratio]:
     """Every variant against plain `fit`, in ``rounds`` rounds."""
+    names = [*VARIANTS, *peers.here(engine)]
     with contextlib.ExitStack() as stack:
-        runs = {name: stack.enter_context(trained(engine, size, name)) for name in VARIANTS}
-        taken = {name: [] for name in VARIANTS}
+        runs = {name: stack.enter_context(trained(engine, size, name)) for name in names}
+        taken = {name: [] for name in names}
         for _ in range(rounds):
             for name, run in runs.items():
                 taken[name].append(timed(run))
     step = statistics.median(cpu for cpu, _ in taken["plain"]) / size.steps * 1e6
     found = []
-    for name in [n for n in VARIANTS if n != "plain"]:
+    for name in names[1:]:
         cpu, wall = (
             [own[i] / plain[i] for own, plain in zip(taken[name], taken["plain"], strict=True)]
             for i in (0, 1)
