@@ -122,8 +122,8 @@ class JaxMeter(Meter):
 SMALL = 16_384
 #: So many elements of one are reduced at once.
 WIDTH = 128
-#: Ones that float32 adds up exactly, with room to spare.
-EXACT = 1 << 23
+#: So many ones float32 adds up exactly.
+EXACT = 1 << 24
 
 
 def numbers(arrays: Sequence[Any], measures: str) -> Any:
@@ -231,7 +231,7 @@ def _scaled_norm(array: Any) -> Any:
 def _others(array: Any) -> Any:
     """Mean, min, max, zero fraction and number of nonfinite elements of a large array.
 
-    Zeros are counted by signs, which is a fast sum, unless one is not a number.
+    Zeros are counted by signs, a fast sum, unless one is not a number or there may be too many.
     """
     import jax
     import jax.numpy as jnp
@@ -239,13 +239,13 @@ def _others(array: Any) -> Any:
     def count(test: Callable[[Any], Any]) -> Callable[[], Any]:
         return lambda: jnp.sum(test(array)).astype(array.dtype)
 
-    def zeros_by_signs() -> Any:
-        parts = [array[begin : begin + EXACT] for begin in range(0, array.size, EXACT)]
-        return sum(part.size - jnp.sum(jnp.abs(jnp.sign(part))) for part in parts)
-
     total = jnp.sum(array)
     finite = jnp.isfinite(total)
-    zeros = jax.lax.cond(finite, zeros_by_signs, count(lambda a: a == 0))
+    zeros = jax.lax.cond(
+        finite & (array.size <= EXACT),
+        lambda: array.size - jnp.sum(jnp.abs(jnp.sign(array))),
+        count(lambda a: a == 0),
+    )
     nonfinite = jax.lax.cond(
         finite, lambda: jnp.zeros((), array.dtype), count(lambda a: ~jnp.isfinite(a))
     )

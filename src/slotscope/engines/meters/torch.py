@@ -17,9 +17,9 @@ from slotscope.engines.meters.meter import (
     with_rows,
 )
 
-#: Tensors of so many elements, at most, are measured together, and in float64.
-SMALL = 4096
-#: So many squares are added up in the tensor's own precision.
+#: Tensors of so many elements, at most, are measured together: each call has its price.
+SMALL = 16_384
+#: So many squares of a larger one are added up in its own precision.
 PART = 512
 
 
@@ -71,30 +71,58 @@ def numbers(tensors: Sequence[Any], measures: str) -> Any:
     import torch
 
     if not tensors:
-        return torch.zeros((0, len(MEASURES[measures])))
+        return torch.zeros((0, len(MEASURES[measures])), dtype=torch.float64)
     floats = [t if t.dtype in (torch.float32, torch.float64) else t.float() for t in tensors]
-    norms = _norms(floats)
-    unsafe = ~((norms > SAFE[0] ** 0.5) & (norms < SAFE[1] ** 0.5))
-    if norms.device.type != "cpu" or unsafe.any():  # elsewhere, asking would wait
-        precise = torch.stack([torch.linalg.vector_norm(t, dtype=torch.float64) for t in floats])
-        norms = torch.where(unsafe, precise, norms)
-    if measures == "norms":
-        return norms[:, None]
-    rest = torch.stack([_others(t) for t in floats])
-    return torch.cat([norms[:, None], rest], dim=1)
+    order = sorted(range(len(floats)), key=lambda place: floats[place].numel() > SMALL)
+    small = [floats[place] for place in order if floats[place].numel() <= SMALL]
+    large = [floats[place] for place in order[len(small) :]]
+    found = [_together(small, measures)] if small else []
+    found += [_alone(tensor, measures)[None] for tensor in large]
+    rows = torch.cat(found)
+    return rows if order == sorted(order) else rows[np.argsort(order)]
 
 
-def _norms(tensors: Sequence[Any]) -> Any:
-    """Their L2 norms in float64, those of all small tensors in one call."""
+def _together(tensors: Sequence[Any], measures: str) -> Any:
+    """The numbers of small tensors: rows of one, filled up with zeros, in float64."""
     import torch
 
-    small = [t for t in tensors if t.numel() <= SMALL]
-    norms = iter(torch._foreach_norm(small, 2, torch.float64) if small else ())
-    return torch.stack([next(norms) if t.numel() <= SMALL else _norm(t) for t in tensors])
+    flat = [t.reshape(-1) for t in tensors]
+    rows = torch.nn.utils.rnn.pad_sequence(flat, batch_first=True).double()
+    norms = torch.linalg.vector_norm(rows, dim=1)
+    if measures == "norms":
+        return norms[:, None]
+    sizes = torch.tensor([t.numel() for t in flat], device=rows.device)
+    inside = torch.arange(rows.shape[1], device=rows.device) < sizes[:, None]
+    extremes = [
+        _extreme(reduce, torch.where(inside, rows, neutral), neutral, sizes)
+        for reduce, neutral in ((torch.amin, torch.inf), (torch.amax, -torch.inf))
+    ]
+    zeros = sizes - torch.count_nonzero(rows, dim=1)
+    nonfinite = (~torch.isfinite(rows)).sum(dim=1).double()
+    return torch.stack([norms, rows.sum(dim=1) / sizes, *extremes, zeros / sizes, nonfinite], dim=1)
+
+
+def _extreme(reduce: Any, rows: Any, neutral: float, sizes: Any) -> Any:
+    import torch
+
+    one_more = torch.nn.functional.pad(rows, (0, 1), value=neutral)
+    return torch.where(sizes > 0, reduce(one_more, dim=1), torch.nan)
+
+
+def _alone(tensor: Any, measures: str) -> Any:
+    """The numbers of a large tensor."""
+    import torch
+
+    norm = _norm(tensor)
+    unsafe = ~((norm > SAFE[0] ** 0.5) & (norm < SAFE[1] ** 0.5))
+    if norm.device.type != "cpu" or unsafe:  # elsewhere, asking would wait
+        precise = torch.linalg.vector_norm(tensor, dtype=torch.float64)
+        norm = torch.where(unsafe, precise, norm)
+    return norm[None] if measures == "norms" else torch.stack([norm, *_others(tensor)])
 
 
 def _norm(tensor: Any) -> Any:
-    """The L2 norm of a large tensor, by parts: a long sum of squares in float32 drifts."""
+    """The L2 norm by parts: a long sum of squares in float32 drifts."""
     import torch
 
     norm = torch.linalg.vector_norm
@@ -104,20 +132,18 @@ def _norm(tensor: Any) -> Any:
     return norm(torch.cat([parts, norm(flat[whole:]).double()[None]]))
 
 
-def _others(tensor: Any) -> Any:
+def _others(tensor: Any) -> list[Any]:
     """Mean, min, max, zero fraction and number of nonfinite elements, in float64."""
     import torch
 
     size = tensor.numel()
-    if not size:
-        empty = [torch.nan, torch.nan, torch.nan, torch.nan, 0.0]
-        return torch.tensor(empty, dtype=torch.float64, device=tensor.device)
+    asked = tensor.device.type == "cpu"  # elsewhere, asking would wait
     smallest, largest = torch.aminmax(tensor)
     total = tensor.sum()
-    zeros = size - torch.count_nonzero(tensor)
-    if tensor.device.type == "cpu" and torch.isfinite(total):
-        nonfinite = torch.zeros((), dtype=torch.float64)
-    else:
-        nonfinite = size - torch.isfinite(tensor).sum()
+    none = torch.zeros((), dtype=torch.float64, device=tensor.device)
+    apart = asked and (smallest > 0 or largest < 0)
+    zeros = none if apart else size - torch.count_nonzero(tensor)
+    finite = asked and torch.isfinite(total)
+    nonfinite = none if finite else size - torch.isfinite(tensor).sum()
     found = (total / size, smallest, largest, zeros / size, nonfinite)
-    return torch.stack([number.double() for number in found])
+    return [number.double() for number in found]
