@@ -34,7 +34,24 @@ def test_long_sums_do_not_drift(engine):
         np.testing.assert_allclose(found, describe(array), rtol=1e-6, err_msg=message)
 
 
-def one_step(engine, model, x, y):
+@on(*KERAS_3)
+def test_variables_of_several_dtypes_and_sizes_keep_their_order(engine):
+    module = importlib.import_module(f"slotscope.engines.meters.{engine.backend_name}")
+    convert = engine.keras.ops.convert_to_tensor
+    arrays = [
+        np.array(3.0, "float32"),
+        np.arange(20_000, dtype="float32"),
+        np.array([1e25, -1.0], "float64"),
+        np.zeros((0, 2), "float32"),
+        np.full(30_000, 0.5, "float64"),
+        np.array([2.0, 4.0], "float16"),
+    ]
+    found = np.asarray(module.numbers([convert(a) for a in arrays], "statistics"), dtype=float)
+    wanted = [describe(a) for a in arrays]
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+def one_step(engine, model):
     """A step by hand: gradients of zeros, applied eagerly."""
     parameters = model.trainable_variables
     zeros = [engine.tensor(np.zeros(p.shape, "float32"), "float32") for p in parameters]
@@ -49,8 +66,8 @@ def test_steps_by_hand_after_fit_come_after_its_rows(engine):
         warnings.simplefilter("error")
         with slotscope.watch(model, keep="norms") as recording:
             model.fit(x, y, verbose=0)
-            one_step(engine, model, x, y)
-            one_step(engine, model, x, y)
+            one_step(engine, model)
+            one_step(engine, model)
             model.fit(x, y, verbose=0)
     assert list(recording.iterations) == list(range(1, 9))
     assert recording.counts["steps"] == 8
@@ -112,10 +129,9 @@ def test_a_custom_loop_spills_too(engine):
     recorder.ROWS_IN_MEMORY = 20
     try:
         model = dense_model(engine)
-        x, y = data()
         with slotscope.watch(model, keep="norms") as recording:
             for _ in range(50):
-                one_step(engine, model, x, y)
+                one_step(engine, model)
     finally:
         recorder.ROWS_IN_MEMORY = 8192
     assert isinstance(recording.rows, SpilledRows)

@@ -87,6 +87,8 @@ def _together(tensors: Sequence[Any], measures: str) -> Any:
     import torch
 
     flat = [t.reshape(-1) for t in tensors]
+    if len({t.dtype for t in flat}) > 1:
+        flat = [t.double() for t in flat]
     rows = torch.nn.utils.rnn.pad_sequence(flat, batch_first=True).double()
     norms = torch.linalg.vector_norm(rows, dim=1)
     if measures == "norms":
