@@ -12,8 +12,6 @@ import papermill
 import pytest
 
 from slotscope import _gates as gates
-from slotscope.kernels.provisioner import STARTED, WARM
-from warm_cases import place
 
 HERE = Path(__file__).parent
 NOTEBOOKS = HERE.parents[1] / "notebooks"
@@ -42,21 +40,12 @@ def execute(path: Path, output: Path, **parameters):
     )
 
 
-@pytest.fixture(scope="module")
-def warm():
-    """Kernels are warm, which saves half of the time; nbval has the story on ordinary ones."""
-    with pytest.MonkeyPatch.context() as patch, place(patch):
-        patch.setenv("JUPYTER_DEFAULT_PROVISIONER_NAME", "slotscope-warm")
-        patch.delenv("KERAS_BACKEND", raising=False)
-        yield
-
-
 @pytest.mark.parametrize(("path", "engine"), runs())
-def test_claim_holds(path, engine, tmp_path, warm):
+def test_claim_holds(path, engine, tmp_path, monkeypatch):
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
     engines = gates.engines(nbformat.read(path, as_version=4))
     parameters = {"engine": engine} if len(engines) > 1 else {}
     execute(path, tmp_path / path.name, **parameters)
-    assert list(STARTED) == [WARM]
 
 
 def test_the_parameter_reaches_the_notebook(tmp_path):
