@@ -18,7 +18,6 @@ TARGETS = {
     "statistics": {"10 k": 1.20, "1 M": 1.15, "20 M": 1.20},
 }
 SIZES = tuple(size.name for size in watching.SIZES)
-FLOOR = "floor: one read"
 
 
 def write(found: dict[str, Any], folder: Path) -> None:
@@ -26,7 +25,7 @@ def write(found: dict[str, Any], folder: Path) -> None:
     ratios = [ratio for engine in found["engines"].values() for ratio in engine["ratios"]]
     table = pd.DataFrame(ratios).set_index(["engine", "size", "variant"])
     here = set(table.index.unique("variant"))
-    columns = [name for name in (*TARGETS, *peers.PEERS, FLOOR) if name in here]
+    columns = [name for name in (*TARGETS, *peers.PEERS, watching.FLOOR) if name in here]
     versions = {k: v for e in found["engines"].values() for k, v in e["versions"].items()}
     text = (
         Environment(loader=FileSystemLoader(Path(__file__).parent), keep_trailing_newline=True)

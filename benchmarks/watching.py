@@ -50,6 +50,8 @@ VARIANTS: dict[str, dict[str, Any] | None] = {
     "norms, every 10th": {"keep": "norms", "every": 10},
     "statistics": {"keep": "statistics"},
 }
+#: What is beside them: what one read of the slots would add.
+FLOOR = "floor: one read"
 
 
 @dataclass(frozen=True)
@@ -154,9 +156,7 @@ def floor(engine: Engine, size: Size, step: float, rounds: int) -> Ratio:
     state = np.ones(count, np.float32)
     times = [timed(lambda: np.dot(state, state)) for _ in range(5 * rounds)]
     cpu, wall = ([1 + t[i] / step * 1e6 for t in times] for i in (0, 1))
-    return Ratio(
-        engine.name, size.name, "floor: one read", *_summary(cpu), *_summary(wall), step, rounds
-    )
+    return Ratio(engine.name, size.name, FLOOR, *_summary(cpu), *_summary(wall), step, rounds)
 
 
 @click.command()

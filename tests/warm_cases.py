@@ -1,37 +1,10 @@
 """Kernels that are started as a frontend starts them, and what tests of them need."""
 
-import contextlib
-import os
-import shutil
-import signal
-import tempfile
 import time
 from pathlib import Path
 
 import nbformat
 from jupyter_client.manager import KernelManager
-
-from slotscope.kernels import servers
-from slotscope.kernels.provisioner import STARTED
-
-
-@contextlib.contextmanager
-def place(monkeypatch):
-    """A runtime folder, short enough for a socket, whose servers and kernels end with it."""
-    folder = tempfile.mkdtemp(prefix="warm")
-    monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
-    monkeypatch.setenv("JUPYTER_PATH", str(Path(folder) / "jupyter" / "share" / "jupyter"))
-    monkeypatch.delenv("PYTHONHASHSEED", raising=False)
-    STARTED.clear()
-    try:
-        yield Path(folder)
-    finally:
-        for server in servers.running():
-            with contextlib.suppress(OSError):
-                for pid in server.ask(do="stop")["kernels"]:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.killpg(pid, signal.SIGKILL)
-        shutil.rmtree(folder)
 
 
 class Kernel:

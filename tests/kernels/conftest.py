@@ -1,12 +1,39 @@
 """A place for servers that is the test's own, and kernels that are forked from them."""
 
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+from pathlib import Path
+
 import pytest
 
-from slotscope.kernels import spec
-from warm_cases import Kernel, place
+from slotscope.kernels import servers, spec
+from slotscope.kernels.provisioner import STARTED
+from warm_cases import Kernel
 
 #: Imported in a second; what holds for these holds for a framework, and is then shown for one.
 LIGHT = ["matplotlib", "numpy"]
+
+
+@contextlib.contextmanager
+def place(monkeypatch):
+    """A runtime folder, short enough for a socket, whose servers and kernels end with it."""
+    folder = tempfile.mkdtemp(prefix="warm")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+    monkeypatch.setenv("JUPYTER_PATH", str(Path(folder) / "jupyter" / "share" / "jupyter"))
+    monkeypatch.delenv("PYTHONHASHSEED", raising=False)
+    STARTED.clear()
+    try:
+        yield Path(folder)
+    finally:
+        for server in servers.running():
+            with contextlib.suppress(OSError):
+                for pid in server.ask(do="stop")["kernels"]:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(pid, signal.SIGKILL)
+        shutil.rmtree(folder)
 
 
 @pytest.fixture

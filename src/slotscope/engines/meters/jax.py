@@ -20,6 +20,7 @@ from slotscope.engines.meters.meter import (
     Taking,
     Targets,
     lost,
+    parted,
     with_rows,
 )
 
@@ -134,22 +135,20 @@ def numbers(arrays: Sequence[Any], measures: str) -> Any:
     if not arrays:
         return jnp.zeros((0, len(MEASURES[measures])))
     arrays = [a.astype(jnp.promote_types(a.dtype, jnp.float32)).ravel() for a in arrays]
-    order = sorted(range(len(arrays)), key=lambda place: arrays[place].size > SMALL)
-    small = Together([arrays[place] for place in order if arrays[place].size <= SMALL])
-    large = [arrays[place] for place in order if arrays[place].size > SMALL]
-
+    little, large, places = parted(arrays, lambda a: a.size, SMALL)
+    small = Together(little)
     squares = jnp.concatenate([small.sums(lambda rows: rows * rows), _each(_squares, large)])
     safe = jnp.all((squares > SAFE[0]) & (squares < SAFE[1]))
     norms = jax.lax.cond(
         safe,
         lambda: jnp.sqrt(squares),
-        lambda: _each(_scaled_norm, [arrays[place] for place in order]),
+        lambda: _each(_scaled_norm, [*little, *large]),
     )
     found = norms[:, None]
     if measures == "statistics":
         rest = jnp.concatenate([small.others(), _each(_others, large).reshape(-1, 5)])
         found = jnp.concatenate([found, rest], axis=1)
-    return found if order == sorted(order) else found[np.argsort(order)]
+    return found if places is None else found[places]
 
 
 def _each(function: Callable[[Any], Any], arrays: Sequence[Any]) -> Any:

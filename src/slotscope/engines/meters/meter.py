@@ -149,6 +149,20 @@ def same_refs(ours: Sequence[Any], theirs: Sequence[Any]) -> bool:
     return list(map(id, ours)) == list(map(id, theirs))
 
 
+def parted(
+    arrays: Sequence[Any], size: Callable[[Any], int], limit: int
+) -> tuple[list[Any], list[Any], np.ndarray | None]:
+    """The arrays of up to ``limit`` elements, and the larger ones.
+
+    Returns:
+        Both, and for each of ``arrays`` its place among both together; None where that is its own.
+    """
+    order = sorted(range(len(arrays)), key=lambda place: size(arrays[place]) > limit)
+    small = [arrays[place] for place in order if size(arrays[place]) <= limit]
+    large = [arrays[place] for place in order[len(small) :]]
+    return small, large, None if order == sorted(order) else np.argsort(order)
+
+
 def with_rows(found: Sequence[Measured]) -> list[Measured]:
     """Those that have rows, or had some."""
     return [part for part in found if len(part.iterations) or part.last is None]

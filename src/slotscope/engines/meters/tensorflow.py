@@ -20,6 +20,7 @@ from slotscope.engines.meters.meter import (
     Taking,
     Targets,
     latest,
+    parted,
     same_refs,
 )
 from slotscope.engines.tensorflow_runtime import tensorflow
@@ -76,8 +77,7 @@ class TensorFlowMeter(Meter):
     def applied(self, targets: Targets) -> None:
         capacity = max(self.capacity, targets.longest)
         ring = self._rings[-1] if self._rings else None
-        same = ring is not None and same_refs(ring.refs, targets.refs)
-        if ring is None or not same or ring.capacity != capacity:
+        if ring is None or ring.capacity != capacity or not same_refs(ring.refs, targets.refs):
             ring = Ring(targets.refs, self.measures, capacity)
             self._rings.append(ring)
         variables = [self.variable(ref) for ref in targets.refs]
@@ -117,14 +117,11 @@ def numbers(values: Sequence[Any], measures: str) -> Any:
         return tf.zeros((0, len(MEASURES[measures])), tf.float64)
     precise = [v if v.dtype == tf.float64 else tf.cast(v, tf.float32) for v in values]
     arrays = [tf.reshape(v, [-1]) for v in precise]
-    order = sorted(range(len(arrays)), key=lambda n: arrays[n].shape[0] > LARGE)
-    small = [arrays[n] for n in order if arrays[n].shape[0] <= LARGE]
-    large = [arrays[n] for n in order[len(small) :]]
+    small, large, places = parted(arrays, lambda a: a.shape[0], LARGE)
     rows = [_compiled(measures)(small)] if small else []
     rows += [_numbers(large, measures, FAST)] if large else []
-    if order == sorted(order):
-        return tf.concat(rows, axis=0)
-    return tf.gather(tf.concat(rows, axis=0), np.argsort(order))
+    found = tf.concat(rows, axis=0)
+    return found if places is None else tf.gather(found, places)
 
 
 @functools.cache

@@ -13,6 +13,7 @@ from slotscope.engines.meters.meter import (
     Measured,
     Meter,
     Targets,
+    parted,
     same_refs,
     with_rows,
 )
@@ -73,13 +74,11 @@ def numbers(tensors: Sequence[Any], measures: str) -> Any:
     if not tensors:
         return torch.zeros((0, len(MEASURES[measures])), dtype=torch.float64)
     floats = [t if t.dtype in (torch.float32, torch.float64) else t.float() for t in tensors]
-    order = sorted(range(len(floats)), key=lambda place: floats[place].numel() > SMALL)
-    small = [floats[place] for place in order if floats[place].numel() <= SMALL]
-    large = [floats[place] for place in order[len(small) :]]
+    small, large, places = parted(floats, torch.Tensor.numel, SMALL)
     found = [_together(small, measures)] if small else []
     found += [_alone(tensor, measures)[None] for tensor in large]
     rows = torch.cat(found)
-    return rows if order == sorted(order) else rows[np.argsort(order)]
+    return rows if places is None else rows[places]
 
 
 def _together(tensors: Sequence[Any], measures: str) -> Any:
