@@ -1,5 +1,4 @@
-"""Everything a person runs: `python -m nox -s notebooks`, `tests`, `docs`, `lab`, `lint`, `bless`,
-`mutants`.
+"""Everything a person runs: `python -m nox -s notebooks`, `tests`, `docs`, `lab`, ...: `--list`.
 
 All sessions share one environment, built by the session `env` that each of them requires. It is
 large (three frameworks), so it is installed again only when what pyproject.toml requires or
@@ -81,15 +80,23 @@ def notebooks(session: nox.Session) -> None:
 
 @nox.session(requires=["env"], venv_backend="none")
 def tests(session: nox.Session) -> None:
-    """Run every test: the package's, the gates', papermill's, and the notebooks themselves.
+    """Run the tests: the package's, the gates', and the notebooks themselves under nbval."""
+    pytest_on_ordinary_kernels(session, "--nbval", "-m", "not kernels")
 
-    On ordinary kernels, whose hash seed is drawn here: what a notebook stores depends on none.
-    """
+
+@nox.session(requires=["env"], venv_backend="none", default=False)
+def kernels(session: nox.Session) -> None:
+    """Run the tests that start kernels of their own: papermill's on every engine, warm kernels'."""
+    pytest_on_ordinary_kernels(session, "-m", "kernels")
+
+
+def pytest_on_ordinary_kernels(session: nox.Session, *arguments: str) -> None:
+    """Run pytest with a hash seed that is drawn here: what a notebook stores depends on none."""
     seed = os.environ.get("PYTHONHASHSEED") or str(random.randrange(2**32))
     session.log(f"on ordinary kernels, with PYTHONHASHSEED={seed}")
     # Two processes, for CI's two cores; `-- -n 0` runs everything in one.
-    pytest = ("pytest", "--nbval", "-n", "2", "--dist", "loadscope", *session.posargs)
-    run(session, *pytest, PYTHONHASHSEED=seed)
+    parallel = ("-n", "2", "--dist", "loadscope")
+    run(session, "pytest", *arguments, *parallel, *session.posargs, PYTHONHASHSEED=seed)
 
 
 @nox.session(reuse_venv=True, default=False)

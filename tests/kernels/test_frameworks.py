@@ -14,6 +14,8 @@ from slotscope.kernels import servers, spec
 from slotscope.kernels.provisioner import STARTED
 from warm_cases import Kernel, notebook, until
 
+pytestmark = pytest.mark.kernels
+
 #: Trains a model; the weights' sum is printed to the last bit.
 TRAIN = """
 import os, sys

@@ -14,6 +14,8 @@ from jupyter_client.blocking.client import BlockingKernelClient
 
 from warm_cases import alive, until
 
+pytestmark = pytest.mark.kernels
+
 TOKEN = "for this test alone"
 
 

@@ -15,6 +15,8 @@ from slotscope.kernels import servers
 from slotscope.kernels.provisioner import STARTED
 from warm_cases import alive, notebook, until
 
+pytestmark = pytest.mark.kernels
+
 
 def server_pids():
     return [server.pid for server in servers.running()]

@@ -11,6 +11,8 @@ from slotscope.cli import main
 from slotscope.kernels import servers
 from warm_cases import alive, until
 
+pytestmark = pytest.mark.kernels
+
 
 def invoke(*arguments):
     return CliRunner().invoke(main, ["kernels", *arguments])

@@ -11,6 +11,8 @@ import pytest
 from slotscope.kernels.provisioner import STARTED
 from warm_cases import notebook
 
+pytestmark = pytest.mark.kernels
+
 
 @pytest.fixture
 def path(tmp_path):

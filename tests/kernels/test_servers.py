@@ -18,6 +18,8 @@ from slotscope.kernels.provisioner import STARTED
 from slotscope.kernels.server import preload, wire
 from warm_cases import alive, until
 
+pytestmark = pytest.mark.kernels
+
 ADD = "print(1 + 1)"
 
 

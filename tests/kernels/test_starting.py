@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.kernels
+
 FRAMEWORKS = {"jax", "keras", "tensorflow", "tf_keras", "torch"}
 HEAVY = FRAMEWORKS | {"IPython", "jupyter_client", "matplotlib", "numpy", "pandas", "zmq"}
 

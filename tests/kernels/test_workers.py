@@ -8,6 +8,8 @@ import pytest
 from slotscope.kernels import spec
 from warm_cases import alive, until
 
+pytestmark = pytest.mark.kernels
+
 #: Starts a worker, and says what it sees.
 SEEN = """
 import json, os, random, sys

@@ -9,6 +9,8 @@ import pytest
 
 from slotscope import _gates as gates
 
+pytestmark = pytest.mark.kernels
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 

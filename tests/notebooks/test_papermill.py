@@ -13,6 +13,8 @@ import pytest
 
 from slotscope import _gates as gates
 
+pytestmark = pytest.mark.kernels
+
 HERE = Path(__file__).parent
 NOTEBOOKS = HERE.parents[1] / "notebooks"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.kernels
 
 GOOD = Path(__file__).parent / "files" / "good.ipynb"
 

@@ -13,6 +13,7 @@ import pytest
 from slotscope import _gates as gates
 
 pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.kernels
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
