@@ -1,6 +1,9 @@
 """Measured rows where training does not go by its book: what fails, skips, repeats or stops."""
 
 import importlib
+import subprocess
+import sys
+import textwrap
 import warnings
 
 import numpy as np
@@ -19,7 +22,7 @@ MEASURED = (*TF_FUNCTION, "keras-jax", "keras-torch")
 @on(*KERAS_3)
 def test_long_sums_do_not_drift(engine):
     """Rounding one way at each addition, or a mean that is nothing beside its numbers."""
-    module = importlib.import_module(f"slotscope.engines.meters.{engine.backend_name}")
+    module = importlib.import_module(f"slotscope.engines.meters.{engine.backend_name}_numbers")
     random = np.random.default_rng(0)
     cases = {
         "all the same": np.full(5_000_000, 0.1, "float32"),
@@ -36,7 +39,7 @@ def test_long_sums_do_not_drift(engine):
 
 @on(*KERAS_3)
 def test_variables_of_several_dtypes_and_sizes_keep_their_order(engine):
-    module = importlib.import_module(f"slotscope.engines.meters.{engine.backend_name}")
+    module = importlib.import_module(f"slotscope.engines.meters.{engine.backend_name}_numbers")
     convert = engine.keras.ops.convert_to_tensor
     arrays = [
         np.array(3.0, "float32"),
@@ -302,3 +305,25 @@ def test_the_counter_of_a_later_optimizer_is_not_among_the_statistics(engine):
         model.compile(optimizer=engine.optimizer("SGD", momentum=0.5), loss="mse")
         model.fit(x, y, verbose=0)
     assert not [name for name in recording.statistics["variable"] if "iterations" in name]
+
+
+def test_a_watch_that_the_end_of_the_program_closes_is_quiet():
+    program = """
+        import numpy, slotscope
+        engine = slotscope.engine("keras-torch")
+        keras = engine.keras
+        model = keras.Sequential([keras.layers.Dense(1)])
+        model.compile("adam", "mse")
+
+        def watching():
+            with slotscope.watch(model, keep="statistics"):
+                model.fit(numpy.ones((8, 2)), numpy.ones((8, 1)), verbose=0)
+                yield
+
+        running = watching()
+        next(running)
+    """
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")

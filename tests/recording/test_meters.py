@@ -99,12 +99,15 @@ ODD = {
     "a scalar": 0.25,
     "rank 3": np.arange(24.0).reshape(2, 3, 4) - 7,
     "many": np.random.default_rng(0).standard_normal(300_000) + 3,
+    "many, some of them zero": np.arange(300_000.0) % 7,
+    "many, one of them none": np.append(np.ones(300_000), np.nan),
+    "many, one of them infinite": np.append(-np.inf, np.ones(300_000)),
 }
 
 
 @on(*KERAS_3)
 def test_odd_numbers_are_described_as_numpy_does(engine):
-    module = importlib.import_module(f"slotscope.engines.meters.{engine.backend_name}")
+    module = importlib.import_module(f"slotscope.engines.meters.{engine.backend_name}_numbers")
     convert = engine.keras.ops.convert_to_tensor
     for dtype in ("float32", "float16", "bfloat16"):
         for name, numbers in ODD.items():

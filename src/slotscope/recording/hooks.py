@@ -98,6 +98,8 @@ class Hooks:
 
     def _drain(self) -> None:
         """Take over the rows that steps have left in the meter."""
+        if sys.is_finalizing():  # frameworks are half taken apart, and nobody will read the rows
+            return
         if self._metering is not None and self._metering.undrained:
             with self._lock, self._within_step():
                 steps = self._metering.undrained

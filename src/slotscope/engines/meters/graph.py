@@ -22,7 +22,7 @@ from slotscope.engines.meters.meter import (
     same_refs,
     with_rows,
 )
-from slotscope.engines.meters.tensorflow import numbers
+from slotscope.engines.meters.tensorflow_numbers import numbers
 from slotscope.engines.tensorflow_runtime import tensorflow
 
 

@@ -30,6 +30,15 @@ MEASURES = {
 #: Between these, a sum of squares in float32 has lost none that matter.
 SAFE = (1e-24, 1e36)
 
+#: On the CPU, XLA reads an array of more elements in pieces: for fewer, compiling that costs more.
+LARGE = 1 << 18
+#: A piece has so many elements, at most; they are read so many
+PIECE = 2048
+#: at a time,
+ABREAST = 4
+#: and so many times before another sum begins, as a long one drifts in float32.
+TIMES = 16
+
 
 @dataclass(frozen=True, slots=True)
 class Targets:
@@ -161,6 +170,17 @@ def parted(
     small = [arrays[place] for place in order if size(arrays[place]) <= limit]
     large = [arrays[place] for place in order[len(small) :]]
     return small, large, None if order == sorted(order) else np.argsort(order)
+
+
+def pieces(size: int) -> tuple[int, int, int]:
+    """How an array of ``size`` elements is parted: how many groups, elements of a piece, rest.
+
+    A group is :data:`TIMES` times :data:`ABREAST` pieces.
+    """
+    each = TIMES * ABREAST
+    groups = -(-size // (each * PIECE))
+    width = size // (each * groups)
+    return groups, width, size - groups * each * width
 
 
 def with_rows(found: Sequence[Measured]) -> list[Measured]:

@@ -8,27 +8,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from slotscope.engines.meters.meter import (
     MEASURES,
-    SAFE,
     Measured,
     Meter,
     Taking,
     Targets,
     latest,
-    parted,
     same_refs,
 )
+from slotscope.engines.meters.tensorflow_numbers import numbers
 from slotscope.engines.tensorflow_runtime import tensorflow
-
-#: An array of more elements is summed by TensorFlow's own operations.
-LARGE = 16_384
-#: So many elements of it are added up in its own precision.
-PART = 64
 
 
 class Ring(Taking):
@@ -104,129 +96,3 @@ def measure_and_write(
         write()
     else:
         tf.cond(tf.equal(now % every, 0), write, lambda: tf.constant(False))
-
-
-def numbers(values: Sequence[Any], measures: str) -> Any:
-    """Tensor (variables, numbers) of :data:`MEASURES`, in float64.
-
-    Small arrays are measured by XLA, all of them in one call. It adds up one number after the
-    other, so that large ones are better left to TensorFlow's own operations.
-    """
-    tf = tensorflow()
-    if not values:
-        return tf.zeros((0, len(MEASURES[measures])), tf.float64)
-    precise = [v if v.dtype == tf.float64 else tf.cast(v, tf.float32) for v in values]
-    arrays = [tf.reshape(v, [-1]) for v in precise]
-    small, large, places = parted(arrays, lambda a: a.shape[0], LARGE)
-    rows = [_compiled(measures)(small)] if small else []
-    rows += [_numbers(large, measures, FAST)] if large else []
-    found = tf.concat(rows, axis=0)
-    return found if places is None else tf.gather(found, places)
-
-
-@functools.cache
-def _compiled(measures: str) -> Any:
-    tf = tensorflow()
-
-    def small(arrays: Sequence[Any]) -> Any:
-        return _numbers(arrays, measures, PLAIN)
-
-    return tf.function(tf.autograph.experimental.do_not_convert(small), jit_compile=True)
-
-
-class Adding(NamedTuple):
-    """How a flat array is added up, each in float64.
-
-    Attributes:
-        squares: the sum of its squares.
-        sum: its sum.
-        count: how many of a boolean one are true.
-    """
-
-    squares: Callable[[Any], Any]
-    sum: Callable[[Any], Any]
-    count: Callable[[Any], Any]
-
-
-def _sum(array: Any) -> Any:
-    tf = tensorflow()
-    return tf.reduce_sum(tf.cast(array, tf.float64))
-
-
-def _fast_sum(array: Any) -> Any:
-    """The sum of many parts, each of which is a product with ones: that is fast."""
-    tf = tensorflow()
-    whole = array.shape[0] // PART * PART
-    parts = tf.linalg.matvec(tf.reshape(array[:whole], [-1, PART]), tf.ones(PART, array.dtype))
-    return _sum(parts) + _sum(array[whole:])
-
-
-def _fast_squares(array: Any) -> Any:
-    tf = tensorflow()
-    return 2 * tf.cast(tf.nn.l2_loss(array), tf.float64)
-
-
-def _fast_count(found: Any) -> Any:
-    """Four bytes of 0 or 1 are added at once, as one int32; a byte has room for 250 of them."""
-    tf = tensorflow()
-    whole = found.shape[0] // 1000 * 1000
-    four = tf.bitcast(tf.reshape(tf.cast(found[:whole], tf.uint8), [-1, 4]), tf.int32)
-    sums = tf.reduce_sum(tf.reshape(four, [-1, 250]), axis=1)
-    return _sum(tf.bitcast(sums, tf.uint8)) + _sum(found[whole:])
-
-
-PLAIN = Adding(lambda array: _sum(array * array), _sum, _sum)
-FAST = Adding(_fast_squares, _fast_sum, _fast_count)
-
-
-def _numbers(arrays: Sequence[Any], measures: str, adding: Adding) -> Any:
-    """The numbers of flat arrays."""
-    tf = tensorflow()
-    squares = tf.stack([adding.squares(a) for a in arrays])
-    norms = tf.cond(
-        tf.reduce_all((squares > SAFE[0]) & (squares < SAFE[1])),
-        lambda: tf.sqrt(squares),
-        lambda: tf.stack([_scaled_norm(a) for a in arrays]),
-    )
-    if measures == "norms":
-        return norms[:, None]
-    finite = tf.reduce_all(tf.math.is_finite(squares))
-    rest = tf.stack([_others(a, finite, adding) for a in arrays])
-    return tf.concat([norms[:, None], rest], axis=1)
-
-
-def _scaled_norm(array: Any) -> Any:
-    """The L2 norm with no square that over- or underflows."""
-    tf = tensorflow()
-    precise = tf.cast(array, tf.float64)
-    if not array.shape[0]:
-        return tf.zeros((), tf.float64)
-    largest = tf.reduce_max(tf.abs(precise))
-    scale = tf.where((largest > 0) & tf.math.is_finite(largest), largest, 1)
-    scaled = precise / scale
-    return scale * tf.sqrt(tf.reduce_sum(scaled * scaled))
-
-
-def _others(array: Any, finite: Any, adding: Adding) -> Any:
-    """Mean, min, max, zero fraction and number of nonfinite elements.
-
-    Args:
-        array: a flat one.
-        finite: whether all of its elements are, or else some of it or of others may not be.
-        adding: how it is added up.
-    """
-    tf = tensorflow()
-    size = array.shape[0]
-    if not size:
-        return tf.constant([np.nan, np.nan, np.nan, np.nan, 0], tf.float64)
-
-    def count(test: Callable[[Any], Any]) -> Any:
-        none = tf.zeros((), tf.float64)
-        return tf.cond(finite, lambda: none, lambda: adding.count(test(array)))
-
-    nonfinite = count(lambda a: ~tf.math.is_finite(a))
-    # A minimum here leaves NaN out, NumPy's doesn't.
-    spoilt = tf.where(count(tf.math.is_nan) > 0, tf.constant(np.nan, tf.float64), 0)
-    extremes = [tf.cast(f(array), tf.float64) + spoilt for f in (tf.reduce_min, tf.reduce_max)]
-    zeros = adding.count(tf.equal(array, 0))
-    return tf.stack([adding.sum(array) / size, *extremes, zeros / size, nonfinite])

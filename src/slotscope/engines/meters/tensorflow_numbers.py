@@ -1,0 +1,216 @@
+"""Numbers about arrays, in operations of TensorFlow.
+
+Small arrays are measured by XLA, all of them in one call. It adds up one number after the other,
+so that others are better left to TensorFlow's own operations, each of which reads the array. A
+large one on the CPU is read once, by a loop over pieces that fit in the cache, which XLA compiles.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from slotscope.engines.meters.meter import ABREAST, LARGE, MEASURES, SAFE, TIMES, parted, pieces
+from slotscope.engines.tensorflow_runtime import tensorflow
+
+#: Arrays of so many elements, at most, are measured in one call.
+SMALL = 16_384
+#: So many elements of a larger one are added up in its own precision.
+PART = 64
+
+
+def numbers(values: Sequence[Any], measures: str) -> Any:
+    """Tensor (variables, numbers) of :data:`MEASURES`, in float64."""
+    tf = tensorflow()
+    if not values:
+        return tf.zeros((0, len(MEASURES[measures])), tf.float64)
+    arrays = [tf.reshape(v, [-1]) for v in values]
+    small, others, places = parted(arrays, lambda a: a.shape[0], SMALL)
+    rows = [_compiled(_numbers_of_small)(small, measures)] if small else []
+    rows += [_numbers(others, measures, _squares, _five)] if others else []
+    found = tf.concat(rows, axis=0)
+    return found if places is None else tf.gather(found, places)
+
+
+@functools.cache
+def _compiled(function: Callable[..., Any]) -> Any:
+    tf = tensorflow()
+    return tf.function(tf.autograph.experimental.do_not_convert(function), jit_compile=True)
+
+
+def _numbers_of_small(arrays: Sequence[Any], measures: str) -> Any:
+    return _numbers(arrays, measures, lambda array: _at_once(array)[0], _at_once)
+
+
+def _numbers(
+    arrays: Sequence[Any],
+    measures: str,
+    squares: Callable[[Any], Any],
+    five: Callable[[Any], Any],
+) -> Any:
+    """The numbers of flat arrays.
+
+    Args:
+        arrays: at least one.
+        measures: a key of :data:`MEASURES`.
+        squares: the sum of an array's squares.
+        five: that, its sum, minimum, maximum and number of zeros.
+    """
+    tf = tensorflow()
+    if measures == "norms":
+        return _norms(arrays, tf.stack([squares(a) for a in arrays]))[:, None]
+    fives = [five(a) for a in arrays]
+    norms = _norms(arrays, tf.stack([found[0] for found in fives]))
+    rest = tf.stack([_described(*pair) for pair in zip(arrays, fives, strict=True)])
+    return tf.concat([norms[:, None], rest], axis=1)
+
+
+def _norms(arrays: Sequence[Any], squares: Any) -> Any:
+    """The L2 norms, of sums of squares where those are safe."""
+    tf = tensorflow()
+    return tf.cond(
+        tf.reduce_all((squares > SAFE[0]) & (squares < SAFE[1])),
+        lambda: tf.sqrt(squares),
+        lambda: tf.stack([_scaled_norm(a) for a in arrays]),
+    )
+
+
+def _scaled_norm(array: Any) -> Any:
+    """The L2 norm with no square that over- or underflows."""
+    tf = tensorflow()
+    precise = tf.cast(array, tf.float64)
+    if not array.shape[0]:
+        return tf.zeros((), tf.float64)
+    largest = tf.reduce_max(tf.abs(precise))
+    scale = tf.where((largest > 0) & tf.math.is_finite(largest), largest, 1)
+    scaled = precise / scale
+    return scale * tf.sqrt(tf.reduce_sum(scaled * scaled))
+
+
+def _described(array: Any, five: Any) -> Any:
+    """Mean, min, max, zero fraction and number of nonfinite elements of a flat array.
+
+    Args:
+        array: of any length.
+        five: what :func:`_at_once` says of it.
+    """
+    tf = tensorflow()
+    size = array.shape[0]
+    if not size:
+        return tf.constant([np.nan, np.nan, np.nan, np.nan, 0], tf.float64)
+    _, total, least, most, zeros = tf.unstack(five)
+    found = tf.cond(
+        tf.math.is_finite(total),
+        lambda: tf.zeros(2, tf.float64),
+        lambda: tf.stack([_precise_sum(test(array)) for test in (_nonfinite, tf.math.is_nan)]),
+    )
+    # A minimum here may leave NaN out, NumPy's doesn't.
+    spoilt = tf.where(found[1] > 0, tf.constant(np.nan, tf.float64), 0)
+    return tf.stack([total / size, least + spoilt, most + spoilt, zeros / size, found[0]])
+
+
+def _nonfinite(array: Any) -> Any:
+    return ~tensorflow().math.is_finite(array)
+
+
+def _wide(array: Any) -> Any:
+    tf = tensorflow()
+    return array if array.dtype == tf.float64 else tf.cast(array, tf.float32)
+
+
+# ---- the five, by operations of their own, each of which is fast
+
+
+def _five(array: Any) -> Any:
+    tf = tensorflow()
+    if array.shape[0] > LARGE and not tf.config.list_logical_devices("GPU"):
+        return _compiled(_in_pieces)(array)
+    wide = _wide(array)
+    sums = _squares(wide), _sum(wide)
+    ends = (tf.cast(reduce(wide), tf.float64) for reduce in (tf.reduce_min, tf.reduce_max))
+    return tf.stack([*sums, *ends, _count(tf.equal(wide, 0))])
+
+
+def _squares(array: Any) -> Any:
+    tf = tensorflow()
+    return 2 * tf.cast(tf.nn.l2_loss(_wide(array)), tf.float64)
+
+
+def _sum(array: Any) -> Any:
+    """The sum of many parts, each of which is a product with ones."""
+    tf = tensorflow()
+    whole = array.shape[0] // PART * PART
+    parts = tf.linalg.matvec(tf.reshape(array[:whole], [-1, PART]), tf.ones(PART, array.dtype))
+    return _precise_sum(parts) + _precise_sum(array[whole:])
+
+
+def _count(found: Any) -> Any:
+    """Four bytes of 0 or 1 are added at once, as one int32; a byte has room for 250 of them."""
+    tf = tensorflow()
+    whole = found.shape[0] // 1000 * 1000
+    four = tf.bitcast(tf.reshape(tf.cast(found[:whole], tf.uint8), [-1, 4]), tf.int32)
+    sums = tf.reduce_sum(tf.reshape(four, [-1, 250]), axis=1)
+    return _precise_sum(tf.bitcast(sums, tf.uint8)) + _precise_sum(found[whole:])
+
+
+def _precise_sum(array: Any) -> Any:
+    tf = tensorflow()
+    return tf.reduce_sum(tf.cast(array, tf.float64))
+
+
+# ---- the five, for XLA
+
+
+def _at_once(array: Any) -> Any:
+    tf = tensorflow()
+    return _reduced([tf.cast(part, tf.float64) for part in _parts(_wide(array))])
+
+
+def _parts(array: Any) -> tuple[Any, ...]:
+    """What is reduced to the five numbers."""
+    tf = tensorflow()
+    return array * array, array, array, array, tf.cast(tf.equal(array, 0), array.dtype)
+
+
+def _reduced(parts: Sequence[Any]) -> Any:
+    tf = tensorflow()
+    add, least, most = tf.reduce_sum, tf.reduce_min, tf.reduce_max
+    pairs = zip((add, add, least, most, add), parts, strict=True)
+    return tf.stack([reduce(part) for reduce, part in pairs])
+
+
+def _joined(these: Sequence[Any], those: Sequence[Any]) -> tuple[Any, ...]:
+    """Two of :func:`_parts` as one."""
+    tf = tensorflow()
+    joins = (tf.add, tf.add, tf.minimum, tf.maximum, tf.add)
+    return tuple(join(*two) for join, *two in zip(joins, these, those, strict=True))
+
+
+def _in_pieces(array: Any) -> Any:
+    """The five numbers by one loop, which holds their parts and joins the next pieces to them."""
+    tf = tensorflow()
+    groups, width, rest = pieces(array.shape[0])
+
+    def abreast(begin: Any) -> tuple[Any, ...]:
+        places = [begin + number * width for number in range(ABREAST)]
+        found = [_wide(tf.slice(array, [place], [width])) for place in places]
+        return functools.reduce(_joined, map(_parts, found))
+
+    def group(number: Any) -> Any:
+        begin = number * (TIMES * ABREAST * width)
+
+        def one_more(time: Any, held: Any) -> tuple[Any, Any]:
+            return time + 1, _joined(held, abreast(begin + time * (ABREAST * width)))
+
+        none = _wide(tf.zeros(width, array.dtype))
+        begun = (none, none, none + np.inf, none - np.inf, none)
+        _, held = tf.while_loop(lambda time, _: time < TIMES, one_more, (tf.constant(0), begun))
+        return _reduced([tf.cast(part, tf.float64) for part in held])
+
+    found = tf.map_fn(group, tf.range(groups), fn_output_signature=tf.float64)
+    if rest:
+        found = tf.concat([found, _at_once(array[-rest:])[None]], axis=0)
+    return _reduced(tf.unstack(found, axis=1))

@@ -1,0 +1,164 @@
+"""Numbers about tensors, in operations of torch, each of which has its price.
+
+So small tensors are only copied at a step, all of them by one operation, and those of many steps
+are described together. A large one is described where it lies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from slotscope.engines.meters.meter import MEASURES, SAFE, parted
+
+#: Tensors of so many elements, at most, are copied.
+SMALL = 16_384
+#: Copies are described when they have so many elements, or are of so many steps.
+ROOM, STEPS = 1 << 20, 64
+#: So many squares of a large one are added up in its own precision.
+PART = 512
+
+
+class Describing:
+    """The numbers of the same tensors at many steps.
+
+    Args:
+        tensors: as they are now; later ones have their shapes and dtypes.
+        measures: a key of :data:`MEASURES`.
+    """
+
+    def __init__(self, tensors: Sequence[Any], measures: str) -> None:
+        import torch
+
+        self._measures = measures
+        self._added = 0
+        marked = [(tensor, place) for place, tensor in enumerate(tensors)]
+        small, large, self._places = parted(marked, lambda pair: pair[0].numel(), SMALL)
+        self._small = [place for _, place in small]
+        self._large = [place for _, place in large]
+        self._sizes = [tensor.numel() for tensor, _ in small]
+        steps = min(max(ROOM // max(sum(self._sizes), 1), 1), STEPS)
+        if small:
+            double = any(tensor.dtype == torch.float64 for tensor, _ in small)
+            dtype = torch.float64 if double else torch.float32
+            place = small[0][0].device
+            self._copies = torch.empty((steps, sum(self._sizes)), dtype=dtype, device=place)
+        self._steps = steps
+        self._copied = 0
+        self._of_small: list[Any] = []
+        self._of_large: list[Any] = []
+
+    def add(self, tensors: Sequence[Any]) -> None:
+        """The next step."""
+        import torch
+
+        if self._small:
+            flat = [tensors[place].reshape(-1) for place in self._small]
+            torch.cat(flat, out=self._copies[self._copied])
+        if self._large:
+            found = [_alone(_wide(tensors[place]), self._measures) for place in self._large]
+            self._of_large.append(torch.stack(found))
+        self._added += 1
+        self._copied += 1
+        if self._copied == self._steps:
+            self._describe()
+
+    def take(self) -> Any:
+        """Tensor (steps, variables, numbers), in float64, of the steps since the last call."""
+        import torch
+
+        self._describe()
+        added, self._added = self._added, 0
+        of_small, self._of_small = self._of_small, []
+        of_large, self._of_large = self._of_large, []
+        if not of_small and not of_large:
+            return torch.zeros((added, 0, len(MEASURES[self._measures])), dtype=torch.float64)
+        parts = [torch.cat(of_small)] if of_small else []
+        parts += [torch.stack(of_large)] if of_large else []
+        found = torch.cat(parts, dim=1).double()
+        return found if self._places is None else found[:, self._places]
+
+    def _describe(self) -> None:
+        import torch
+
+        if self._small and self._copied:
+            parts = torch.split(self._copies[: self._copied], self._sizes, dim=1)
+            found = [_rows(part, self._measures) for part in parts]
+            self._of_small.append(torch.stack(found, dim=1))
+        self._copied = 0
+
+
+def numbers(tensors: Sequence[Any], measures: str) -> Any:
+    """Tensor (variables, numbers) of :data:`MEASURES`, in float64."""
+    describing = Describing(tensors, measures)
+    describing.add(tensors)
+    return describing.take()[0]
+
+
+def _wide(tensor: Any) -> Any:
+    import torch
+
+    return tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()
+
+
+def _rows(rows: Any, measures: str) -> Any:
+    """The numbers of each row: tensor (rows, numbers)."""
+    import torch
+
+    norms = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64)
+    if measures == "norms":
+        return norms[:, None]
+    size = rows.shape[1]
+    if not size:
+        none = torch.full_like(norms, torch.nan)
+        return torch.stack([norms, none, none, none, none, torch.zeros_like(norms)], dim=1)
+    mean = rows.sum(dim=1, dtype=torch.float64) / size
+    if norms.device.type == "cpu" and torch.isfinite(norms).all():  # elsewhere, asking would wait
+        nonfinite = torch.zeros_like(norms)
+        nonzero = rows.sign().abs_().sum(dim=1)  # faster than to count them
+    else:
+        nonfinite = size - torch.isfinite(rows).sum(dim=1)
+        nonzero = torch.count_nonzero(rows, dim=1)
+    extremes = torch.amin(rows, dim=1), torch.amax(rows, dim=1)
+    found = (norms, mean, *extremes, 1 - nonzero / size, nonfinite)
+    return torch.stack([number.double() for number in found], dim=1)
+
+
+def _alone(tensor: Any, measures: str) -> Any:
+    """The numbers of a large tensor."""
+    import torch
+
+    norm = _norm(tensor)
+    unsafe = ~((norm > SAFE[0] ** 0.5) & (norm < SAFE[1] ** 0.5))
+    if norm.device.type != "cpu" or unsafe:  # elsewhere, asking would wait
+        precise = torch.linalg.vector_norm(tensor, dtype=torch.float64)
+        norm = torch.where(unsafe, precise, norm)
+    return norm[None] if measures == "norms" else torch.stack([norm, *_others(tensor)])
+
+
+def _norm(tensor: Any) -> Any:
+    """The L2 norm by parts: a long sum of squares in float32 drifts."""
+    import torch
+
+    norm = torch.linalg.vector_norm
+    flat = tensor.reshape(-1)
+    whole = flat.numel() // PART * PART
+    parts = norm(flat[:whole].view(-1, PART), dim=1).double()
+    return norm(torch.cat([parts, norm(flat[whole:]).double()[None]]))
+
+
+def _others(tensor: Any) -> list[Any]:
+    """Mean, min, max, zero fraction and number of nonfinite elements, in float64."""
+    import torch
+
+    size = tensor.numel()
+    asked = tensor.device.type == "cpu"  # elsewhere, asking would wait
+    smallest, largest = torch.aminmax(tensor)
+    total = tensor.sum()
+    none = torch.zeros((), dtype=torch.float64, device=tensor.device)
+    apart = asked and (smallest > 0 or largest < 0)
+    zeros = none if apart else size - torch.count_nonzero(tensor)
+    finite = asked and torch.isfinite(total)
+    nonfinite = none if finite else size - torch.isfinite(tensor).sum()
+    found = (total / size, smallest, largest, zeros / size, nonfinite)
+    return [number.double() for number in found]
