@@ -48,7 +48,7 @@ def wandb(engine: Engine, read: Read) -> Iterator[Any]:
             run.log({label: wandb.Histogram(value) for label, value in read(optimizer).items()})
 
         yield _after_each_batch(engine, log)
-        run.finish(quiet=True)
+        run.finish()
 
 
 @contextlib.contextmanager
