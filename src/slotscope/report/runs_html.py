@@ -1,0 +1,224 @@
+"""The report of a sweep as one page of HTML that needs nothing else.
+
+The page answers from the top down: how many runs did what, what went wrong and where, what the
+results look like over the grid, then every run. The table is plain HTML; DataTables, which travels
+inside of the page, makes it sortable and filterable.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from os import PathLike
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from slotscope.errors import ReportUnavailableError
+from slotscope.recording.whole import whole
+from slotscope.report.attached import StoredResult
+from slotscope.report.failures import cut, failures
+from slotscope.report.grid import Grid, grid_of
+from slotscope.report.multiples import figures
+from slotscope.report.runs import FAILED, Run, notebook_of
+from slotscope.report.runs_table import columns
+from slotscope.report.shown import brief
+
+#: So many different errors are told, each with so many of its runs; the table has all.
+_FAILURES, _LINKS = 20, 12
+_LONGEST_CELL = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of the table.
+
+    Attributes:
+        text: as shown, cut where it is long.
+        order: the number by which it is sorted; None where it sorts as text.
+        whole: all of it, where it was cut.
+    """
+
+    text: str
+    order: float | None = None
+    whole: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the table, and of what kind it is: ``parameter``, ``result`` or ``run``."""
+
+    name: str
+    kind: str
+    numeric: bool
+    cells: tuple[Cell, ...]
+
+
+def write_page(runs: Sequence[Run], folder: str | PathLike[str], out: str | PathLike[str]) -> Path:
+    """Write the page of a sweep; it appears whole or not at all.
+
+    Args:
+        runs: as :func:`~slotscope.report.runs.read_runs` returned them.
+        folder: that of the sweep.
+        out: path of the page. Its links are relative: move it together with the folder.
+
+    Raises:
+        ReportUnavailableError: the package that has the table's code is not installed.
+    """
+    out = Path(out)
+    text = page(runs, notebook_of(folder), out.parent)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with whole(out) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return out
+
+
+def page(runs: Sequence[Run], notebook: str, place: Path) -> str:
+    """The page, as it stands in the folder ``place``."""
+    grid = grid_of(runs)
+    ordered = sorted(runs, key=lambda run: (run.status != FAILED, run.number))
+    shown, same = _columns(ordered, grid)
+    drawn, undrawn = figures(runs, grid)
+    text: str = (
+        _environment()
+        .get_template("runs.html.jinja")
+        .render(
+            title=notebook or "A sweep",
+            runs=ordered,
+            failed=sum(run.status == FAILED for run in runs),
+            started=min(run.started for run in runs)[:16].replace("T", " "),
+            seconds=sum(run.seconds for run in runs),
+            failures=failures(runs, grid.varying),
+            failures_shown=_FAILURES,
+            links_shown=_LINKS,
+            figures=drawn,
+            undrawn=undrawn,
+            columns=shown,
+            same=same,
+            link=functools.partial(_link, place),
+            about=functools.partial(_about, grid),
+            library=_library(),
+            version=metadata.version("slotscope"),
+        )
+    )
+    return text
+
+
+@functools.cache
+def _environment() -> Any:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("slotscope.report", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.globals |= {"cut": cut, "duration": _duration}
+    return environment
+
+
+@functools.cache
+def _library() -> dict[str, str]:
+    """Script and style of DataTables, as itables brings them, base64."""
+    try:
+        from itables.options import dt_bundle
+    except ImportError as error:
+        raise ReportUnavailableError(
+            "The page's table is sorted and filtered by DataTables, which the package itables"
+            " brings, and that isn't installed.\nTo mend it: python -m pip install"
+            " slotscope[notebooks]"
+        ) from error
+    script = Path(dt_bundle)
+    return {
+        "script": base64.b64encode(script.read_bytes()).decode("ascii"),
+        "style": base64.b64encode(script.with_suffix(".css").read_bytes()).decode("ascii"),
+    }
+
+
+def _link(place: Path, run: Run) -> str:
+    """Where the run's notebook is, seen from the page."""
+    relative = os.path.relpath(run.notebook.resolve(), place.resolve())
+    return quote(Path(relative).as_posix())
+
+
+def _about(grid: Grid, run: Run) -> str:
+    """The parameters by which a run differs from the others."""
+    pairs = (f"{name} {brief(run.parameters.get(name))}" for name in grid.varying)
+    return cut(", ".join(pairs), 200) or f"run {run.number}"
+
+
+def _columns(runs: Sequence[Run], grid: Grid) -> tuple[list[Column], list[tuple[str, Cell]]]:
+    """The columns that tell runs apart, and what is the same in all of them."""
+    found: list[Column] = []
+    same: list[tuple[str, Cell]] = []
+    parameters, results = columns(runs)
+    for kind, names in (("parameter", parameters), ("result", results)):
+        for name, title in names.items():
+            if kind == "result" and name in grid.echoes:
+                continue
+            values = [getattr(run, f"{kind}s").get(name) for run in runs]
+            column = _column(title, kind, values)
+            if len(runs) > 1 and kind == "parameter" and name not in grid.varying:
+                same.append((title, column.cells[0]))
+            elif len(runs) > 1 and kind == "result" and _all_same(runs, name):
+                same.append((title, next(c for c in column.cells if c.text)))
+            else:
+                found.append(column)
+    if any(run.error for run in runs):
+        found.append(_column("error", "run", [run.error and str(run.error) for run in runs]))
+    found.append(_column("seconds", "run", [run.seconds for run in runs]))
+    if any(run.attempts > 1 for run in runs):
+        found.append(_column("attempts", "run", [run.attempts for run in runs]))
+    return found, same
+
+
+def _all_same(runs: Sequence[Run], name: str) -> bool:
+    """Whether every run that is done has the same plain value of a result."""
+    values = [run.results.get(name) for run in runs if run.status != FAILED or name in run.results]
+    if not values or not all(isinstance(value, (bool, int, float, str)) for value in values):
+        return False
+    return len({repr(value) for value in values}) == 1
+
+
+def _column(name: str, kind: str, values: Sequence[Any]) -> Column:
+    present = [value for value in values if value is not None]
+    numeric = bool(present) and all(_is_number(value) for value in present)
+    return Column(name, kind, numeric, tuple(_cell(value, numeric) for value in values))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _cell(value: Any, numeric: bool) -> Cell:
+    if value is None:
+        return Cell("", math.nan if numeric else None)
+    if numeric:
+        return Cell(brief(value), _as_float(value))
+    if isinstance(value, StoredResult):
+        return Cell(f"a {value.kind}")
+    text = brief(value)
+    short = text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]} ..."
+    return Cell(short, whole="" if short == text else cut(text))
+
+
+def _as_float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.copysign(math.inf, value)
+
+
+def _duration(seconds: float) -> str:
+    """In the unit that a person would choose."""
+    for limit, unit, name in ((120, 1, "s"), (7200, 60, "min"), (math.inf, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / unit:.3g} {name}"
+    return ""
