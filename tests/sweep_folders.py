@@ -1,12 +1,17 @@
 """Folders as a sweep leaves them, made without running anything."""
 
 import hashlib
+import itertools
 import json
+import math
 
 import nbformat
+import numpy as np
 
 from slotscope.report import attached, values
 
+OPTIMIZERS = ("SGD", "Adam", "RMSprop", "Adagrad", "Ftrl")
+RATES = tuple(2.0**power for power in range(-6, 2))
 VERSIONS = {"keras": "3.15.1", "slotscope": "0.1.0"}
 
 
@@ -42,6 +47,41 @@ def run(parameters, results=None, error=None, **more):
         **more,
     }
     return record, _notebook(things, error)
+
+
+def thousand():
+    """A grid of 5 optimizers, 8 learning rates, 5 momenta and 5 seeds, with all that goes wrong."""
+    grid = itertools.product(OPTIMIZERS, RATES, (0.0, 0.25, 0.5, 0.75, 0.875), range(5))
+    return [_of_grid(*point) for point in grid]
+
+
+def _of_grid(optimizer, rate, momentum, seed):
+    parameters = {
+        "optimizer": optimizer,
+        "learning_rate": rate,
+        "momentum": momentum,
+        "seed": seed,
+        "batches": 12,
+        "note": "größer als ∞ <i>" + "x" * 500,
+    }
+    if optimizer == "Ftrl" and momentum:
+        return run(
+            parameters, error=failure(f"{optimizer} has <b>no</b> momentum & no ∇", "TypeError")
+        )
+    if rate > 1 and seed == 4:
+        died = {"cell": None, "name": "", "message": "", "kind": "kernel died"}
+        return run(parameters, error=died, attempts=2)
+    k = np.arange(1, 13)
+    curve = rate * (1 - momentum**k) / (1 - momentum) * (1 + seed / 64)
+    loss = math.nan if rate > 1 else abs(math.log2(rate) + 4) + OPTIMIZERS.index(optimizer) / 4
+    results = {
+        "optimizer": optimizer,
+        "loss": loss + momentum + seed / 64,
+        "limit": float(curve[-1]),
+        "velocity": curve.astype(np.float32),
+        "steps": 12,
+    }
+    return run(parameters, results, seconds=1 + rate)
 
 
 def failure(message, name="ValueError", kind="cell", cell=2):

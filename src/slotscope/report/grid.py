@@ -8,6 +8,7 @@ nothing: its runs lie above each other.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,9 @@ from typing import Any
 from slotscope.report.runs import Run
 
 #: More colours can't be told apart, unless they are a scale, and more panels don't fit a page.
-_COLOURS, _SCALE, _PANELS = 7, 12, 4
+_COLOURS, _SCALE, _PANELS = 7, 12, 6
+#: A parameter of more values was sampled: a line through it is a scribble, points say it better.
+SAMPLED = 40
 #: Parameters of these names, and those that end so, repeat a run.
 _REPEATS = ("seed", "repeat", "replicate", "random_state")
 
@@ -67,6 +70,17 @@ class Grid:
     echoes: frozenset[str]
 
     @property
+    def sampled(self) -> tuple[str, ...]:
+        """Numeric parameters of many values, as random samples have; the x axis comes first.
+
+        They span nothing together, so a result is drawn over each of them.
+        """
+        first = (self.span.x, *self.pooled)
+        return tuple(
+            n for n in first if n and self.span.ordered(n) and len(self.levels[n]) > SAMPLED
+        )
+
+    @property
     def varying(self) -> tuple[str, ...]:
         """The names of the parameters that vary."""
         return tuple(self.levels)
@@ -103,6 +117,14 @@ def span_of(levels: Mapping[str, Sequence[Any]], x: str | None, names: Sequence[
 
 def is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def number(value: Any) -> float:
+    """``value`` as a float, infinite where it is too large; NaN where it is no number."""
+    try:
+        return float(value) if is_number(value) else math.nan
+    except OverflowError:
+        return math.copysign(math.inf, value)
 
 
 def key(value: Any) -> str:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from slotscope.report.grid import Grid, Span, is_number, span_of
-from slotscope.report.panels import curve_figure, number, scalar_figure, series
+from slotscope.report.grid import Grid, Span, is_number, number, span_of
+from slotscope.report.panels import curve_figure, scalar_figure, series
 from slotscope.report.runs import FAILED, Run
 from slotscope.report.shown import brief
 from slotscope.report.themed import image
 
-#: So many results are drawn; the table has all.
+#: So many results are drawn, as figures or as arrays; the table has all.
 SCALARS, ARRAYS = 4, 2
 
 
@@ -37,9 +37,11 @@ class Multiple:
 def figures(runs: Sequence[Run], grid: Grid) -> tuple[list[Multiple], list[str]]:
     """The figures, and the results that could be drawn too but are beyond the number for a page."""
     scalars, arrays = drawable(runs, grid)
-    found = [_scalar(runs, grid, name) for name in scalars[:SCALARS]]
+    spans = [grid.span, *(replace(grid.span, x=name) for name in grid.sampled[1:SCALARS])]
+    most = max(1, SCALARS // len(spans))
+    found = [_scalar(runs, grid, span, name) for name in scalars[:most] for span in spans]
     found += [_curves(runs, grid, name) for name in arrays[:ARRAYS]]
-    return found, scalars[SCALARS:] + arrays[ARRAYS:]
+    return found, scalars[most:] + arrays[ARRAYS:]
 
 
 def drawable(runs: Sequence[Run], grid: Grid) -> tuple[list[str], list[str]]:
@@ -57,13 +59,13 @@ def drawable(runs: Sequence[Run], grid: Grid) -> tuple[list[str], list[str]]:
     return scalars, arrays
 
 
-def _scalar(runs: Sequence[Run], grid: Grid, name: str) -> Multiple:
-    span = grid.span
+def _scalar(runs: Sequence[Run], grid: Grid, span: Span, name: str) -> Multiple:
     figure, used = scalar_figure(runs, span, name)
     values = [(run.results.get(name), run) for run in runs if run.status != FAILED]
     numbers = [(number(value), run) for value, run in values if is_number(value)]
     finite = [(value, run) for value, run in numbers if math.isfinite(value)]
-    notes = [_medians(grid)] if span.ordered(span.x) else []
+    joined = span.ordered(span.x) and not grid.sampled
+    notes = [_medians(grid) if joined else "Each point is a run."]
     if failed := sum(run.status == FAILED for run in runs):
         notes.append(f"A cross at the bottom is a run that failed ({failed}).")
     if odd := len(numbers) - len(finite):

@@ -14,8 +14,9 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from slotscope.report.grid import Span, is_number
+from slotscope.report.grid import SAMPLED, Span, is_number, number
 from slotscope.report.runs import FAILED, Run
 from slotscope.report.shown import brief
 from slotscope.report.themed import BAD, STYLE, Shade, shades
@@ -23,9 +24,11 @@ from slotscope.report.themed import BAD, STYLE, Shade, shades
 _MARKERS = "os^DvPX"
 #: From this ratio of the largest to the smallest on, an axis is logarithmic.
 _LOG_X, _LOG_Y = 50, 1000
-#: A median of more places is a scribble: the points say it better.
-_JOINED = 40
 _POINTS, _CURVES = 200, 300
+#: So few values are each a tick.
+_TICKS = 8
+#: Inches: the width of a panel, and of all panels together at most.
+_PANEL, _PAGE = 4.6, 10.5
 
 
 Drawn = tuple[Figure, list[Shade]]
@@ -44,7 +47,7 @@ def scalar_figure(runs: Sequence[Run], span: Span, name: str) -> Drawn:
         x, y = [places[run.id] for run in finite], [values[run.id] for run in finite]
         many = len(x) > len(set(x))
         axes.plot(x, y, marker, color=light, markersize=4, alpha=0.45 if many else 1, mew=0)
-        if span.ordered(span.x) and len(set(x)) <= _JOINED:
+        if span.ordered(span.x) and len(span.of(span.x)) <= SAMPLED:
             axes.plot(*_medians(x, y), "-", color=light, linewidth=1.5)
         edge = axes.get_xaxis_transform()
         beyond = [places[run.id] for run in done if not math.isfinite(values[run.id])]
@@ -55,7 +58,7 @@ def scalar_figure(runs: Sequence[Run], span: Span, name: str) -> Drawn:
     figure = _panels(runs, span, colours, draw, name, span.x or "run", lines=False)
     _x_scale(figure.axes, span)
     if _wide([value for value in values.values() if math.isfinite(value)], _LOG_Y):
-        figure.axes[0].set_yscale("log")
+        _logarithmic(figure.axes[0], "y")
     return figure, colours
 
 
@@ -72,7 +75,9 @@ def curve_figure(runs: Sequence[Run], span: Span, name: str) -> Drawn:
             index = index if len(curve) > _POINTS else np.arange(len(curve))
             axes.plot(index, curve[index], color=colours[level][0], linewidth=1.1, alpha=0.8)
 
-    return _panels(have, span, colours, draw, name, "index", lines=True), colours
+    figure = _panels(have, span, colours, draw, name, "index", lines=True)
+    figure.axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure, colours
 
 
 def series(value: Any) -> np.ndarray | None:
@@ -98,8 +103,9 @@ def _panels(
 ) -> Figure:
     rows, columns = span.of(span.row), span.of(span.column)
     with matplotlib.rc_context(STYLE):
-        size = (max(4.2, 2.6 * len(columns)) + 1.4 * (span.colour is not None), 2.5 * len(rows))
-        figure = Figure(figsize=(size[0], size[1] + 0.3), layout="constrained")
+        width = min(_PANEL * len(columns), _PAGE) + 1.3 * (span.colour is not None)
+        height = 2.5 * len(rows) + (1.3 if _crowded(span) else 0.3)
+        figure = Figure(figsize=(width, height), layout="constrained")
         grid = figure.subplots(len(rows), len(columns), sharex=True, sharey=True, squeeze=False)
         for (row, column), axes in np.ndenumerate(grid):
             here = [
@@ -141,18 +147,35 @@ def _title(span: Span, row: int, column: int) -> str:
 
 
 def _x_scale(all_axes: Sequence[Any], span: Span) -> None:
-    levels = span.of(span.x)
+    levels, labels = span.of(span.x), _x_labels(span)
     if span.ordered(span.x):
         if _wide(levels, _LOG_X):
-            all_axes[0].set_xscale("log")
+            _logarithmic(all_axes[0], "x")
+        if len(levels) <= _TICKS and len(span.of(span.column)) <= 2:
+            all_axes[0].set_xticks(levels, labels)
         return
-    labels = [_short(brief(level)) for level in levels]
-    crowded = sum(map(len, labels)) > 24
     for axes in all_axes:
         axes.set_xticks(range(len(labels)), labels if len(labels) <= 30 else [""] * len(labels))
-        if crowded:
-            axes.tick_params(axis="x", labelrotation=60)
+        axes.tick_params(axis="x", labelrotation=60 if _crowded(span) else 0)
         axes.set_xlim(-0.5, len(labels) - 0.5)
+
+
+def _x_labels(span: Span) -> list[str]:
+    return [_short(brief(level)) for level in span.of(span.x)]
+
+
+def _crowded(span: Span) -> bool:
+    """Whether the names on the x axis do not fit beside each other."""
+    named = span.x is not None and not span.ordered(span.x)
+    return named and sum(map(len, _x_labels(span))) * len(span.of(span.column)) > 40
+
+
+def _logarithmic(axes: Any, which: str) -> None:
+    """Scale and labels of an axis, and of those that share it: 0.001 and not a power."""
+    getattr(axes, f"set_{which}scale")("log")
+    axis = getattr(axes, f"{which}axis")
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _medians(x: Sequence[float], y: Sequence[float]) -> tuple[list[float], list[float]]:
@@ -166,14 +189,6 @@ def _place(run: Run, span: Span) -> float:
     if span.ordered(span.x):
         return float(run.parameters[str(span.x)])
     return float(span.level(run, span.x))
-
-
-def number(value: Any) -> float:
-    """``value`` as a float, infinite where it is too large; NaN where it is no number."""
-    try:
-        return float(value) if is_number(value) else math.nan
-    except OverflowError:
-        return math.copysign(math.inf, value)
 
 
 def _wide(values: Sequence[float], ratio: float) -> bool:

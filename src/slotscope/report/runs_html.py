@@ -12,7 +12,6 @@ import functools
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import metadata
 from os import PathLike
 from pathlib import Path
@@ -21,42 +20,15 @@ from urllib.parse import quote
 
 from slotscope.errors import ReportUnavailableError
 from slotscope.recording.whole import whole
-from slotscope.report.attached import StoredResult
 from slotscope.report.failures import cut, failures
 from slotscope.report.grid import Grid, grid_of
 from slotscope.report.multiples import figures
 from slotscope.report.runs import FAILED, Run, notebook_of
-from slotscope.report.runs_table import columns
+from slotscope.report.runs_cells import columns_of
 from slotscope.report.shown import brief
 
 #: So many different errors are told, each with so many of its runs; the table has all.
 _FAILURES, _LINKS = 20, 12
-_LONGEST_CELL = 80
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A cell of the table.
-
-    Attributes:
-        text: as shown, cut where it is long.
-        order: the number by which it is sorted; None where it sorts as text.
-        whole: all of it, where it was cut.
-    """
-
-    text: str
-    order: float | None = None
-    whole: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of the table, and of what kind it is: ``parameter``, ``result`` or ``run``."""
-
-    name: str
-    kind: str
-    numeric: bool
-    cells: tuple[Cell, ...]
 
 
 def write_page(runs: Sequence[Run], folder: str | PathLike[str], out: str | PathLike[str]) -> Path:
@@ -82,7 +54,7 @@ def page(runs: Sequence[Run], notebook: str, place: Path) -> str:
     """The page, as it stands in the folder ``place``."""
     grid = grid_of(runs)
     ordered = sorted(runs, key=lambda run: (run.status != FAILED, run.number))
-    shown, same = _columns(ordered, grid)
+    shown, same = columns_of(ordered, grid)
     drawn, undrawn = figures(runs, grid)
     text: str = (
         _environment()
@@ -152,68 +124,6 @@ def _about(grid: Grid, run: Run) -> str:
     """The parameters by which a run differs from the others."""
     pairs = (f"{name} {brief(run.parameters.get(name))}" for name in grid.varying)
     return cut(", ".join(pairs), 200) or f"run {run.number}"
-
-
-def _columns(runs: Sequence[Run], grid: Grid) -> tuple[list[Column], list[tuple[str, Cell]]]:
-    """The columns that tell runs apart, and what is the same in all of them."""
-    found: list[Column] = []
-    same: list[tuple[str, Cell]] = []
-    parameters, results = columns(runs)
-    for kind, names in (("parameter", parameters), ("result", results)):
-        for name, title in names.items():
-            if kind == "result" and name in grid.echoes:
-                continue
-            values = [getattr(run, f"{kind}s").get(name) for run in runs]
-            column = _column(title, kind, values)
-            if len(runs) > 1 and kind == "parameter" and name not in grid.varying:
-                same.append((title, column.cells[0]))
-            elif len(runs) > 1 and kind == "result" and _all_same(runs, name):
-                same.append((title, next(c for c in column.cells if c.text)))
-            else:
-                found.append(column)
-    if any(run.error for run in runs):
-        found.append(_column("error", "run", [run.error and str(run.error) for run in runs]))
-    found.append(_column("seconds", "run", [run.seconds for run in runs]))
-    if any(run.attempts > 1 for run in runs):
-        found.append(_column("attempts", "run", [run.attempts for run in runs]))
-    return found, same
-
-
-def _all_same(runs: Sequence[Run], name: str) -> bool:
-    """Whether every run that is done has the same plain value of a result."""
-    values = [run.results.get(name) for run in runs if run.status != FAILED or name in run.results]
-    if not values or not all(isinstance(value, (bool, int, float, str)) for value in values):
-        return False
-    return len({repr(value) for value in values}) == 1
-
-
-def _column(name: str, kind: str, values: Sequence[Any]) -> Column:
-    present = [value for value in values if value is not None]
-    numeric = bool(present) and all(_is_number(value) for value in present)
-    return Column(name, kind, numeric, tuple(_cell(value, numeric) for value in values))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _cell(value: Any, numeric: bool) -> Cell:
-    if value is None:
-        return Cell("", math.nan if numeric else None)
-    if numeric:
-        return Cell(brief(value), _as_float(value))
-    if isinstance(value, StoredResult):
-        return Cell(f"a {value.kind}")
-    text = brief(value)
-    short = text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]} ..."
-    return Cell(short, whole="" if short == text else cut(text))
-
-
-def _as_float(value: float) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.copysign(math.inf, value)
 
 
 def _duration(seconds: float) -> str:
