@@ -124,7 +124,7 @@ def number(value: Any) -> float:
     try:
         return float(value) if is_number(value) else math.nan
     except OverflowError:
-        return math.copysign(math.inf, value)
+        return math.inf if value > 0 else -math.inf
 
 
 def key(value: Any) -> str:

@@ -143,7 +143,7 @@ def _title(span: Span, row: int, column: int) -> str:
     for name, level in ((span.column, column), (span.row, row)):
         if name is not None:
             parts.append(f"{_short(name)} {_short(brief(span.levels[name][level]))}")
-    return ", ".join(parts)
+    return "\n".join(parts)
 
 
 def _x_scale(all_axes: Sequence[Any], span: Span) -> None:
@@ -187,7 +187,7 @@ def _medians(x: Sequence[float], y: Sequence[float]) -> tuple[list[float], list[
 
 def _place(run: Run, span: Span) -> float:
     if span.ordered(span.x):
-        return float(run.parameters[str(span.x)])
+        return number(run.parameters[str(span.x)])
     return float(span.level(run, span.x))
 
 

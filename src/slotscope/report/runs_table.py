@@ -103,7 +103,7 @@ def _typed(values: Any) -> Any:
         return pd.array(values, dtype="boolean") if missing else np.array(values)
     if types == {int} and all(-(2**63) <= v < 2**63 for v in values if v is not None):
         return pd.array(values, dtype="Int64") if missing else np.array(values, dtype=np.int64)
-    if types and types <= {int, float}:
+    if float in types and types <= {int, float}:
         return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
     if types == {str}:
         return pd.array(values, dtype="str")
