@@ -55,7 +55,8 @@ def test_the_stored_experiment_holds_its_results():
     path = Path(__file__).parents[2] / "notebooks" / "experiments" / "momentum.ipynb"
     values = slotscope.read_results(path)
     assert (values["engine"], values["optimizer"], values["steps"]) == ("keras-2.1", "SGD", 12)
-    assert values["values"][:3] == [1.25, 1.875, 2.1875]
+    assert values["values"].dtype == np.float32
+    assert values["values"][:3].tolist() == [1.25, 1.875, 2.1875]
     assert values["error"] == 0.0
 
 

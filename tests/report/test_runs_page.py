@@ -200,11 +200,15 @@ def test_every_kind_of_sweep_has_a_page(read, runs, said):
 
 
 def test_no_notebook_is_needed(tmp_path):
-    folder = make(tmp_path / "runs", [run({"rate": 1}, error=failure("no"))])
+    folder = make(tmp_path / "runs", [run({"r": r}, error=failure("no")) for r in (1, 2)])
     (folder / "sweep.json").unlink()
-    next(folder.glob("*/notebook.ipynb")).write_text("torn {")
-    runs = read_runs(folder)
-    assert "A sweep" in runs_html.write_page(runs, folder, tmp_path / "p.html").read_text()
+    torn, missing = folder.glob("*/notebook.ipynb")
+    torn.write_text("torn {")
+    missing.unlink()
+    page = runs_html.write_page(read_runs(folder), folder, folder / "page.html").read_text()
+    assert "<h1>A sweep</h1>" in page
+    links = set(re.findall(r'href="([^"]*notebook\.ipynb)"', page))
+    assert links == {f"{torn.parent.name}/notebook.ipynb"}
 
 
 def test_the_command_writes_the_page_and_the_table(tmp_path):

@@ -28,6 +28,7 @@ FORMAT = 1
 RECORD, NOTEBOOK, SWEEP = "run.json", "notebook.ipynb", "sweep.json"
 DONE, FAILED = "done", "failed"
 
+_ERROR = ("kind", "cell", "name", "message")
 _SIGNS_OF_DAMAGE = (ValueError, LookupError, TypeError, AttributeError, OSError)
 
 
@@ -170,7 +171,7 @@ def _run(path: Path) -> Run:
         status=found["status"],
         parameters=dict(found["parameters"]),
         results={} if kept is None else values.restored(kept, _stored(notebook)),
-        error=None if error is None else RunError(**error),
+        error=None if error is None else RunError(*(error[name] for name in _ERROR)),
         started=str(found["started"]),
         seconds=float(found["seconds"]),
         attempts=int(found["attempts"]),

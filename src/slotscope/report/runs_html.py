@@ -115,7 +115,9 @@ def _library() -> dict[str, str]:
 
 
 def _link(place: Path, run: Run) -> str:
-    """Where the run's notebook is, seen from the page."""
+    """Where the run's notebook is, seen from the page; empty where there is none."""
+    if not run.notebook.is_file():
+        return ""
     relative = os.path.relpath(run.notebook.resolve(), place.resolve())
     return quote(Path(relative).as_posix())
 
