@@ -1,3 +1,9 @@
+// DataTables knows the dark by a class.
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const follow = () => document.documentElement.classList.toggle("dark", dark.matches);
+dark.addEventListener("change", follow);
+follow();
+
 const text = atob(document.getElementById("library").textContent);
 const bytes = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
 const address = URL.createObjectURL(new Blob([bytes], { type: "text/javascript" }));
