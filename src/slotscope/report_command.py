@@ -21,18 +21,30 @@ def report(folder: Path, out: Path | None) -> None:
     links lead to the executed notebooks in FOLDER. The table is FOLDER/results.parquet.
     """
     from slotscope.errors import SlotscopeError
-    from slotscope.report.runs import read_runs
+
+    try:
+        write(folder, out or folder / "report.html", folder / "results.parquet")
+    except (SlotscopeError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def write(folder: Path, page: Path, parquet: Path) -> None:
+    """Write both files, and say so.
+
+    Raises:
+        SlotscopeError, OSError: there are no runs, or a file cannot be written.
+    """
+    from slotscope.report.runs import left_out, scan
     from slotscope.report.runs_html import write_page
     from slotscope.report.runs_table import table, write_parquet
 
-    try:
-        runs = read_runs(folder)
-        page = write_page(runs, folder, out or folder / "report.html")
-    except (SlotscopeError, OSError) as error:
-        raise click.ClickException(str(error)) from error
+    runs, damaged = scan(folder)
+    warning = left_out(runs, damaged) if damaged else ""
+    if warning:
+        click.echo(f"Warning: {warning}", err=True)
+    write_page(runs, folder, page, warning)
     click.echo(f"written: {page}")
-    parquet = folder / "results.parquet"
-    left_out = write_parquet(table(runs), parquet)
+    lacking = write_parquet(table(runs), parquet)
     click.echo(f"written: {parquet}")
-    if left_out:
-        click.echo(f"left out of it, as Parquet cannot hold them: {', '.join(left_out)}")
+    if lacking:
+        click.echo(f"left out of it, as Parquet cannot hold them: {', '.join(lacking)}")

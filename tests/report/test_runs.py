@@ -125,6 +125,10 @@ def test_a_damaged_run_is_named_in_a_warning_and_the_others_are_read(tmp_path):
         assert len(slotscope.results(folder)) == 1
     assert all(path.parent.name in str(warned[0].message) for path in records[:5])
     assert warned[0].filename == __file__
+    for path in records[5:]:
+        path.write_text("torn")
+    with pytest.raises(NoRunsError, match="6 of 6 runs cannot be read"):
+        slotscope.results(folder)
 
 
 def test_a_run_that_has_not_finished_is_not_in_the_table(tmp_path):

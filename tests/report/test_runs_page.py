@@ -4,6 +4,7 @@ import base64
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -223,6 +224,31 @@ def test_the_command_writes_the_page_and_the_table(tmp_path):
     links = re.findall(r'href="([^"]*notebook\.ipynb)"', out.read_text())
     assert len(links) == 2
     assert all((out.parent / link).is_file() for link in links)
+
+
+def test_what_cannot_be_read_or_held_is_said(tmp_path):
+    results = {"loss": 0.5, "table": pd.DataFrame({"a": [1]})}
+    folder = make(tmp_path / "runs", [run({"rate": r}, results) for r in (1, 2)])
+    next(folder.glob("*/run.json")).write_text("{")
+    result = CliRunner().invoke(main, ["report", str(folder)])
+    assert result.exit_code == 0
+    assert "Warning: 1 of 2 runs cannot be read" in result.stderr
+    assert result.stdout.splitlines()[-1] == ("left out of it, as Parquet cannot hold them: table")
+    assert "1 of 2 runs cannot be read" in (folder / "report.html").read_text()
+
+
+def test_other_versions_are_said(read):
+    newer = run({"rate": 2}, versions={"keras": "3.16.0"})
+    assert "keras 3.15.1 and 3.16.0, slotscope 0.1.0" in page_of(read(run({"rate": 1}), newer))
+
+
+def test_a_page_that_cannot_be_written_leaves_what_was_there(tmp_path):
+    folder = make(tmp_path / "runs", [run({"rate": 1})])
+    (folder / "report.html").mkdir()
+    result = CliRunner().invoke(main, ["report", str(folder)])
+    assert result.exit_code == 1
+    assert "Error: " in result.output
+    assert sorted(path.name for path in folder.iterdir() if path.name.startswith(".")) == []
 
 
 def test_the_command_says_what_is_wrong(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -119,6 +119,19 @@ def results(folder: str | PathLike[str]) -> pd.DataFrame:
 
 def read_runs(folder: str | PathLike[str]) -> list[Run]:
     """The finished runs of a sweep, in its order; raises and warns as :func:`results`."""
+    runs, damaged = scan(folder)
+    if damaged:
+        warnings.warn(left_out(runs, damaged), DamagedRunWarning, stacklevel=3)
+    return runs
+
+
+def scan(folder: str | PathLike[str]) -> tuple[list[Run], list[str]]:
+    """The finished runs of a sweep, in its order, and what is wrong with each damaged one.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        NoRunsError: it holds no finished run.
+    """
     place = Path(folder)
     if not place.is_dir():
         raise FileNotFoundError(
@@ -131,20 +144,22 @@ def read_runs(folder: str | PathLike[str]) -> list[Run]:
             runs.append(_run(path))
         except _SIGNS_OF_DAMAGE as error:
             damaged.append(f"{path} ({type(error).__name__}: {error})")
-    if damaged:
-        warnings.warn(
-            f"{len(damaged)} of {len(damaged) + len(runs)} runs cannot be read and are left out:"
-            f" {'; '.join(damaged[:10])}{'; ...' if len(damaged) > 10 else ''}.\nExpected a"
-            f" {RECORD} as a sweep writes it. Delete their folders and run the sweep again.",
-            DamagedRunWarning,
-            stacklevel=3,
-        )
     if not runs:
         raise NoRunsError(
             f"The folder {os.fspath(folder)!r} holds no finished run. Expected a folder for each,"
             f" with a {RECORD} in it. Is it the folder of a sweep, and has one run ended?"
+            + (f"\n{left_out(runs, damaged)}" if damaged else "")
         )
-    return sorted(runs, key=lambda run: (run.number, run.id))
+    return sorted(runs, key=lambda run: (run.number, run.id)), damaged
+
+
+def left_out(runs: Sequence[Run], damaged: Sequence[str]) -> str:
+    """In words, which runs cannot be read, and what to do."""
+    return (
+        f"{len(damaged)} of {len(damaged) + len(runs)} runs cannot be read and are left out:"
+        f" {'; '.join(damaged[:10])}{'; ...' if len(damaged) > 10 else ''}.\nExpected a"
+        f" {RECORD} as a sweep writes it. Delete their folders and run the sweep again."
+    )
 
 
 def notebook_of(folder: str | PathLike[str]) -> str:

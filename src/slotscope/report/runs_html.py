@@ -31,26 +31,32 @@ from slotscope.report.shown import brief
 _FAILURES, _LINKS = 20, 12
 
 
-def write_page(runs: Sequence[Run], folder: str | PathLike[str], out: str | PathLike[str]) -> Path:
+def write_page(
+    runs: Sequence[Run],
+    folder: str | PathLike[str],
+    out: str | PathLike[str],
+    warning: str = "",
+) -> Path:
     """Write the page of a sweep; it appears whole or not at all.
 
     Args:
         runs: as :func:`~slotscope.report.runs.read_runs` returned them.
         folder: that of the sweep.
         out: path of the page. Its links are relative: move it together with the folder.
+        warning: what a reader must know besides, such as which runs are left out.
 
     Raises:
         ReportUnavailableError: the package that has the table's code is not installed.
     """
     out = Path(out)
-    text = page(runs, notebook_of(folder), out.parent)
+    text = page(runs, notebook_of(folder), out.parent, warning)
     out.parent.mkdir(parents=True, exist_ok=True)
     with whole(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return out
 
 
-def page(runs: Sequence[Run], notebook: str, place: Path) -> str:
+def page(runs: Sequence[Run], notebook: str, place: Path, warning: str = "") -> str:
     """The page, as it stands in the folder ``place``."""
     grid = grid_of(runs)
     ordered = sorted(runs, key=lambda run: (run.status != FAILED, run.number))
@@ -65,6 +71,8 @@ def page(runs: Sequence[Run], notebook: str, place: Path) -> str:
             failed=sum(run.status == FAILED for run in runs),
             started=min(run.started for run in runs)[:16].replace("T", " "),
             seconds=sum(run.seconds for run in runs),
+            versions=_versions(runs),
+            warning=warning,
             failures=failures(runs, grid.varying),
             failures_shown=_FAILURES,
             links_shown=_LINKS,
@@ -126,6 +134,15 @@ def _about(grid: Grid, run: Run) -> str:
     """The parameters by which a run differs from the others."""
     pairs = (f"{name} {brief(run.parameters.get(name))}" for name in grid.varying)
     return cut(", ".join(pairs), 200) or f"run {run.number}"
+
+
+def _versions(runs: Sequence[Run]) -> list[str]:
+    """What was installed, each package once, with every version that a run had."""
+    found: dict[str, dict[str, None]] = {}
+    for run in runs:
+        for name, version in run.versions.items():
+            found.setdefault(name, {})[version] = None
+    return [f"{name} {' and '.join(versions)}" for name, versions in found.items()]
 
 
 def _duration(seconds: float) -> str:
