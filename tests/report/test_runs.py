@@ -112,7 +112,7 @@ def test_arrays_tables_figures_and_recordings_are_objects(table):
 
 
 def test_a_damaged_run_is_named_in_a_warning_and_the_others_are_read(tmp_path):
-    folder = make(tmp_path / "runs", [run({"rate": r}, {"loss": 1.0}) for r in range(6)])
+    folder = make(tmp_path / "runs", [run({"rate": r}, {"loss": 1.0}) for r in range(7)])
     records = sorted(folder.glob("*/run.json"))
     records[0].write_text("{")
     records[1].write_bytes(b"\xff\x00")
@@ -121,13 +121,15 @@ def test_a_damaged_run_is_named_in_a_warning_and_the_others_are_read(tmp_path):
     record["results"]["values"] = '{"loss": 2.0}'
     records[3].write_text(json.dumps(record))
     records[4].write_text(json.dumps({**record, "format": 2}))
-    with pytest.warns(DamagedRunWarning, match="5 of 6 runs") as warned:
+    whole = json.loads(records[5].read_text())
+    records[5].write_text(json.dumps({**whole, "started": "yesterday"}))
+    with pytest.warns(DamagedRunWarning, match="6 of 7 runs") as warned:
         assert len(slotscope.results(folder)) == 1
-    assert all(path.parent.name in str(warned[0].message) for path in records[:5])
+    assert all(path.parent.name in str(warned[0].message) for path in records[:6])
     assert warned[0].filename == __file__
-    for path in records[5:]:
+    for path in records[6:]:
         path.write_text("torn")
-    with pytest.raises(NoRunsError, match="6 of 6 runs cannot be read"):
+    with pytest.raises(NoRunsError, match="7 of 7 runs cannot be read"):
         slotscope.results(folder)
 
 

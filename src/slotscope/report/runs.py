@@ -13,6 +13,7 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,7 +65,7 @@ class Run:
         parameters: what the notebook was run with.
         results: what it gave to :func:`slotscope.result`; those before the failure, if it failed.
         error: why it failed; None if it did not.
-        started: when, ISO 8601 in UTC.
+        started: when, in UTC.
         seconds: how long it took.
         attempts: how often it was started.
         versions: version of each package involved.
@@ -77,7 +78,7 @@ class Run:
     parameters: Mapping[str, Any]
     results: Mapping[str, Any]
     error: RunError | None
-    started: str
+    started: datetime
     seconds: float
     attempts: int
     versions: Mapping[str, str]
@@ -187,12 +188,17 @@ def _run(path: Path) -> Run:
         parameters=dict(found["parameters"]),
         results={} if kept is None else values.restored(kept, _stored(notebook)),
         error=None if error is None else RunError(*(error[name] for name in _ERROR)),
-        started=str(found["started"]),
+        started=_utc(found["started"]),
         seconds=float(found["seconds"]),
         attempts=int(found["attempts"]),
         versions=dict(found["versions"]),
         notebook=notebook,
     )
+
+
+def _utc(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def _stored(notebook: Path) -> values.Attached:

@@ -69,7 +69,7 @@ def page(runs: Sequence[Run], notebook: str, place: Path, warning: str = "") -> 
             title=notebook or "A sweep",
             runs=ordered,
             failed=sum(run.status == FAILED for run in runs),
-            started=min(run.started for run in runs)[:16].replace("T", " "),
+            started=f"{min(run.started for run in runs):%Y-%m-%d %H:%M}",
             seconds=sum(run.seconds for run in runs),
             versions=_versions(runs),
             warning=warning,

@@ -34,14 +34,13 @@ def table(runs: Sequence[Run]) -> pd.DataFrame:
         "error": [None if run.error is None else str(run.error) for run in runs],
         "seconds": [run.seconds for run in runs],
         "attempts": [run.attempts for run in runs],
-        "started": pd.to_datetime([run.started for run in runs], utc=True, format="ISO8601"),
+        "started": pd.to_datetime([run.started for run in runs], utc=True),
         "notebook": [str(run.notebook) for run in runs],
     }
     for name in packages:
         found[f"version.{name}"] = _column([run.versions for run in runs], name)
-    index = pd.Index([run.id for run in runs], name="run", dtype="str")
+    index = pd.Index([run.id for run in runs], name="run")
     frame = pd.DataFrame({name: _typed(column) for name, column in found.items()})
-    frame["error"] = frame["error"].astype("str")
     return frame.set_axis(index)
 
 
@@ -106,7 +105,7 @@ def _typed(values: Any) -> Any:
     if float in types and types <= {int, float}:
         return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
     if types == {str}:
-        return pd.array(values, dtype="str")
+        return values  # pandas has another type for strings in each of its generations
     column = np.empty(len(values), dtype=object)
     for index, value in enumerate(values):  # at once, NumPy would stack arrays of one shape
         column[index] = value
