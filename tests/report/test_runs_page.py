@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from matplotlib.figure import Figure
 
 from slotscope.cli import main
 from slotscope.errors import ReportUnavailableError
@@ -239,7 +240,18 @@ def test_what_cannot_be_read_or_held_is_said(tmp_path):
 
 def test_other_versions_are_said(read):
     newer = run({"rate": 2}, versions={"keras": "3.16.0"})
-    assert "keras 3.15.1 and 3.16.0, slotscope 0.1.0" in page_of(read(run({"rate": 1}), newer))
+    text = page_of(read(run({"rate": 1}, versions={"keras": "3.15.1", "jax": "0.10"}), newer))
+    assert "Not all with the same versions: keras 3.15.1 and 3.16.0." in text
+    assert "Run with jax 0.10." in text
+
+
+def test_what_no_cell_can_show_is_named_and_no_column(read):
+    results = {"table": pd.DataFrame({"a": [1]}), "figure": Figure(figsize=(1, 1)), "loss": 1}
+    runs = read(run({"rate": 1}, results), run({"rate": 2}, {"loss": 2}))
+    assert "<code>table</code>, a table; <code>figure</code>, a figure." in page_of(runs)
+    assert [column.name for column in columns_of(runs, grid_of(runs))[0]] == [
+        *["rate", "loss", "seconds"]
+    ]
 
 
 def test_a_page_that_cannot_be_written_leaves_what_was_there(tmp_path):

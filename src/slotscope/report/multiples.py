@@ -64,8 +64,9 @@ def _scalar(runs: Sequence[Run], grid: Grid, span: Span, name: str) -> Multiple:
     values = [(run.results.get(name), run) for run in runs if run.status != FAILED]
     numbers = [(number(value), run) for value, run in values if is_number(value)]
     finite = [(value, run) for value, run in numbers if math.isfinite(value)]
-    joined = span.ordered(span.x) and not grid.sampled
-    notes = [_medians(grid) if joined else "Each point is a run."]
+    notes = ["Each point is a run."]
+    if grid.pooled and span.ordered(span.x) and not grid.sampled:
+        notes = [f"Each point is a run, a line their median over {' and '.join(grid.pooled)}."]
     if failed := sum(run.status == FAILED for run in runs):
         notes.append(f"A cross at the bottom is a run that failed ({failed}).")
     if odd := len(numbers) - len(finite):
@@ -102,11 +103,6 @@ def curves_span(grid: Grid) -> Span:
 def _multiple(figure: object, used: Sequence[tuple[str, str]], alt: str, caption: str) -> Multiple:
     width, height = figure.get_size_inches()  # type: ignore[attr-defined]
     return Multiple(image(figure, used), round(width * 96), round(height * 96), alt, caption)
-
-
-def _medians(grid: Grid) -> str:
-    pooled = " and ".join(grid.pooled)
-    return f"Each point is a run, a line their median{f' over {pooled}' if pooled else ''}."
 
 
 def _colours(span: Span, things: str) -> str:

@@ -17,6 +17,7 @@ from slotscope.report.grid import Grid, is_number, number
 from slotscope.report.runs import FAILED, Run
 from slotscope.report.runs_table import columns
 from slotscope.report.shown import brief
+from slotscope.report.values import tag_of
 
 #: Characters of a cell, and different values of a column that is filtered by choosing.
 _LONGEST, _CHOICES = 80, 12
@@ -65,7 +66,7 @@ def columns_of(runs: Sequence[Run], grid: Grid) -> tuple[list[Column], list[tupl
         else:
             same.append((title, column.cells[0]))
     for name, title in results.items():
-        if name in grid.echoes:
+        if name in grid.echoes or name in elsewhere(runs):
             continue
         column = _column(title, [run.results.get(name) for run in runs], rounded=True)
         if len(runs) > 1 and _all_same(runs, name):
@@ -73,6 +74,18 @@ def columns_of(runs: Sequence[Run], grid: Grid) -> tuple[list[Column], list[tupl
         else:
             found.append(column)
     return found + _run_columns(runs), same
+
+
+def elsewhere(runs: Sequence[Run]) -> dict[str, str]:
+    """The results that no cell can show, as figures and tables, with what each is."""
+    found = {}
+    for run in runs:
+        for name, value in run.results.items():
+            if isinstance(value, StoredResult):
+                found[name] = value.kind
+            elif kind := tag_of(value):
+                found[name] = kind.lstrip("$")
+    return found
 
 
 def _run_columns(runs: Sequence[Run]) -> list[Column]:
@@ -98,8 +111,9 @@ def _column(name: str, values: Sequence[Any], rounded: bool = False) -> Column:
     if present and all(map(is_number, present)):
         return Column(name, NUMBER, tuple(_number(value, rounded) for value in values))
     cells = tuple(map(_cell, values))
-    few = len({cell.text for cell in cells}) <= _CHOICES
-    return Column(name, CHOICE if few and not any(c.whole for c in cells) else TEXT, cells)
+    words = all(isinstance(value, (str, bool)) for value in present)
+    few = len({cell.text for cell in cells}) <= _CHOICES and not any(cell.whole for cell in cells)
+    return Column(name, CHOICE if words and few else TEXT, cells)
 
 
 def _number(value: float | None, rounded: bool) -> Cell:
@@ -119,6 +133,6 @@ def _number(value: float | None, rounded: bool) -> Cell:
 def _cell(value: Any) -> Cell:
     if value is None:
         return Cell("")
-    text = f"a {value.kind}" if isinstance(value, StoredResult) else brief(value)
+    text = brief(value)
     short = cut(text, _LONGEST, counted=False)
     return Cell(short, whole="" if short == text else cut(text))

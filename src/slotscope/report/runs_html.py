@@ -24,7 +24,7 @@ from slotscope.report.failures import cut, failures
 from slotscope.report.grid import Grid, grid_of
 from slotscope.report.multiples import figures
 from slotscope.report.runs import FAILED, Run, notebook_of
-from slotscope.report.runs_cells import columns_of
+from slotscope.report.runs_cells import columns_of, elsewhere
 from slotscope.report.shown import brief
 
 #: So many different errors are told, each with so many of its runs; the table has all.
@@ -61,6 +61,7 @@ def page(runs: Sequence[Run], notebook: str, place: Path, warning: str = "") -> 
     grid = grid_of(runs)
     ordered = sorted(runs, key=lambda run: (run.status != FAILED, run.number))
     shown, same = columns_of(ordered, grid)
+    same_versions, differing = _versions(runs)
     drawn, undrawn = figures(runs, grid)
     text: str = (
         _environment()
@@ -71,7 +72,8 @@ def page(runs: Sequence[Run], notebook: str, place: Path, warning: str = "") -> 
             failed=sum(run.status == FAILED for run in runs),
             started=f"{min(run.started for run in runs):%Y-%m-%d %H:%M}",
             seconds=sum(run.seconds for run in runs),
-            versions=_versions(runs),
+            versions=same_versions,
+            differing=differing,
             warning=warning,
             failures=failures(runs, grid.varying),
             failures_shown=_FAILURES,
@@ -80,6 +82,7 @@ def page(runs: Sequence[Run], notebook: str, place: Path, warning: str = "") -> 
             undrawn=undrawn,
             columns=shown,
             same=same,
+            elsewhere=elsewhere(runs),
             link=functools.partial(_link, place),
             about=functools.partial(_about, grid),
             library=_library(),
@@ -136,13 +139,15 @@ def _about(grid: Grid, run: Run) -> str:
     return cut(", ".join(pairs), 200) or f"run {run.number}"
 
 
-def _versions(runs: Sequence[Run]) -> list[str]:
-    """What was installed, each package once, with every version that a run had."""
+def _versions(runs: Sequence[Run]) -> tuple[list[str], list[str]]:
+    """What was installed, with every version that a run had: what is the same, and what isn't."""
     found: dict[str, dict[str, None]] = {}
     for run in runs:
         for name, version in run.versions.items():
             found.setdefault(name, {})[version] = None
-    return [f"{name} {' and '.join(versions)}" for name, versions in found.items()]
+    same = [f"{name} {version}" for name, (version, *more) in found.items() if not more]
+    differ = [f"{name} {' and '.join(v)}" for name, v in found.items() if len(v) > 1]
+    return same, differ
 
 
 def _duration(seconds: float) -> str:
