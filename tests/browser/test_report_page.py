@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import time
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -204,13 +205,10 @@ def test_figures_are_drawn_and_have_words(opened):
 def test_a_thousand_runs_are_paged_and_sorted_soon(browser, large):
     visit(browser, large)
     assert len(column(browser, "run")) == 50
-    took = browser.execute_script(
-        "const start = performance.now();"
-        "document.querySelector('#table thead th').click();"
-        "return performance.now() - start"
-    )
-    assert took < 2000
+    start = time.monotonic()
+    sort(browser, "run")
     assert column(browser, "run")[:3] == ["0", "1", "2"]
+    assert time.monotonic() - start < 10
 
 
 def test_it_fits_a_narrow_window(start, large):

@@ -83,6 +83,21 @@ def test_lines_are_the_median_of_what_is_pooled(read):
     assert (list(line.get_xdata()), list(line.get_ydata())) == ([1, 2, 4], [3, 4, 6])
 
 
+def test_wide_ranges_are_logarithmic(read):
+    runs = read(*(run({"rate": r}, {"far": r**2, "near": r + 1}) for r in (0.01, 0.1, 1.0)))
+    span = grid_of(runs).span
+    far, near = (scalar_figure(runs, span, name)[0].axes[0] for name in ("far", "near"))
+    assert (far.get_xscale(), far.get_yscale()) == ("log", "log")
+    assert (near.get_xscale(), near.get_yscale()) == ("log", "linear")
+
+
+def test_names_are_ticks(read):
+    runs = read(*(run({"optimizer": o}, {"loss": 10.0**i}) for i, o in enumerate(OPTIMIZERS)))
+    (axes,) = scalar_figure(runs, grid_of(runs).span, "loss")[0].axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == list(OPTIMIZERS)
+    assert axes.get_yscale() == "log"
+
+
 def test_an_array_is_a_curve_for_each_run(read):
     runs = read(*(run({"rate": r}, {"v": np.arange(4) * r}) for r in (0.5, 2.0)))
     figure, _ = curve_figure(runs, grid_of(runs).span, "v")

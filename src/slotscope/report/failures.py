@@ -53,11 +53,9 @@ def failures(runs: Sequence[Run], varying: Sequence[str]) -> list[Failure]:
     return [_failure(found, varying) for found in sorted(groups.values(), key=len, reverse=True)]
 
 
-def cut(text: str, longest: int = LONGEST, counted: bool = True) -> str:
+def cut(text: str, longest: int = LONGEST) -> str:
     """``text``, or its start where it is longer, and how long it is."""
-    if len(text) <= longest:
-        return text
-    return f"{text[:longest]} ..." + (f" ({len(text)} characters)" if counted else "")
+    return text if len(text) <= longest else f"{text[:longest]} ... ({len(text)} characters)"
 
 
 def _error(run: Run) -> RunError:

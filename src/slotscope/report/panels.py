@@ -55,7 +55,7 @@ def scalar_figure(runs: Sequence[Run], span: Span, name: str) -> Drawn:
         failed = [places[run.id] for run in found if run.status == FAILED]
         axes.plot(failed, [0.03] * len(failed), "x", color=BAD[0], ms=5, transform=edge)
 
-    figure = _panels(runs, span, colours, draw, name, span.x or "run", lines=False)
+    figure = _panels(runs, span, colours, draw, name, span.x or "run", _MARKERS)
     _x_scale(figure.axes, span)
     if _wide([value for value in values.values() if math.isfinite(value)], _LOG_Y):
         _logarithmic(figure.axes[0], "y")
@@ -75,7 +75,7 @@ def curve_figure(runs: Sequence[Run], span: Span, name: str) -> Drawn:
             index = index if len(curve) > _POINTS else np.arange(len(curve))
             axes.plot(index, curve[index], color=colours[level][0], linewidth=1.1, alpha=0.8)
 
-    figure = _panels(have, span, colours, draw, name, "index", lines=True)
+    figure = _panels(have, span, colours, draw, name, "index", "")
     figure.axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure, colours
 
@@ -99,7 +99,7 @@ def _panels(
     draw: Callable[[Any, int, Sequence[Run]], None],
     name: str,
     below: str,
-    lines: bool,
+    markers: str,
 ) -> Figure:
     rows, columns = span.of(span.row), span.of(span.column)
     with matplotlib.rc_context(STYLE):
@@ -121,16 +121,16 @@ def _panels(
         for axes in grid[:, 0]:
             axes.set_ylabel(_short(name))
         if span.colour is not None:
-            _legend(figure, span, colours, lines)
+            _legend(figure, span, colours, markers)
     return figure
 
 
-def _legend(figure: Figure, span: Span, colours: Sequence[Shade], lines: bool) -> None:
+def _legend(figure: Figure, span: Span, colours: Sequence[Shade], markers: str) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], color=colours[level][0], marker="" if lines else _MARKERS[level % 7], ms=4)
-        for level in range(len(colours))
+        Line2D([], [], color=shade[0], marker=markers[level % 7 : level % 7 + 1], markersize=4)
+        for level, shade in enumerate(colours)
     ]
     labels = [_short(brief(value)) for value in span.of(span.colour)]
     figure.legend(

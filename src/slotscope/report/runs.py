@@ -143,6 +143,8 @@ def scan(folder: str | PathLike[str]) -> tuple[list[Run], list[str]]:
     for path in sorted(place.glob(f"*/{RECORD}")):
         try:
             runs.append(_run(path))
+        except FileNotFoundError:
+            pass  # a sweep that runs meanwhile took it back
         except _SIGNS_OF_DAMAGE as error:
             damaged.append(f"{path} ({type(error).__name__}: {error})")
     if not runs:

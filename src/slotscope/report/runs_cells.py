@@ -7,7 +7,7 @@ parameter isn't told again.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +60,7 @@ def columns_of(runs: Sequence[Run], grid: Grid) -> tuple[list[Column], list[tupl
     same: list[tuple[str, Cell]] = []
     parameters, results = columns(runs)
     for name, title in parameters.items():
-        column = _column(title, [run.parameters.get(name) for run in runs])
+        column = _column(title, [run.parameters.get(name) for run in runs], _exact)
         if name in grid.varying or len(runs) == 1:
             found.append(column)
         else:
@@ -68,7 +68,7 @@ def columns_of(runs: Sequence[Run], grid: Grid) -> tuple[list[Column], list[tupl
     for name, title in results.items():
         if name in grid.echoes or name in elsewhere(runs):
             continue
-        column = _column(title, [run.results.get(name) for run in runs], rounded=True)
+        column = _column(title, [run.results.get(name) for run in runs])
         if len(runs) > 1 and _all_same(runs, name):
             same.append((title, next(cell for cell in column.cells if cell.text)))
         else:
@@ -93,7 +93,7 @@ def _run_columns(runs: Sequence[Run]) -> list[Column]:
     if any(run.error for run in runs):
         errors = [_cell(run.error and str(run.error)) for run in runs]
         found.append(Column("error", LONG, tuple(errors)))
-    found.append(_column("seconds", [run.seconds for run in runs], rounded=True))
+    found.append(_column("seconds", [run.seconds for run in runs]))
     if any(run.attempts > 1 for run in runs):
         found.append(_column("attempts", [run.attempts for run in runs]))
     return found
@@ -106,33 +106,32 @@ def _all_same(runs: Sequence[Run], name: str) -> bool:
     return plain and len(set(map(repr, values))) == 1
 
 
-def _column(name: str, values: Sequence[Any], rounded: bool = False) -> Column:
+def _column(name: str, values: Sequence[Any], text: Callable[[Any], str] = brief) -> Column:
     present = [value for value in values if value is not None]
     if present and all(map(is_number, present)):
-        return Column(name, NUMBER, tuple(_number(value, rounded) for value in values))
+        return Column(name, NUMBER, tuple(_number(value, text) for value in values))
     cells = tuple(map(_cell, values))
     words = all(isinstance(value, (str, bool)) for value in present)
     few = len({cell.text for cell in cells}) <= _CHOICES and not any(cell.whole for cell in cells)
     return Column(name, CHOICE if words and few else TEXT, cells)
 
 
-def _number(value: float | None, rounded: bool) -> Cell:
+def _exact(value: float) -> str:
+    return cut(repr(value).removesuffix(".0"), _LONGEST)
+
+
+def _number(value: float | None, text: Callable[[Any], str]) -> Cell:
     if value is None:
         return Cell("")
-    whole = repr(value)
-    text = brief(value) if rounded else cut(whole.removesuffix(".0"), _LONGEST)
-    size = number(value)
+    size, shown = number(value), text(value)
     order = {math.inf: "Infinity", -math.inf: "-Infinity"}.get(size, repr(size))
-    return Cell(
-        text,
-        "" if math.isnan(size) else order,
-        "" if text == whole.removesuffix(".0") else cut(whole),
-    )
+    whole = repr(value).removesuffix(".0")
+    return Cell(shown, "" if math.isnan(size) else order, "" if shown == whole else cut(whole))
 
 
 def _cell(value: Any) -> Cell:
     if value is None:
         return Cell("")
     text = brief(value)
-    short = cut(text, _LONGEST, counted=False)
+    short = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
     return Cell(short, whole="" if short == text else cut(text))
