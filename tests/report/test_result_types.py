@@ -158,6 +158,11 @@ def test_what_would_not_come_back_is_refused_before_anything_is_shown(kept, valu
         kept(value=value)
 
 
+def test_two_figures_of_one_place_are_refused(kept):
+    with pytest.raises(UnfitResultError, match=r"both be a\[0\]"):
+        kept(**{"a[0]": figure(), "a": [figure()]})
+
+
 def test_a_large_array_is_shown_in_part_and_kept_whole(kept):
     array = np.arange(10_000.0).reshape(100, 100)
     written = kept(value=array, curve=array[0])

@@ -99,6 +99,8 @@ def _plain(value: Any, place: str, attached: dict[str, Any]) -> Any:
         return _dictionary(value, place, attached)
     tag = tag_of(value)
     if tag in (FIGURE, RECORDING):
+        if place in attached:
+            raise UnfitResultError(f"Two results would both be {place}. Rename one of them.")
         attached[place] = value
         return {tag: place}
     if tag:
