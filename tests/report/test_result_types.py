@@ -92,6 +92,14 @@ def test_an_array_comes_back_bit_for_bit(kept, array):
     read[...] = array  # it is one's own, not a view of a text
 
 
+def test_an_array_of_objects_stays_one_of_what_a_result_can_hold(kept):
+    array = np.array([["SGD", None], [0.5, True]], dtype=object)
+    read = back(kept(value=array))
+    assert (read.dtype, read.tolist()) == (np.dtype(object), array.tolist())
+    lists = np.array([None, [1, 2]], dtype=object)
+    assert back(kept(value=lists)).tolist() == [None, [1, 2]]
+
+
 def test_a_nan_keeps_its_bits(kept):
     array = np.array([0x7FC00001, 0xFFC00000], dtype=np.uint32).view(np.float32)
     assert back(kept(value=array)).view(np.uint32).tolist() == [0x7FC00001, 0xFFC00000]
@@ -143,7 +151,7 @@ def test_the_last_figure_of_a_name_counts(kept):
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (np.array([object()]), "value is an array of dtype object"),
+        (np.array([object()]), "value\\[0\\] is of type object"),
         (np.zeros(2, dtype=[("a", int)]), "value is an array of dtype"),
         (np.ma.array([1.0], mask=[True]), "value is a masked array"),
         (pd.DataFrame({"a": [1, "x"]}), "value would not come back as it is"),

@@ -86,7 +86,7 @@ def tag_of(value: Any) -> str:
 def _plain(value: Any, place: str, attached: dict[str, Any]) -> Any:
     """``value`` in types that JSON has; ``place`` says where it is, also for the message."""
     if isinstance(value, np.ndarray):
-        return {ARRAY: _array(value, place)}
+        return {ARRAY: _array(value, place, attached)}
     if isinstance(value, np.generic):
         value = value.tolist()
     if value is None or isinstance(value, (bool, int, str)):
@@ -123,13 +123,16 @@ def _dictionary(value: dict[Any, Any], place: str, attached: dict[str, Any]) -> 
     return {key: _plain(item, f"{place}[{key!r}]", attached) for key, item in value.items()}
 
 
-def _array(array: np.ndarray, place: str) -> dict[str, Any]:
+def _array(array: np.ndarray, place: str, attached: dict[str, Any]) -> dict[str, Any]:
     if isinstance(array, np.ma.MaskedArray):
         raise UnfitResultError(
             f"{place} is a masked array, whose mask would be lost. Keep the two apart:"
             " values=a.data, mask=a.mask; or a.filled(nan)."
         )
     dtype = array.dtype
+    if dtype.kind == "O":  # as pandas makes of words
+        items = _plain(array.ravel().tolist(), place, attached)
+        return {"dtype": "|O", "shape": list(array.shape), "values": items}
     # bfloat16 and its like tell NumPy no more of themselves than their size; the name is enough.
     extended = dtype.type.__module__.partition(".")[0] == "ml_dtypes"
     if not extended and dtype.kind not in _KINDS:
@@ -146,6 +149,11 @@ def _array(array: np.ndarray, place: str) -> dict[str, Any]:
 
 def _restored_array(kept: Mapping[str, Any]) -> np.ndarray:
     name = kept["dtype"]
+    if name == "|O":
+        objects = np.empty(len(kept["values"]), dtype=object)
+        for index, item in enumerate(kept["values"]):  # at once, NumPy would take lists apart
+            objects[index] = item
+        return objects.reshape(kept["shape"])
     if name[:1] not in "<>|=":
         import ml_dtypes
 
