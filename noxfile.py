@@ -81,13 +81,19 @@ def notebooks(session: nox.Session) -> None:
 @nox.session(requires=["env"], venv_backend="none")
 def tests(session: nox.Session) -> None:
     """Run the tests: the package's, the gates', and the notebooks themselves under nbval."""
-    pytest_on_ordinary_kernels(session, "--nbval", "-m", "not kernels")
+    pytest_on_ordinary_kernels(session, "--nbval", "-m", "not kernels and not browser")
 
 
 @nox.session(requires=["env"], venv_backend="none", default=False)
 def kernels(session: nox.Session) -> None:
     """Run the tests that start kernels of their own: papermill's on every engine, warm kernels'."""
     pytest_on_ordinary_kernels(session, "-m", "kernels")
+
+
+@nox.session(requires=["env"], venv_backend="none", default=False)
+def browser(session: nox.Session) -> None:
+    """Look at the page of a sweep in a browser: Chromium and its driver must be installed."""
+    run(session, "pytest", "-m", "browser", *session.posargs)
 
 
 def pytest_on_ordinary_kernels(session: nox.Session, *arguments: str) -> None:

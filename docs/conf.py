@@ -52,7 +52,7 @@ napoleon_numpy_docstring = False
 others = "abc|collections|contextlib|enum|matplotlib|np|numpy|os|pandas|pathlib|pd|types|typing"
 nitpick_ignore_regex = [
     ("py:.*", rf"({others})\..*"),
-    ("py:.*", r"Any|Callable|Figure|Iterator|Mapping|Path|Sequence|TracebackType"),
+    ("py:.*", r"Any|Callable|Figure|Iterator|Mapping|Path|PathLike|Sequence|TracebackType"),
     ("py:.*", r".* array|optional"),  # shapes and dtypes, in the words of a docstring
     # The package's own names as its modules call them: api.md documents the public spelling.
     ("py:.*", r"ENGINES|Variable|watch|slotscope\.(engines\.Engine|recording\.statistics)"),

@@ -14,4 +14,5 @@ from .recording.recording import Recording as Recording
 from .recording.watch import watch as watch
 from .report.results import read_results as read_results
 from .report.results import result as result
+from .report.runs import results as results
 from .rules.rule import Rule as Rule

@@ -6,6 +6,7 @@ import click
 
 from slotscope.check_command import check
 from slotscope.kernels_command import kernels
+from slotscope.report_command import report
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,3 +26,4 @@ def engines() -> None:
 
 main.add_command(check)
 main.add_command(kernels)
+main.add_command(report)

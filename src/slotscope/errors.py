@@ -65,6 +65,18 @@ class DamagedResultsError(SlotscopeError, ValueError):
     """A file is not a notebook, or its results are no longer as they were written."""
 
 
+class NoRunsError(SlotscopeError, LookupError):
+    """A folder holds no finished run of a sweep."""
+
+
+class ReportUnavailableError(SlotscopeError, ImportError):
+    """The page of a sweep needs a package that is not installed."""
+
+
+class DamagedRunWarning(UserWarning):
+    """The record of a run is not as a sweep writes it, and is left out of the table."""
+
+
 class KernelServerError(SlotscopeError, RuntimeError):
     """A warm kernel can't be had; the message says why. An ordinary one can."""
 

@@ -58,6 +58,15 @@ def test_blessing_twice_changes_no_byte(notebook):
     assert b"True" in once, "the kernel does not run under the conditions of nbval"
 
 
+def test_a_recording_among_results_may_differ(notebook):
+    source = (
+        "import os, slotscope\n"
+        "kept = slotscope.Recording('keras-jax', {'x': os.urandom(9).hex()}, 'SGD')\n"
+        "slotscope.result(recording=kept)"
+    )
+    assert bless(notebook(source)).returncode == 0
+
+
 @pytest.mark.parametrize(
     ("sources", "words"),
     [

@@ -38,12 +38,13 @@ def kept(monkeypatch):
     """A notebook whose only cell called ``slotscope.result`` with some values."""
 
     def keep(**values):
-        bundles = []
-        monkeypatch.setattr(results, "_display", bundles.append)
+        shown = []
+        monkeypatch.setattr(results, "_display", lambda *output: shown.append(output))
         slotscope.result(**values)
         written = notebook("slotscope.result(...)")
         written.cells[0].outputs = [
-            nbformat.v4.new_output("display_data", data=bundle) for bundle in bundles
+            nbformat.v4.new_output("display_data", data=data, metadata=metadata)
+            for data, metadata in shown
         ]
         return written
 
@@ -54,7 +55,8 @@ def test_the_stored_experiment_holds_its_results():
     path = Path(__file__).parents[2] / "notebooks" / "experiments" / "momentum.ipynb"
     values = slotscope.read_results(path)
     assert (values["engine"], values["optimizer"], values["steps"]) == ("keras-2.1", "SGD", 12)
-    assert values["values"][:3] == [1.25, 1.875, 2.1875]
+    assert values["values"].dtype == np.float32
+    assert values["values"][:3].tolist() == [1.25, 1.875, 2.1875]
     assert values["error"] == 0.0
 
 
@@ -89,14 +91,11 @@ def test_floats_are_exact_and_those_that_json_lacks_come_back(kept):
         (np.int64(3), 3),
         (np.True_, True),
         (np.str_("SGD"), "SGD"),
-        (np.array([[1.5, 2.0]], dtype=np.float32), [[1.5, 2.0]]),
-        (np.array([], dtype=int), []),
         ((1, 2), [1, 2]),
-        ({"a": np.arange(2)}, {"a": [0, 1]}),
     ],
     ids=str,
 )
-def test_numpy_values_become_plain_ones(kept, value, read):
+def test_single_values_become_plain_ones(kept, value, read):
     back = slotscope.read_results(kept(value=value))["value"]
     assert (back, type(back)) == (read, type(read))
 

@@ -14,7 +14,7 @@ import zlib
 from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -42,7 +42,24 @@ _PLAIN = ("engine", "versions", "optimizer", "every", "counts")
 def save(recording: Recording, path: str | PathLike[str]) -> None:
     """Write ``recording`` to ``path``; the file appears whole or not at all."""
     with whole(Path(path)) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **_members(recording))
+        write(recording, file)
+
+
+def write(recording: Recording, file: BinaryIO) -> None:
+    """Write ``recording`` to an open file."""
+    np.savez_compressed(file, allow_pickle=False, **_members(recording))
+
+
+def read(file: BinaryIO) -> Recording:
+    """The recording in an open file.
+
+    Raises:
+        DamagedRecordingError: it is not a recording, or not all of it is there.
+    """
+    try:
+        return _from_archive(file)
+    except _SIGNS_OF_DAMAGE as error:
+        raise _damaged("The content", error) from error
 
 
 def about(recording: Recording) -> str:
@@ -107,16 +124,24 @@ def load(path: str | PathLike[str]) -> Recording:
     try:
         if os.path.isdir(path):
             return _from_folder(Path(path))
-        with np.load(path, allow_pickle=False) as archive:
-            return _recording({name: archive[name] for name in archive.files})
+        return _from_archive(path)
     except FileNotFoundError:
         raise
     except _SIGNS_OF_DAMAGE as error:
-        raise DamagedRecordingError(
-            f"{os.fspath(path)} is not a whole recording ({type(error).__name__}: {error}).\n"
-            "Expected what Recording.save or watch(to=...) wrote. Record the run again, or"
-            " restore it."
-        ) from error
+        raise _damaged(os.fspath(path), error) from error
+
+
+def _damaged(what: str, error: Exception) -> DamagedRecordingError:
+    return DamagedRecordingError(
+        f"{what} is not a whole recording ({type(error).__name__}: {error}).\n"
+        "Expected what Recording.save or watch(to=...) wrote. Record the run again, or"
+        " restore it."
+    )
+
+
+def _from_archive(file: BinaryIO | str | PathLike[str]) -> Recording:
+    with np.load(file, allow_pickle=False) as archive:
+        return _recording({name: archive[name] for name in archive.files})
 
 
 def _recording(members: dict[str, np.ndarray]) -> Recording:

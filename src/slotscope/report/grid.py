@@ -1,0 +1,151 @@
+"""Which parameters of a sweep span its figures.
+
+Only a parameter that varies tells anything. The x axis takes the numeric one of most values, colour
+the next, columns and rows of panels the two after that. What repeats a run, such as a seed, spans
+nothing: its runs lie above each other.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from slotscope.report.runs import Run
+
+#: More colours can't be told apart, unless they are a scale, and more panels don't fit a page.
+_COLOURS, _SCALE, _PANELS = 7, 12, 6
+#: A parameter of more values was sampled: a line through it is a scribble, points say it better.
+SAMPLED = 40
+#: Parameters of these names, and those that end so, repeat a run.
+_REPEATS = ("seed", "repeat", "replicate", "random_state")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which parameters span the panels of a figure.
+
+    Attributes:
+        levels: the values of each parameter that varies.
+        x, colour, column, row: names of parameters; None where there is no more to tell.
+    """
+
+    levels: Mapping[str, Sequence[Any]]
+    x: str | None
+    colour: str | None
+    column: str | None
+    row: str | None
+
+    def of(self, name: str | None) -> Sequence[Any]:
+        """The values of a parameter."""
+        return [None] if name is None else self.levels[name]
+
+    def ordered(self, name: str | None) -> bool:
+        """Whether all values of a parameter are numbers."""
+        return name is not None and all(map(is_number, self.levels[name]))
+
+    def level(self, run: Run, name: str | None) -> int:
+        """The place of a run's value among those of a parameter; 0 where there is none."""
+        if name is None:
+            return 0
+        return [key(value) for value in self.levels[name]].index(key(run.parameters.get(name)))
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The parameters and results of a sweep.
+
+    Attributes:
+        levels: for each parameter that varies, its values: numbers by size, others as they came.
+        span: those that span the figures.
+        pooled: those that vary and span nothing.
+        echoes: results that are a parameter again, in every run that has them.
+    """
+
+    levels: Mapping[str, Sequence[Any]]
+    span: Span
+    pooled: tuple[str, ...]
+    echoes: frozenset[str]
+
+    @property
+    def sampled(self) -> tuple[str, ...]:
+        """Numeric parameters of many values, as random samples have; the x axis comes first.
+
+        They span nothing together, so a result is drawn over each of them.
+        """
+        first = (self.span.x, *self.pooled)
+        return tuple(
+            n for n in first if n and self.span.ordered(n) and len(self.levels[n]) > SAMPLED
+        )
+
+    @property
+    def varying(self) -> tuple[str, ...]:
+        """The names of the parameters that vary."""
+        return tuple(self.levels)
+
+
+def grid_of(runs: Sequence[Run]) -> Grid:
+    """The axes that fit these runs."""
+    names = dict.fromkeys(name for run in runs for name in run.parameters)
+    levels = {name: _levels(runs, name) for name in names}
+    levels = {name: found for name, found in levels.items() if len(found) > 1}
+    left = sorted(levels, key=lambda name: -len(levels[name]))
+    left = [name for name in left if not name.lower().endswith(_REPEATS)] or left
+    x = next((name for name in left if all(map(is_number, levels[name]))), None)
+    x = x or next(iter(left), None)
+    span = span_of(levels, x, [name for name in left if name != x])
+    used = (span.x, span.colour, span.column, span.row)
+    pooled = tuple(name for name in levels if name not in used)
+    return Grid(levels, span, pooled, _echoes(runs))
+
+
+def span_of(levels: Mapping[str, Sequence[Any]], x: str | None, names: Sequence[str]) -> Span:
+    """Colour, columns and rows for the first of ``names`` that have few enough values for each."""
+    left = list(names)
+
+    def take(most: int, scale: int) -> str | None:
+        for name in left:
+            if len(levels[name]) <= (scale if all(map(is_number, levels[name])) else most):
+                left.remove(name)
+                return name
+        return None
+
+    return Span(levels, x, take(_COLOURS, _SCALE), take(_PANELS, _PANELS), take(_PANELS, _PANELS))
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def number(value: Any) -> float:
+    """``value`` as a float, infinite where it is too large; NaN where it is no number."""
+    try:
+        return float(value) if is_number(value) else math.nan
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def key(value: Any) -> str:
+    """By which values of parameters are the same or not; they are what JSON holds."""
+    return json.dumps(value, sort_keys=True)
+
+
+def _levels(runs: Sequence[Run], name: str) -> list[Any]:
+    found = list({key(v): v for v in (run.parameters.get(name) for run in runs)}.values())
+    return sorted(found) if all(map(is_number, found)) else found
+
+
+def _echoes(runs: Sequence[Run]) -> frozenset[str]:
+    names = {name for run in runs for name in run.results if name in run.parameters}
+    return frozenset(
+        name
+        for name in names
+        if all(
+            type(run.results[name]) in (type(None), bool, int, float, str)
+            and run.results[name] == run.parameters.get(name)
+            for run in runs
+            if name in run.results
+        )
+    )

@@ -1,0 +1,118 @@
+"""Which results of a sweep are drawn, over which parameters, and what a figure says in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from slotscope.report.grid import Grid, Span, is_number, number, span_of
+from slotscope.report.panels import curve_figure, scalar_figure, series
+from slotscope.report.runs import FAILED, Run
+from slotscope.report.shown import brief
+from slotscope.report.themed import image
+
+#: So many results are drawn, as figures or as arrays; the table has all.
+SCALARS, ARRAYS = 4, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Multiple:
+    """One figure of the page.
+
+    Attributes:
+        source: of an image: a ``data:`` address.
+        width, height: in pixels.
+        alt: what it shows, in words.
+        caption: how to read it.
+    """
+
+    source: str
+    width: int
+    height: int
+    alt: str
+    caption: str
+
+
+def figures(runs: Sequence[Run], grid: Grid) -> tuple[list[Multiple], list[str]]:
+    """The figures, and the results that could be drawn too but are beyond the number for a page."""
+    scalars, arrays = drawable(runs, grid)
+    spans = [grid.span, *(replace(grid.span, x=name) for name in grid.sampled[1:SCALARS])]
+    most = max(1, SCALARS // len(spans))
+    found = [_scalar(runs, grid, span, name) for name in scalars[:most] for span in spans]
+    found += [_curves(runs, grid, name) for name in arrays[:ARRAYS]]
+    return found, scalars[most:] + arrays[ARRAYS:]
+
+
+def drawable(runs: Sequence[Run], grid: Grid) -> tuple[list[str], list[str]]:
+    """The results that are numbers and vary over the grid, and those that are arrays."""
+    done = [run for run in runs if run.status != FAILED]
+    names = list(dict.fromkeys(name for run in done for name in run.results))
+    scalars, arrays = [], []
+    for name in names:
+        values = [run.results[name] for run in done if run.results.get(name) is not None]
+        if all(map(is_number, values)):
+            if grid.span.x and name not in grid.echoes and len(set(map(repr, values))) > 1:
+                scalars.append(name)
+        elif any(series(value) is not None for value in values):
+            arrays.append(name)
+    return scalars, arrays
+
+
+def _scalar(runs: Sequence[Run], grid: Grid, span: Span, name: str) -> Multiple:
+    figure, used = scalar_figure(runs, span, name)
+    values = [(run.results.get(name), run) for run in runs if run.status != FAILED]
+    numbers = [(number(value), run) for value, run in values if is_number(value)]
+    finite = [(value, run) for value, run in numbers if math.isfinite(value)]
+    notes = ["Each point is a run."]
+    if grid.pooled and span.ordered(span.x) and not grid.sampled:
+        notes = [f"Each point is a run, a line their median over {' and '.join(grid.pooled)}."]
+    if failed := sum(run.status == FAILED for run in runs):
+        notes.append(f"A cross at the bottom is a run that failed ({failed}).")
+    if odd := len(numbers) - len(finite):
+        notes.append(f"A triangle at the top is a value that is not finite ({odd}).")
+    extent = ""
+    if finite:
+        low, high = min(finite, key=lambda f: f[0]), max(finite, key=lambda f: f[0])
+        extent = (
+            f" It is least, {brief(low[0])}, at {_at(low[1], grid)};"
+            f" and greatest, {brief(high[0])}, at {_at(high[1], grid)}."
+        )
+    alt = f"{name} over {span.x}{_colours(span, 'points')}{_panels(span)}.{extent}"
+    return _multiple(figure, used, alt, f"{name} over {span.x}. {' '.join(notes)}")
+
+
+def _curves(runs: Sequence[Run], grid: Grid, name: str) -> Multiple:
+    span = curves_span(grid)
+    figure, used = curve_figure(runs, span, name)
+    curves = [c for run in runs if (c := series(run.results.get(name))) is not None]
+    longest = max(map(len, curves))
+    drawn = sum(len(axes.lines) for axes in figure.axes)
+    some = "" if drawn == len(curves) else f" {drawn} of {len(curves)} runs are drawn."
+    lengths = f"{len(curves)} curves of up to {longest} values" if len(curves) > 1 else "a curve"
+    alt = f"{name} over its index: {lengths}{_colours(span, 'curves')}{_panels(span)}."
+    return _multiple(figure, used, alt, f"{name} over its index, a curve for each run.{some}")
+
+
+def curves_span(grid: Grid) -> Span:
+    """Curves have their index as x, which frees a parameter for the colours."""
+    names = [n for n in (grid.span.x, grid.span.colour, grid.span.column, grid.span.row) if n]
+    return span_of(grid.levels, None, names)
+
+
+def _multiple(figure: object, used: Sequence[tuple[str, str]], alt: str, caption: str) -> Multiple:
+    width, height = figure.get_size_inches()  # type: ignore[attr-defined]
+    return Multiple(image(figure, used), round(width * 96), round(height * 96), alt, caption)
+
+
+def _colours(span: Span, things: str) -> str:
+    return f", {things} coloured by {span.colour}" if span.colour else ""
+
+
+def _panels(span: Span) -> str:
+    names = [name for name in (span.column, span.row) if name]
+    return f", a panel for each {' and '.join(names)}" if names else ""
+
+
+def _at(run: Run, grid: Grid) -> str:
+    return ", ".join(f"{name} {brief(run.parameters.get(name))}" for name in grid.varying)

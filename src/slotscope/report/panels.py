@@ -1,0 +1,199 @@
+"""Small multiples, drawn: a panel for each value of two parameters, a colour for each of a third.
+
+Every run is a point, or a curve where its result is an array. Points of one colour are joined by
+their median. What has no place on the axes is marked at their edge: a cross at the bottom is a run
+that failed, a triangle at the top a value that is not finite.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+
+from slotscope.report.grid import SAMPLED, Span, is_number, number
+from slotscope.report.runs import FAILED, Run
+from slotscope.report.shown import brief
+from slotscope.report.themed import BAD, STYLE, Shade, shades
+
+_MARKERS = "os^DvPX"
+#: From this ratio of the largest to the smallest on, an axis is logarithmic.
+_LOG_X, _LOG_Y = 50, 1000
+_POINTS, _CURVES = 200, 300
+#: So few values are each a tick.
+_TICKS = 8
+#: Inches: the width of a panel, and of all panels together at most.
+_PANEL, _PAGE = 4.6, 10.5
+
+
+Drawn = tuple[Figure, list[Shade]]
+
+
+def scalar_figure(runs: Sequence[Run], span: Span, name: str) -> Drawn:
+    """A number of each run over the parameter ``span.x``, with the colours that were used."""
+    places = {run.id: _place(run, span) for run in runs}
+    values = {run.id: number(run.results.get(name)) for run in runs if run.status != FAILED}
+    colours = shades(len(span.of(span.colour)), span.ordered(span.colour))
+
+    def draw(axes: Any, level: int, found: Sequence[Run]) -> None:
+        done = [r for r in found if r.status != FAILED and r.results.get(name) is not None]
+        finite = [run for run in done if math.isfinite(values[run.id])]
+        light, marker = colours[level][0], _MARKERS[level % len(_MARKERS)]
+        x, y = [places[run.id] for run in finite], [values[run.id] for run in finite]
+        many = len(x) > len(set(x))
+        axes.plot(x, y, marker, color=light, markersize=4, alpha=0.45 if many else 1, mew=0)
+        if span.ordered(span.x) and len(span.of(span.x)) <= SAMPLED:
+            axes.plot(*_medians(x, y), "-", color=light, linewidth=1.5)
+        edge = axes.get_xaxis_transform()
+        beyond = [places[run.id] for run in done if not math.isfinite(values[run.id])]
+        axes.plot(beyond, [0.97] * len(beyond), "^", color=BAD[0], ms=5, transform=edge, mew=0)
+        failed = [places[run.id] for run in found if run.status == FAILED]
+        axes.plot(failed, [0.03] * len(failed), "x", color=BAD[0], ms=5, transform=edge)
+
+    figure = _panels(runs, span, colours, draw, name, span.x or "run", _MARKERS)
+    _x_scale(figure.axes, span)
+    if _wide([value for value in values.values() if math.isfinite(value)], _LOG_Y):
+        _logarithmic(figure.axes[0], "y")
+    return figure, colours
+
+
+def curve_figure(runs: Sequence[Run], span: Span, name: str) -> Drawn:
+    """An array of each run over its index, with the colours that were used."""
+    have = [run for run in runs if series(run.results.get(name)) is not None]
+    have = have[:: math.ceil(len(have) / _CURVES)]
+    colours = shades(len(span.of(span.colour)), span.ordered(span.colour))
+
+    def draw(axes: Any, level: int, found: Sequence[Run]) -> None:
+        for run in found:
+            curve = np.asarray(series(run.results[name]))
+            index = np.unique(np.linspace(0, len(curve) - 1, _POINTS).round().astype(int))
+            index = index if len(curve) > _POINTS else np.arange(len(curve))
+            axes.plot(index, curve[index], color=colours[level][0], linewidth=1.1, alpha=0.8)
+
+    figure = _panels(have, span, colours, draw, name, "index", "")
+    figure.axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure, colours
+
+
+def series(value: Any) -> np.ndarray | None:
+    """``value`` as an array of one axis and at least two numbers; None where it is none."""
+    if isinstance(value, list) and not all(map(is_number, value)):
+        return None
+    if not isinstance(value, (list, np.ndarray)):
+        return None
+    array = np.asarray(value)
+    if array.ndim != 1 or len(array) < 2 or array.dtype.kind not in "iuf":
+        return None
+    return array.astype(np.float64)
+
+
+def _panels(
+    runs: Sequence[Run],
+    span: Span,
+    colours: Sequence[Shade],
+    draw: Callable[[Any, int, Sequence[Run]], None],
+    name: str,
+    below: str,
+    markers: str,
+) -> Figure:
+    rows, columns = span.of(span.row), span.of(span.column)
+    with matplotlib.rc_context(STYLE):
+        width = min(_PANEL * len(columns), _PAGE) + 1.3 * (span.colour is not None)
+        height = 2.5 * len(rows) + (1.3 if _crowded(span) else 0.3)
+        figure = Figure(figsize=(width, height), layout="constrained")
+        grid = figure.subplots(len(rows), len(columns), sharex=True, sharey=True, squeeze=False)
+        for (row, column), axes in np.ndenumerate(grid):
+            here = [
+                run
+                for run in runs
+                if span.level(run, span.row) == row and span.level(run, span.column) == column
+            ]
+            for level in range(len(colours)):
+                draw(axes, level, [run for run in here if span.level(run, span.colour) == level])
+            axes.set_title(_title(span, row, column), loc="left")
+        for axes in grid[-1]:
+            axes.set_xlabel(_short(below))
+        for axes in grid[:, 0]:
+            axes.set_ylabel(_short(name))
+        if span.colour is not None:
+            _legend(figure, span, colours, markers)
+    return figure
+
+
+def _legend(figure: Figure, span: Span, colours: Sequence[Shade], markers: str) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=shade[0], marker=markers[level % 7 : level % 7 + 1], markersize=4)
+        for level, shade in enumerate(colours)
+    ]
+    labels = [_short(brief(value)) for value in span.of(span.colour)]
+    figure.legend(
+        handles, labels, title=_short(str(span.colour)), loc="outside right upper", fontsize=8
+    )
+
+
+def _title(span: Span, row: int, column: int) -> str:
+    parts = []
+    for name, level in ((span.column, column), (span.row, row)):
+        if name is not None:
+            parts.append(f"{_short(name)} {_short(brief(span.levels[name][level]))}")
+    return "\n".join(parts)
+
+
+def _x_scale(all_axes: Sequence[Any], span: Span) -> None:
+    levels, labels = span.of(span.x), _x_labels(span)
+    if span.ordered(span.x):
+        if _wide(levels, _LOG_X):
+            _logarithmic(all_axes[0], "x")
+        if len(levels) <= _TICKS and len(span.of(span.column)) <= 2:
+            all_axes[0].set_xticks(levels, labels)
+        return
+    for axes in all_axes:
+        axes.set_xticks(range(len(labels)), labels if len(labels) <= 30 else [""] * len(labels))
+        axes.tick_params(axis="x", labelrotation=60 if _crowded(span) else 0)
+        axes.set_xlim(-0.5, len(labels) - 0.5)
+
+
+def _x_labels(span: Span) -> list[str]:
+    return [_short(brief(level)) for level in span.of(span.x)]
+
+
+def _crowded(span: Span) -> bool:
+    """Whether the names on the x axis do not fit beside each other."""
+    named = span.x is not None and not span.ordered(span.x)
+    return named and sum(map(len, _x_labels(span))) * len(span.of(span.column)) > 40
+
+
+def _logarithmic(axes: Any, which: str) -> None:
+    """Scale and labels of an axis, and of those that share it: 0.001 and not a power."""
+    getattr(axes, f"set_{which}scale")("log")
+    axis = getattr(axes, f"{which}axis")
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _medians(x: Sequence[float], y: Sequence[float]) -> tuple[list[float], list[float]]:
+    at: dict[float, list[float]] = {}
+    for place, value in zip(x, y, strict=True):
+        at.setdefault(place, []).append(value)
+    return sorted(at), [float(np.median(at[place])) for place in sorted(at)]
+
+
+def _place(run: Run, span: Span) -> float:
+    if span.ordered(span.x):
+        return number(run.parameters[str(span.x)])
+    return float(span.level(run, span.x))
+
+
+def _wide(values: Sequence[float], ratio: float) -> bool:
+    return len(values) > 0 and min(values) > 0 and max(values) >= ratio * min(values)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 24 else f"{text[:22]}..."

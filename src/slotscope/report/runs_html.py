@@ -1,0 +1,158 @@
+"""The report of a sweep as one page of HTML that needs nothing else.
+
+The page answers from the top down: how many runs did what, what went wrong and where, what the
+results look like over the grid, then every run. The table is plain HTML; DataTables, which travels
+inside of the page, makes it sortable and filterable.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import math
+import os
+from collections.abc import Sequence
+from importlib import metadata
+from os import PathLike
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from slotscope.errors import ReportUnavailableError
+from slotscope.recording.whole import whole
+from slotscope.report.failures import cut, failures
+from slotscope.report.grid import Grid, grid_of
+from slotscope.report.multiples import figures
+from slotscope.report.runs import FAILED, Run, notebook_of
+from slotscope.report.runs_cells import columns_of, elsewhere
+from slotscope.report.shown import brief
+
+#: So many different errors are told, each with so many of its runs; the table has all.
+_FAILURES, _LINKS = 20, 12
+
+
+def write_page(
+    runs: Sequence[Run],
+    folder: str | PathLike[str],
+    out: str | PathLike[str],
+    warning: str = "",
+) -> Path:
+    """Write the page of a sweep; it appears whole or not at all.
+
+    Args:
+        runs: as :func:`~slotscope.report.runs.read_runs` returned them.
+        folder: that of the sweep.
+        out: path of the page. Its links are relative: move it together with the folder.
+        warning: what a reader must know besides, such as which runs are left out.
+
+    Raises:
+        ReportUnavailableError: the package that has the table's code is not installed.
+    """
+    out = Path(out)
+    text = page(runs, notebook_of(folder), out.parent, warning)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with whole(out) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return out
+
+
+def page(runs: Sequence[Run], notebook: str, place: Path, warning: str = "") -> str:
+    """The page, as it stands in the folder ``place``."""
+    grid = grid_of(runs)
+    ordered = sorted(runs, key=lambda run: (run.status != FAILED, run.number))
+    shown, same = columns_of(ordered, grid)
+    same_versions, differing = _versions(runs)
+    drawn, undrawn = figures(runs, grid)
+    text: str = (
+        _environment()
+        .get_template("runs.html.jinja")
+        .render(
+            title=notebook or "A sweep",
+            runs=ordered,
+            failed=sum(run.status == FAILED for run in runs),
+            started=f"{min(run.started for run in runs):%Y-%m-%d %H:%M}",
+            seconds=sum(run.seconds for run in runs),
+            versions=same_versions,
+            differing=differing,
+            warning=warning,
+            failures=failures(runs, grid.varying),
+            failures_shown=_FAILURES,
+            links_shown=_LINKS,
+            figures=drawn,
+            undrawn=undrawn,
+            columns=shown,
+            same=same,
+            elsewhere=elsewhere(runs),
+            link=functools.partial(_link, place),
+            about=functools.partial(_about, grid),
+            library=_library(),
+            version=metadata.version("slotscope"),
+        )
+    )
+    return text
+
+
+@functools.cache
+def _environment() -> Any:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("slotscope.report", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.globals |= {"cut": cut, "duration": _duration}
+    return environment
+
+
+@functools.cache
+def _library() -> dict[str, str]:
+    """Script and style of DataTables, as itables brings them, base64."""
+    try:
+        from itables.options import dt_bundle
+    except ImportError as error:
+        raise ReportUnavailableError(
+            "The page's table is sorted and filtered by DataTables, which the package itables"
+            " brings, and that isn't installed.\nTo mend it: python -m pip install"
+            " slotscope[notebooks]"
+        ) from error
+    script = Path(dt_bundle)
+    return {
+        "script": base64.b64encode(script.read_bytes()).decode("ascii"),
+        "style": base64.b64encode(script.with_suffix(".css").read_bytes()).decode("ascii"),
+    }
+
+
+def _link(place: Path, run: Run) -> str:
+    """Where the run's notebook is, seen from the page; empty where there is none."""
+    if not run.notebook.is_file():
+        return ""
+    relative = os.path.relpath(run.notebook.resolve(), place.resolve())
+    return quote(Path(relative).as_posix())
+
+
+def _about(grid: Grid, run: Run) -> str:
+    """The parameters by which a run differs from the others."""
+    pairs = (f"{name} {brief(run.parameters.get(name))}" for name in grid.varying)
+    return cut(", ".join(pairs), 200) or f"run {run.number}"
+
+
+def _versions(runs: Sequence[Run]) -> tuple[list[str], list[str]]:
+    """What was installed, with every version that a run had: what is the same, and what isn't."""
+    found: dict[str, dict[str, None]] = {}
+    for run in runs:
+        for name, version in run.versions.items():
+            found.setdefault(name, {})[version] = None
+    same = [f"{name} {version}" for name, (version, *more) in found.items() if not more]
+    differ = [f"{name} {' and '.join(v)}" for name, v in found.items() if len(v) > 1]
+    return same, differ
+
+
+def _duration(seconds: float) -> str:
+    """In the unit that a person would choose."""
+    for limit, unit, name in ((120, 1, "s"), (7200, 60, "min"), (math.inf, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / unit:.3g} {name}"
+    return ""

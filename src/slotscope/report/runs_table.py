@@ -1,0 +1,121 @@
+"""Runs as a table of pandas, and that table as Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from slotscope.recording.whole import whole
+from slotscope.report.runs import Run
+
+_FIRST = ("number", "status")
+_LAST = ("error", "seconds", "attempts", "started", "notebook")
+
+
+def table(runs: Sequence[Run]) -> pd.DataFrame:
+    """One row a run; see :func:`slotscope.results` for the columns."""
+    parameters, results = columns(runs)
+    packages = list(dict.fromkeys(name for run in runs for name in run.versions))
+    found: dict[str, Any] = {
+        "number": [run.number for run in runs],
+        "status": [run.status for run in runs],
+    }
+    for name, column in parameters.items():
+        found[column] = _column([run.parameters for run in runs], name)
+    for name, column in results.items():
+        found[column] = _column([run.results for run in runs], name)
+    found |= {
+        "error": [None if run.error is None else str(run.error) for run in runs],
+        "seconds": [run.seconds for run in runs],
+        "attempts": [run.attempts for run in runs],
+        "started": pd.to_datetime([run.started for run in runs], utc=True),
+        "notebook": [str(run.notebook) for run in runs],
+    }
+    for name in packages:
+        found[f"version.{name}"] = _column([run.versions for run in runs], name)
+    index = pd.Index([run.id for run in runs], name="run")
+    frame = pd.DataFrame({name: _typed(column) for name, column in found.items()})
+    return frame.set_axis(index)
+
+
+def columns(runs: Sequence[Run]) -> tuple[dict[str, str], dict[str, str]]:
+    """The column of each parameter and of each result."""
+    taken = {*_FIRST, *_LAST}
+    both = []
+    for prefix, mappings in (
+        ("parameter", [run.parameters for run in runs]),
+        ("result", [run.results for run in runs]),
+    ):
+        names = dict.fromkeys(name for mapping in mappings for name in mapping)
+        found = {}
+        for name in names:
+            column = name
+            while column in taken or column.startswith("version."):
+                column = f"{prefix}.{column}"
+            found[name] = column
+            taken.add(column)
+        both.append(found)
+    return both[0], both[1]
+
+
+def write_parquet(frame: pd.DataFrame, path: str | PathLike[str]) -> list[str]:
+    """Write the table to a file of Parquet, whole or not at all.
+
+    Arrays become lists. Columns that Parquet cannot hold, as those of figures, recordings and
+    tables, are left out.
+
+    Returns:
+        The columns that were left out.
+    """
+    kept, left_out = {}, []
+    for name, column in frame.items():
+        try:
+            values = [_parquet(v) for v in column] if column.dtype == object else column
+            kept[name] = pa.array(values, from_pandas=True)
+        except (pa.ArrowException, TypeError, ValueError, OverflowError):
+            left_out.append(str(name))
+    kept = {"run": pa.array(frame.index), **kept}
+    with whole(Path(path)) as temporary:
+        import pyarrow.parquet as pq
+
+        pq.write_table(pa.table(kept), temporary)
+    return left_out
+
+
+def _column(mappings: Iterable[Mapping[str, Any]], name: str) -> list[Any]:
+    return [mapping.get(name) for mapping in mappings]
+
+
+def _typed(values: Any) -> Any:
+    """A column of the narrowest type that holds ``values``, None being what is missing."""
+    if not isinstance(values, list):
+        return values
+    types = {type(value) for value in values if value is not None}
+    missing = any(value is None for value in values)
+    if types == {bool}:
+        return pd.array(values, dtype="boolean") if missing else np.array(values)
+    if types == {int} and all(-(2**63) <= v < 2**63 for v in values if v is not None):
+        return pd.array(values, dtype="Int64") if missing else np.array(values, dtype=np.int64)
+    if float in types and types <= {int, float}:
+        return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
+    if types == {str}:
+        return values  # pandas has another type for strings in each of its generations
+    column = np.empty(len(values), dtype=object)
+    for index, value in enumerate(values):  # at once, NumPy would stack arrays of one shape
+        column[index] = value
+    return column
+
+
+def _parquet(value: Any) -> Any:
+    """``value`` as pyarrow takes it; it would take a table apart."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, (pd.DataFrame, pd.Series)):
+        raise TypeError("a table within a table")
+    return value

@@ -1,0 +1,50 @@
+"""``slotscope report``: a page and a table of the runs of a sweep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("report")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The page to write.  [default: report.html in FOLDER]",
+)
+def report(folder: Path, out: Path | None) -> None:
+    """One page of all runs of a sweep: failures, figures, a table; and the table as Parquet.
+
+    FOLDER is the one that `slotscope sweep --out FOLDER` wrote. The page needs no network; its
+    links lead to the executed notebooks in FOLDER. The table is FOLDER/results.parquet.
+    """
+    from slotscope.errors import SlotscopeError
+
+    try:
+        write(folder, out or folder / "report.html", folder / "results.parquet")
+    except (SlotscopeError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def write(folder: Path, page: Path, parquet: Path) -> None:
+    """Write both files, and say so.
+
+    Raises:
+        SlotscopeError, OSError: there are no runs, or a file cannot be written.
+    """
+    from slotscope.report.runs import left_out, scan
+    from slotscope.report.runs_html import write_page
+    from slotscope.report.runs_table import table, write_parquet
+
+    runs, damaged = scan(folder)
+    warning = left_out(runs, damaged) if damaged else ""
+    if warning:
+        click.echo(f"Warning: {warning}", err=True)
+    write_page(runs, folder, page, warning)
+    click.echo(f"written: {page}")
+    lacking = write_parquet(table(runs), parquet)
+    click.echo(f"written: {parquet}")
+    if lacking:
+        click.echo(f"left out of it, as Parquet cannot hold them: {', '.join(lacking)}")
