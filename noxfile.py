@@ -92,7 +92,7 @@ def kernels(session: nox.Session) -> None:
 
 @nox.session(requires=["env"], venv_backend="none", default=False)
 def browser(session: nox.Session) -> None:
-    """Look at the page of a sweep in a browser: Chromium and its driver must be installed."""
+    """Look at pages and at JupyterLab in a browser: Chromium and its driver must be installed."""
     run(session, "pytest", "-m", "browser", *session.posargs)
 
 

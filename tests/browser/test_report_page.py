@@ -1,18 +1,15 @@
 """The page of a sweep, as a person finds it in a browser. Needs Chromium and its driver."""
 
 import json
-import os
-import shutil
 import time
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
+from browser_cases import chromium
 from slotscope.report.runs import read_runs
 from slotscope.report.runs_html import write_page
 from sweep_folders import failure, make, run, thousand
@@ -28,30 +25,13 @@ RUNS = [
 ]
 
 
-def program(*names):
-    """The first of these programs that is installed; without one, these tests fail."""
-    found = next(filter(None, map(shutil.which, names)), None)
-    assert found, f"no {names[0]} is installed: apt-get install chromium chromium-driver"
-    return found
-
-
 @pytest.fixture(scope="module")
 def start():
     """Start Chromium without a window, of some width, in the light or in the dark."""
     started = []
 
-    def start(width=1280, dark=False):
-        options = webdriver.ChromeOptions()
-        options.binary_location = program("chromium", "google-chrome", "chromium-browser")
-        scheme = f"--blink-settings=preferredColorScheme={0 if dark else 1}"
-        sandbox = ["--no-sandbox"] if os.getuid() == 0 else []
-        for argument in ("--headless=new", "--disable-dev-shm-usage", scheme, *sandbox):
-            options.add_argument(argument)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-        service = Service(program("chromedriver"))
-        started.append(webdriver.Chrome(options=options, service=service))
-        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-        started[-1].execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    def start(**options):
+        started.append(chromium(**options))
         return started[-1]
 
     yield start

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lab_cases import Lab
 from slotscope.kernels import servers, spec
 from slotscope.kernels.provisioner import STARTED
 from warm_cases import Kernel
@@ -68,3 +69,11 @@ def start():
     yield starter
     for kernel in started:
         kernel.stop()
+
+
+@pytest.fixture
+def lab(warm, tmp_path):
+    """A running JupyterLab that knows the kernel ``warm``."""
+    server = Lab(tmp_path)
+    yield server
+    server.stop()
