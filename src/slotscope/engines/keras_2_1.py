@@ -133,7 +133,7 @@ class Keras21(GraphEngine):
     def backend(self) -> Any:
         return self.keras.backend
 
-    @property
+    @functools.cached_property
     def function_class(self) -> type:
         function_class: type = self.backend.tensorflow_backend.Function
         return function_class

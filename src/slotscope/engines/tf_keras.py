@@ -176,7 +176,7 @@ class TfKerasGraph(GraphEngine):
         # The public module lacks set_session.
         return self.keras.src.backend
 
-    @property
+    @functools.cached_property
     def function_class(self) -> type:
         function_class: type = self.backend.GraphExecutionFunction
         return function_class

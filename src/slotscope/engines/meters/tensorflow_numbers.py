@@ -1,14 +1,15 @@
 """Numbers about arrays, in operations of TensorFlow.
 
-Small arrays are measured by XLA, all of them in one call. It adds up one number after the other,
-so that others are better left to TensorFlow's own operations, each of which reads the array. A
-large one on the CPU is read once, by a loop over pieces that fit in the cache, which XLA compiles.
+A norm is one fast operation of TensorFlow's own. Of all six numbers XLA makes one call for the
+small arrays; it adds up one number after the other, so that larger ones are better left to
+operations that each read the array. A large one on the CPU is read once, by a loop over pieces
+that fit in the cache, which XLA compiles.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,40 +29,33 @@ def numbers(values: Sequence[Any], measures: str) -> Any:
     if not values:
         return tf.zeros((0, len(MEASURES[measures])), tf.float64)
     arrays = [tf.reshape(v, [-1]) for v in values]
+    if measures == "norms":
+        return _norms(arrays, tf.stack([_squares(a) for a in arrays]))[:, None]
     small, others, places = parted(arrays, lambda a: a.shape[0], SMALL)
-    rows = [_compiled(_numbers_of_small)(small, measures)] if small else []
-    rows += [_numbers(others, measures, _squares, _five)] if others else []
+    rows = [_compiled(_statistics_of_small)(small)] if small else []
+    rows += [_statistics(others, _five)] if others else []
     found = tf.concat(rows, axis=0)
     return found if places is None else tf.gather(found, places)
 
 
 @functools.cache
-def _compiled(function: Callable[..., Any]) -> Any:
+def _compiled(function: Callable[[Any], Any]) -> Any:
     tf = tensorflow()
     return tf.function(tf.autograph.experimental.do_not_convert(function), jit_compile=True)
 
 
-def _numbers_of_small(arrays: Sequence[Any], measures: str) -> Any:
-    return _numbers(arrays, measures, lambda array: _at_once(array)[0], _at_once)
+def _statistics_of_small(arrays: Sequence[Any]) -> Any:
+    return _statistics(arrays, _at_once)
 
 
-def _numbers(
-    arrays: Sequence[Any],
-    measures: str,
-    squares: Callable[[Any], Any],
-    five: Callable[[Any], Any],
-) -> Any:
-    """The numbers of flat arrays.
+def _statistics(arrays: Sequence[Any], five: Callable[[Any], Any]) -> Any:
+    """The six numbers of flat arrays.
 
     Args:
         arrays: at least one.
-        measures: a key of :data:`MEASURES`.
-        squares: the sum of an array's squares.
-        five: that, its sum, minimum, maximum and number of zeros.
+        five: makes of one its sum of squares, sum, minimum, maximum and number of zeros.
     """
     tf = tensorflow()
-    if measures == "norms":
-        return _norms(arrays, tf.stack([squares(a) for a in arrays]))[:, None]
     fives = [five(a) for a in arrays]
     norms = _norms(arrays, tf.stack([found[0] for found in fives]))
     rest = tf.stack([_described(*pair) for pair in zip(arrays, fives, strict=True)])
@@ -81,7 +75,7 @@ def _norms(arrays: Sequence[Any], squares: Any) -> Any:
 def _scaled_norm(array: Any) -> Any:
     """The L2 norm with no square that over- or underflows."""
     tf = tensorflow()
-    precise = tf.cast(array, tf.float64)
+    precise = _precise(array)
     if not array.shape[0]:
         return tf.zeros((), tf.float64)
     largest = tf.reduce_max(tf.abs(precise))
@@ -95,7 +89,7 @@ def _described(array: Any, five: Any) -> Any:
 
     Args:
         array: of any length.
-        five: what :func:`_at_once` says of it.
+        five: what :func:`_five` says of it.
     """
     tf = tensorflow()
     size = array.shape[0]
@@ -116,6 +110,11 @@ def _nonfinite(array: Any) -> Any:
     return ~tensorflow().math.is_finite(array)
 
 
+def _precise(array: Any) -> Any:
+    tf = tensorflow()
+    return tf.cast(array, tf.float64)
+
+
 def _wide(array: Any) -> Any:
     tf = tensorflow()
     return array if array.dtype == tf.float64 else tf.cast(array, tf.float32)
@@ -125,18 +124,19 @@ def _wide(array: Any) -> Any:
 
 
 def _five(array: Any) -> Any:
+    """Sum of squares, sum, minimum, maximum and number of zeros."""
     tf = tensorflow()
     if array.shape[0] > LARGE and not tf.config.list_logical_devices("GPU"):
         return _compiled(_in_pieces)(array)
     wide = _wide(array)
     sums = _squares(wide), _sum(wide)
-    ends = (tf.cast(reduce(wide), tf.float64) for reduce in (tf.reduce_min, tf.reduce_max))
+    ends = (_precise(reduce(wide)) for reduce in (tf.reduce_min, tf.reduce_max))
     return tf.stack([*sums, *ends, _count(tf.equal(wide, 0))])
 
 
 def _squares(array: Any) -> Any:
     tf = tensorflow()
-    return 2 * tf.cast(tf.nn.l2_loss(_wide(array)), tf.float64)
+    return 2 * _precise(tf.nn.l2_loss(_wide(array)))
 
 
 def _sum(array: Any) -> Any:
@@ -158,15 +158,14 @@ def _count(found: Any) -> Any:
 
 def _precise_sum(array: Any) -> Any:
     tf = tensorflow()
-    return tf.reduce_sum(tf.cast(array, tf.float64))
+    return tf.reduce_sum(_precise(array))
 
 
-# ---- the five, for XLA
+# ---- the five, by XLA
 
 
 def _at_once(array: Any) -> Any:
-    tf = tensorflow()
-    return _reduced([tf.cast(part, tf.float64) for part in _parts(_wide(array))])
+    return _reduced(map(_precise, _parts(_wide(array))))
 
 
 def _parts(array: Any) -> tuple[Any, ...]:
@@ -175,7 +174,7 @@ def _parts(array: Any) -> tuple[Any, ...]:
     return array * array, array, array, array, tf.cast(tf.equal(array, 0), array.dtype)
 
 
-def _reduced(parts: Sequence[Any]) -> Any:
+def _reduced(parts: Iterable[Any]) -> Any:
     tf = tensorflow()
     add, least, most = tf.reduce_sum, tf.reduce_min, tf.reduce_max
     pairs = zip((add, add, least, most, add), parts, strict=True)
@@ -208,7 +207,7 @@ def _in_pieces(array: Any) -> Any:
         none = _wide(tf.zeros(width, array.dtype))
         begun = (none, none, none + np.inf, none - np.inf, none)
         _, held = tf.while_loop(lambda time, _: time < TIMES, one_more, (tf.constant(0), begun))
-        return _reduced([tf.cast(part, tf.float64) for part in held])
+        return _reduced(map(_precise, held))
 
     found = tf.map_fn(group, tf.range(groups), fn_output_signature=tf.float64)
     if rest:
