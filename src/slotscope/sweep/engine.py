@@ -1,0 +1,99 @@
+"""papermill's engine with one difference: whoever runs a notebook can see and end its kernel.
+
+papermill registers engines by name and asks only classes for them; what belongs to one run comes as
+the argument ``execution``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine, papermill_engines
+from papermill.log import logger
+
+if TYPE_CHECKING:
+    from slotscope.sweep.execution import Execution
+
+NAME = "slotscope"
+#: jupyter_client's own variable; where someone has set it, that is what they want.
+PROVISIONER = "JUPYTER_DEFAULT_PROVISIONER_NAME"
+#: Bytes that the path of a folder with sockets may have: a socket's own has at most 107.
+LONGEST = 85
+WARM = {"provisioner_name": "slotscope-warm", "config": {}}
+
+
+class Client(PapermillNotebookClient):
+    """papermill's client, whose kernel is warm where that is wanted and ends by a signal."""
+
+    def __init__(self, nb_man: Any, execution: Execution, **options: Any) -> None:
+        """
+        Args:
+            nb_man: papermill's state of the run.
+            execution: what the kernel belongs to.
+            **options: of nbclient.
+        """
+        super().__init__(nb_man, **options)
+        self.execution = execution
+        execution.client = self
+
+    def create_kernel_manager(self) -> Any:
+        """papermill's, for a warm kernel where one is wanted."""
+        # By files, where there can be: two kernels that start at once may be given the same port.
+        if sys.platform != "win32" and len(os.fsencode(self.execution.sockets)) < LONGEST:
+            self.config.KernelManager.transport = "ipc"
+            self.config.KernelManager.connection_file = f"{self.execution.sockets}/kernel.json"
+        manager = super().create_kernel_manager()
+        if self.execution.warm and PROVISIONER not in os.environ:
+            # By the spec, not the variable: jupyter_client reads that once in a process.
+            manager.kernel_spec.metadata.setdefault("kernel_provisioner", WARM)
+        return manager
+
+    @contextlib.contextmanager
+    def setup_kernel(self, **options: Any) -> Iterator[None]:
+        """papermill's; the kernel and its children are killed first, so nothing is waited for."""
+        with super().setup_kernel(**options):
+            try:
+                yield
+            finally:
+                self.execution.kill()
+
+
+class Engine(NBClientEngine):
+    """papermill's engine, with :class:`Client`."""
+
+    @classmethod
+    def execute_managed_notebook(
+        cls,
+        nb_man: Any,
+        kernel_name: str,
+        *,
+        execution: Execution,
+        start_timeout: int = 60,
+        execution_timeout: float | None = None,
+        resources: Any = None,
+        **_ignored: Any,
+    ) -> Any:
+        """Execute what ``nb_man`` holds."""
+        execution.notebook = nb_man.nb
+        client = Client(
+            nb_man,
+            execution,
+            kernel_name=kernel_name,
+            log=logger,
+            resources=resources or {},
+            shutdown_kernel="immediate",
+            startup_timeout=start_timeout,
+            timeout=execution_timeout,
+        )
+        return client.execute()
+
+
+def register() -> str:
+    """Tell papermill of the engine: its name."""
+    papermill_engines.register(NAME, Engine)
+    return NAME

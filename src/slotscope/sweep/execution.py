@@ -1,0 +1,248 @@
+"""One run: papermill executes a notebook, and whatever happens there is an outcome of it.
+
+A cell that raises, a kernel that dies, a limit that is passed: each leaves the notebook as far as
+it came, the error in the cell where it happened. The kernel ends with the run, by a signal to its
+process group, so that what it started ends too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import logging
+import math
+import os
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from slotscope.sweep.results import kept_results
+
+#: Seconds in which a kernel must be ready; a machine with many kernels takes its time.
+START = 180
+#: Seconds between two attempts to end a kernel that may still be starting.
+AGAIN = 0.5
+#: Characters of an error's message that are kept.
+LONGEST_MESSAGE = 2000
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a run needs, wherever it runs.
+
+    Attributes:
+        notebook: its text.
+        parameters: values by name.
+        folder: where its kernel works; a temporary folder where that isn't one.
+        kernel: the name of its kernel; empty for the notebook's own.
+        warm: whether its kernel may be a warm one.
+        time_limit: seconds for the run; None for no limit.
+        cell_time_limit: seconds for one cell; None for no limit.
+        token: of the sweep that asks.
+    """
+
+    notebook: str
+    parameters: dict[str, Any]
+    folder: str = ""
+    kernel: str = ""
+    warm: bool = False
+    time_limit: float | None = None
+    cell_time_limit: float | None = None
+    token: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run left.
+
+    Attributes:
+        notebook: the executed notebook's text.
+        results: what ``slotscope.result`` kept in it.
+        error: kind, cell, name and message; None where all is well.
+        started: when, in ISO 8601, UTC.
+        seconds: for how long.
+    """
+
+    notebook: str
+    results: dict[str, Any] | None
+    error: dict[str, Any] | None
+    started: str
+    seconds: float
+
+
+@dataclass
+class Execution:
+    """A run while it runs.
+
+    Attributes:
+        warm: whether its kernel may be a warm one.
+        sockets: a folder for those between this process and the kernel.
+        notebook: as far as it came; None before the kernel was asked for.
+        client: what talks to the kernel.
+        stopped: why its kernel was ended, where it was.
+    """
+
+    warm: bool = False
+    sockets: str = ""
+    notebook: Any = None
+    client: Any = None
+    stopped: str = ""
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def stop(self, why: str) -> None:
+        """End the kernel; the run then fails."""
+        self.stopped = self.stopped or why
+        self.kill()
+
+    def kill(self) -> None:
+        """End the kernel and what it started, where there is one."""
+        manager = getattr(self.client, "km", None)
+        provisioner = getattr(manager, "provisioner", None)
+        process = getattr(provisioner, "process", None)
+        if process is None or process.poll() is not None:
+            return
+        group = getattr(provisioner, "pgid", None)
+        with contextlib.suppress(ProcessLookupError, PermissionError, OSError):
+            if group and group != os.getpgrp():
+                os.killpg(group, 9)
+        process.kill()
+
+
+#: What runs in this process, by the sweep that asked.
+RUNNING: set[tuple[str, int]] = set()
+_EXECUTIONS: dict[int, Execution] = {}
+
+
+def stop_all(token: str = "") -> None:
+    """End the kernels of this process's runs: of one sweep, or of all."""
+    for owner, key in list(RUNNING):
+        execution = _EXECUTIONS.get(key)
+        if execution is not None and token in ("", owner):
+            execution.stop("interrupted")
+
+
+def execute(task: Task, progress: bool = False) -> Outcome:
+    """Run a notebook.
+
+    Args:
+        task: what to run.
+        progress: whether papermill shows its progress.
+
+    Returns:
+        What came of it; this function raises nothing that the notebook or its kernel did.
+    """
+    started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    begin = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="slotscope-", ignore_cleanup_errors=True) as temporary:
+        # The notebook's folder may be on another machine than this.
+        folder = task.folder if task.folder and Path(task.folder).is_dir() else temporary
+        execution = Execution(task.warm, temporary)
+        with _limited(execution, task):
+            error = _papermill(task, execution, folder, progress)
+    return _outcome(task, execution, error, started, time.monotonic() - begin)
+
+
+def _papermill(
+    task: Task, execution: Execution, folder: str, progress: bool
+) -> dict[str, Any] | None:
+    """Have papermill execute the task: the error, where there is one."""
+    import nbformat
+    import papermill
+    from nbclient.exceptions import CellTimeoutError
+
+    from slotscope.sweep import engine
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    name = engine.register()
+    try:
+        papermill.execute_notebook(
+            nbformat.reads(task.notebook, as_version=4),
+            None,
+            parameters=task.parameters,
+            engine_name=name,
+            kernel_name=task.kernel or None,
+            progress_bar=progress,
+            autosave_cell_every=0,
+            start_timeout=START,
+            execution_timeout=task.cell_time_limit and math.ceil(task.cell_time_limit),
+            resources={"metadata": {"path": folder}},
+            execution=execution,
+        )
+    except papermill.PapermillExecutionError as error:
+        # papermill put a heading and an anchor before the cell.
+        return _error("cell", error.cell_index + 2, error.ename, error.evalue)
+    except CellTimeoutError:
+        message = f"a cell took longer than its limit of {task.cell_time_limit:g} s"
+        return _failed(execution, "time limit", "CellTimeout", message)
+    except KeyboardInterrupt:
+        return _failed(execution, "interrupted", "KeyboardInterrupt", "it was interrupted")
+    except Exception as error:
+        if execution.stopped:
+            return _failed(execution, "time limit", "RunTimeout", execution.stopped)
+        name = type(error).__name__
+        message = str(error) or traceback.format_exc(limit=-1)
+        return _failed(execution, "kernel died", name, message)
+    return None
+
+
+def _error(kind: str, cell: int | None, name: str, message: str) -> dict[str, Any]:
+    return {"kind": kind, "cell": cell, "name": name, "message": message[:LONGEST_MESSAGE]}
+
+
+def _failed(execution: Execution, kind: str, name: str, message: str) -> dict[str, Any]:
+    """An error that no cell raised, put into the cell that was running."""
+    from nbformat.v4 import new_output
+
+    cells = [] if execution.notebook is None else execution.notebook.cells
+    begun = [n for n, cell in enumerate(cells) if cell.metadata.papermill["start_time"]]
+    place = begun[-1] if begun else None
+    if place is not None and cells[place].cell_type == "code":
+        shown = f"{kind}: {message}"
+        cells[place].outputs.append(
+            new_output("error", ename=name, evalue=message, traceback=[shown])
+        )
+    return _error(kind, place, name, message)
+
+
+def _outcome(
+    task: Task,
+    execution: Execution,
+    error: dict[str, Any] | None,
+    started: str,
+    seconds: float,
+) -> Outcome:
+    import nbformat
+
+    notebook = execution.notebook
+    if notebook is None:
+        return Outcome(task.notebook, None, error, started, seconds)
+    text = nbformat.writes(notebook)
+    return Outcome(text, kept_results(notebook), error, started, seconds)
+
+
+@contextlib.contextmanager
+def _limited(execution: Execution, task: Task) -> Iterator[None]:
+    """While this is entered, the run can be stopped, and is at its time limit."""
+    key = (task.token, id(execution))
+    _EXECUTIONS[id(execution)] = execution
+    RUNNING.add(key)
+    if task.time_limit is not None:
+        threading.Thread(target=_limit, args=(execution, task.time_limit), daemon=True).start()
+    try:
+        yield
+    finally:
+        execution.over.set()
+        RUNNING.discard(key)
+        _EXECUTIONS.pop(id(execution), None)
+
+
+def _limit(execution: Execution, seconds: float) -> None:
+    if execution.over.wait(seconds):
+        return
+    while not execution.over.wait(AGAIN):
+        execution.stop(f"the run took longer than its limit of {seconds:g} s")
