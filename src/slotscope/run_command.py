@@ -105,6 +105,7 @@ def run(
         found.text,
         values,
         folder,
+        language=found.language,
         kernel=kernel,
         time_limit=time_limit,
         cell_time_limit=cell_time_limit,

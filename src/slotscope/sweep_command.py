@@ -198,6 +198,7 @@ def task(notebook: Notebook, options: Mapping[str, Any]) -> Task:
         notebook.bare,
         {},
         str(notebook.path.parent.resolve()),
+        language=notebook.language,
         kernel=options["kernel"],
         warm=warm and not options["kernel"] and not options["ordinary_kernels"],
         time_limit=options["time_limit"],

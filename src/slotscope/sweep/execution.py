@@ -39,6 +39,7 @@ class Task:
         notebook: its text.
         parameters: values by name.
         folder: where its kernel works; a temporary folder where that isn't one.
+        language: what the notebook's code is written in.
         kernel: the name of its kernel; empty for the notebook's own.
         warm: whether its kernel may be a warm one.
         time_limit: seconds for the run; None for no limit.
@@ -49,6 +50,7 @@ class Task:
     notebook: str
     parameters: dict[str, Any]
     folder: str = ""
+    language: str = "python"
     kernel: str = ""
     warm: bool = False
     time_limit: float | None = None
@@ -157,7 +159,7 @@ def _papermill(
 
     from slotscope.sweep import engine
 
-    logging.getLogger("papermill").setLevel(logging.ERROR)
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)
     name = engine.register()
     try:
         papermill.execute_notebook(
@@ -166,6 +168,7 @@ def _papermill(
             parameters=task.parameters,
             engine_name=name,
             kernel_name=task.kernel or None,
+            language=task.language,
             progress_bar=progress,
             autosave_cell_every=0,
             start_timeout=START,

@@ -61,7 +61,8 @@ class Store:
             run = json.loads(content)
             _judge(run, id)
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise ValueError(f"{type(error).__name__}: {error}") from error
+            kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
+            raise ValueError(f"{kind}{error}") from error
         if not (path.parent / NOTEBOOK).is_file():
             raise ValueError(f"{NOTEBOOK} is not beside it")
         return dict(run)

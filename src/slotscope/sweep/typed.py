@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ import click
 from slotscope.sweep.values import Text
 
 FLAGS = ("-p", "--parameter")
+#: What is an option, and no negative number.
+_OPTION = re.compile(r"--|-[a-zA-Z]$")
 _OPENING, _CLOSING, _QUOTES = "([{", ")]}", "'\""
 
 
@@ -31,7 +34,8 @@ def _joined(words: Sequence[str]) -> list[str]:
             return [*joined, *rest]
         if word in FLAGS and rest:
             name = rest.pop(0)
-            joined.append(f"{name}={rest.pop(0)}" if "=" not in name and rest else name)
+            follows = "=" not in name and rest and not _OPTION.match(rest[0])
+            joined.append(f"{name}={rest.pop(0)}" if follows else name)
     return joined
 
 
