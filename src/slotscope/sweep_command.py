@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -203,5 +202,4 @@ def task(notebook: Notebook, options: Mapping[str, Any]) -> Task:
         warm=warm and not options["kernel"] and not options["ordinary_kernels"],
         time_limit=options["time_limit"],
         cell_time_limit=options["cell_time_limit"],
-        token=secrets.token_hex(8),
     )

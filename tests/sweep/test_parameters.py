@@ -1,6 +1,6 @@
 """What a notebook can be given is read from its parameters cell, and nothing is executed."""
 
-from typing import Annotated, Any, Literal, Optional
+from typing import Annotated, Any, Literal
 
 import nbformat
 import pytest
@@ -36,8 +36,8 @@ def test_a_parameter_has_name_type_default_and_help():
         ("'float'", float, "float"),
         ("list[int]", list[int], "list[int]"),
         ("dict[str, float]", dict[str, float], "dict[str, float]"),
-        ("int | None", Optional[int], "int or None"),
-        ("Optional[str]", Optional[str], "str or None"),
+        ("int | None", int | None, "int or None"),
+        ("Optional[str]", str | None, "str or None"),
         ("Literal['a', 'b']", Literal["a", "b"], "'a' or 'b'"),
         ("typing.Literal['a']", Literal["a"], "'a'"),
         ("Annotated[float, Gt(0), Lt(1)]", Annotated[float, Gt(0), Lt(1)], "float, > 0, < 1"),

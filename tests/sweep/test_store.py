@@ -106,7 +106,7 @@ def test_a_full_disk_is_told_and_takes_nothing(store, monkeypatch, name):
     store.write(run(), "first")
     with monkeypatch.context() as patch:
         patch.setattr(os, name, full)
-        with pytest.raises(SweepFolderError, match="No space left on device.*same command again"):
+        with pytest.raises(SweepFolderError, match=r"No space left on device.*same command again"):
             store.write(run(seconds=9.0), "second")
     assert store.read(ID) == run()
     assert (store.run_folder(ID) / NOTEBOOK).read_text() == "first"

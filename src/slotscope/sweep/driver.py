@@ -15,7 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from slotscope.sweep.execution import Outcome, Task, execute
+from slotscope.sweep.execution import Outcome, Task
 from slotscope.sweep.places import Place
 from slotscope.sweep.plan import Plan, Planned
 from slotscope.sweep.store import FORMAT, Store
@@ -79,8 +79,6 @@ class Sweep:
         finally:
             for future in running:
                 future.cancel()
-            if running:
-                self.where.stop(self.task.token)
 
     def _ended(self, future: Future[Outcome], planned: Planned, waiting: deque[Planned]) -> None:
         """A run is back: try it again, or write it."""
@@ -94,9 +92,8 @@ class Sweep:
 
     def _submitted(self, planned: Planned) -> Future[Outcome]:
         self._attempts[planned.id] = self._attempts.get(planned.id, 0) + 1
-        return self.where.executor.submit(
-            execute, replace(self.task, parameters=planned.parameters)
-        )
+        task = replace(self.task, parameters=planned.parameters)
+        return self.where.executor.submit(self.where.execute, task)
 
     def _outcome(self, future: Future[Outcome]) -> Outcome:
         """What came of a run; where its process died with it, that."""

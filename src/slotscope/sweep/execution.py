@@ -44,7 +44,6 @@ class Task:
         warm: whether its kernel may be a warm one.
         time_limit: seconds for the run; None for no limit.
         cell_time_limit: seconds for one cell; None for no limit.
-        token: of the sweep that asks.
     """
 
     notebook: str
@@ -55,7 +54,6 @@ class Task:
     warm: bool = False
     time_limit: float | None = None
     cell_time_limit: float | None = None
-    token: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,17 +113,14 @@ class Execution:
         process.kill()
 
 
-#: What runs in this process, by the sweep that asked.
-RUNNING: set[tuple[str, int]] = set()
-_EXECUTIONS: dict[int, Execution] = {}
+#: What runs in this process, by the thread that runs it.
+RUNNING: dict[int, Execution] = {}
 
 
-def stop_all(token: str = "") -> None:
-    """End the kernels of this process's runs: of one sweep, or of all."""
-    for owner, key in list(RUNNING):
-        execution = _EXECUTIONS.get(key)
-        if execution is not None and token in ("", owner):
-            execution.stop("interrupted")
+def stop_all() -> None:
+    """End the kernels of this process's runs."""
+    for execution in list(RUNNING.values()):
+        execution.stop("it was interrupted")
 
 
 def execute(task: Task, progress: bool = False) -> Outcome:
@@ -231,17 +226,14 @@ def _outcome(
 @contextlib.contextmanager
 def _limited(execution: Execution, task: Task) -> Iterator[None]:
     """While this is entered, the run can be stopped, and is at its time limit."""
-    key = (task.token, id(execution))
-    _EXECUTIONS[id(execution)] = execution
-    RUNNING.add(key)
+    RUNNING[threading.get_ident()] = execution
     if task.time_limit is not None:
         threading.Thread(target=_limit, args=(execution, task.time_limit), daemon=True).start()
     try:
         yield
     finally:
         execution.over.set()
-        RUNNING.discard(key)
-        _EXECUTIONS.pop(id(execution), None)
+        del RUNNING[threading.get_ident()]
 
 
 def _limit(execution: Execution, seconds: float) -> None:

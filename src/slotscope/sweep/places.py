@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -10,12 +11,16 @@ from typing import Any
 
 from slotscope.errors import SchedulerError
 from slotscope.sweep.environment import Environment, environment
-from slotscope.sweep.execution import stop_all
+from slotscope.sweep.execution import RUNNING, Outcome, Task, execute
 
 #: Seconds within which a cluster answers.
 ANSWER = 30
+#: Seconds within which a scheduler does.
+CONNECT = 10
 #: Runs that a cluster is given at least: one that grows with its work must see some.
 WAITING = 64
+#: Seconds between two looks at whether someone waits for a run.
+LOOK = 1.0
 
 
 @dataclass(frozen=True)
@@ -24,16 +29,16 @@ class Place:
 
     Attributes:
         executor: what runs them.
+        execute: what it is to call for one run.
         count: how many to hand out at once, now.
         environment: what is installed there.
-        stop: ends those that a sweep has there; its argument is the sweep's token.
         local: whether it is this machine.
     """
 
     executor: Executor
+    execute: Callable[[Task], Outcome]
     count: Callable[[], int]
     environment: Environment
-    stop: Callable[[str], None]
     local: bool
 
 
@@ -48,7 +53,7 @@ def here(jobs: int, patience: float | None) -> Iterator[Place]:
     from slotscope.sweep.local import LocalExecutor
 
     with LocalExecutor(jobs, patience) as executor:
-        yield Place(executor, lambda: jobs, environment(), lambda token: None, True)
+        yield Place(executor, execute, lambda: jobs, environment(), True)
 
 
 @contextlib.contextmanager
@@ -75,11 +80,30 @@ def cluster(address: str) -> Iterator[Place]:
         def count() -> int:
             return max(WAITING, 2 * sum(client.nthreads().values()))
 
-        def stop(token: str) -> None:
-            with contextlib.suppress(Exception):
-                client.run(stop_all, token)
+        yield Place(executor, execute_while_wanted, count, found, False)
 
-        yield Place(executor, count, found, stop, False)
+
+def execute_while_wanted(task: Task) -> Outcome:
+    """:func:`execute` in a Dask worker, as long as someone waits for it.
+
+    Dask forgets a task whose client is gone or cancelled it, but cannot end its thread.
+    """
+    from distributed import get_worker
+
+    worker = get_worker()
+    key, over, thread = worker.get_current_task(), threading.Event(), threading.get_ident()
+
+    def watch() -> None:
+        while not over.wait(LOOK):
+            known = worker.state.tasks.get(key)
+            if (known is None or known.state == "cancelled") and thread in RUNNING:
+                RUNNING[thread].stop("nobody waits for it")
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        return execute(task)
+    finally:
+        over.set()
 
 
 @contextlib.contextmanager
@@ -92,7 +116,7 @@ def _client(address: str) -> Iterator[Any]:
             "To mend it: python -m pip install slotscope[dask]"
         ) from error
     try:
-        client = Client(address, timeout=ANSWER, set_as_default=False)
+        client = Client(address, timeout=CONNECT, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise SchedulerError(
             f"The scheduler {address} can't be reached ({error}). Expected the address that `dask "
