@@ -192,14 +192,23 @@ def task(notebook: Notebook, options: Mapping[str, Any]) -> Task:
     """What all runs have in common."""
     from slotscope.sweep.execution import Task
 
-    warm = notebook.kernel == "python3" and notebook.uses_frameworks and sys.platform == "linux"
     return Task(
         notebook.bare,
         {},
         str(notebook.path.parent.resolve()),
         language=notebook.language,
         kernel=options["kernel"],
-        warm=warm and not options["kernel"] and not options["ordinary_kernels"],
+        provisioner=provisioner(notebook, options["kernel"], options["ordinary_kernels"]),
         time_limit=options["time_limit"],
         cell_time_limit=options["cell_time_limit"],
     )
+
+
+def provisioner(notebook: Notebook, kernel: str, ordinary: bool) -> str:
+    """What starts kernels: warm ones where they pay and nobody chose something else."""
+    if ordinary:
+        return "local-provisioner"
+    chosen = kernel or os.environ.get("JUPYTER_DEFAULT_PROVISIONER_NAME")
+    if chosen or sys.platform != "linux" or notebook.kernel != "python3":
+        return ""
+    return "slotscope-warm" if notebook.uses_frameworks else ""

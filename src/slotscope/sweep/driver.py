@@ -76,6 +76,7 @@ class Sweep:
                     self.watcher.running(len(running))
                     for future in wait(running, LOOK, FIRST_COMPLETED).done:
                         self._ended(future, running.pop(future), waiting)
+                self.watcher.running(len(running))
         finally:
             for future in running:
                 future.cancel()
@@ -143,6 +144,6 @@ def died(task: Task, death: BaseException) -> Outcome:
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     written = getattr(death, "written", "")
     message = f"{death}\n{written}".strip() or type(death).__name__
-    kind = "time limit" if "hangs" in str(death) else "worker died"
+    kind = getattr(death, "kind", "worker died")
     error = {"kind": kind, "cell": None, "name": type(death).__name__, "message": message[:2000]}
     return Outcome(task.notebook, None, error, now, 0.0)

@@ -20,15 +20,12 @@ if TYPE_CHECKING:
     from slotscope.sweep.execution import Execution
 
 NAME = "slotscope"
-#: jupyter_client's own variable; where someone has set it, that is what they want.
-PROVISIONER = "JUPYTER_DEFAULT_PROVISIONER_NAME"
 #: Bytes that the path of a folder with sockets may have: a socket's own has at most 107.
 LONGEST = 85
-WARM = {"provisioner_name": "slotscope-warm", "config": {}}
 
 
 class Client(PapermillNotebookClient):
-    """papermill's client, whose kernel is warm where that is wanted and ends by a signal."""
+    """papermill's client, whose kernel is started as the run wants it, and ends by a signal."""
 
     def __init__(self, nb_man: Any, execution: Execution, **options: Any) -> None:
         """
@@ -42,15 +39,16 @@ class Client(PapermillNotebookClient):
         execution.client = self
 
     def create_kernel_manager(self) -> Any:
-        """papermill's, for a warm kernel where one is wanted."""
+        """papermill's, for a kernel that is started as the run wants it."""
         # By files, where there can be: two kernels that start at once may be given the same port.
         if sys.platform != "win32" and len(os.fsencode(self.execution.sockets)) < LONGEST:
             self.config.KernelManager.transport = "ipc"
             self.config.KernelManager.connection_file = f"{self.execution.sockets}/kernel.json"
         manager = super().create_kernel_manager()
-        if self.execution.warm and PROVISIONER not in os.environ:
-            # By the spec, not the variable: jupyter_client reads that once in a process.
-            manager.kernel_spec.metadata.setdefault("kernel_provisioner", WARM)
+        if self.execution.provisioner:
+            # By the spec, not by Jupyter's variable, which is read once in a process.
+            chosen = {"provisioner_name": self.execution.provisioner, "config": {}}
+            manager.kernel_spec.metadata.setdefault("kernel_provisioner", chosen)
         return manager
 
     @contextlib.contextmanager

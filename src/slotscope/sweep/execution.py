@@ -41,7 +41,7 @@ class Task:
         folder: where its kernel works; a temporary folder where that isn't one.
         language: what the notebook's code is written in.
         kernel: the name of its kernel; empty for the notebook's own.
-        warm: whether its kernel may be a warm one.
+        provisioner: what starts its kernel; empty leaves that to Jupyter.
         time_limit: seconds for the run; None for no limit.
         cell_time_limit: seconds for one cell; None for no limit.
     """
@@ -51,7 +51,7 @@ class Task:
     folder: str = ""
     language: str = "python"
     kernel: str = ""
-    warm: bool = False
+    provisioner: str = ""
     time_limit: float | None = None
     cell_time_limit: float | None = None
 
@@ -80,14 +80,14 @@ class Execution:
     """A run while it runs.
 
     Attributes:
-        warm: whether its kernel may be a warm one.
+        provisioner: what starts its kernel; empty leaves that to Jupyter.
         sockets: a folder for those between this process and the kernel.
         notebook: as far as it came; None before the kernel was asked for.
         client: what talks to the kernel.
         stopped: why its kernel was ended, where it was.
     """
 
-    warm: bool = False
+    provisioner: str = ""
     sockets: str = ""
     notebook: Any = None
     client: Any = None
@@ -138,7 +138,7 @@ def execute(task: Task, progress: bool = False) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="slotscope-", ignore_cleanup_errors=True) as temporary:
         # The notebook's folder may be on another machine than this.
         folder = task.folder if task.folder and Path(task.folder).is_dir() else temporary
-        execution = Execution(task.warm, temporary)
+        execution = Execution(task.provisioner, temporary)
         with _limited(execution, task):
             error = _papermill(task, execution, folder, progress)
     return _outcome(task, execution, error, started, time.monotonic() - begin)

@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from queue import SimpleQueue
@@ -52,6 +53,12 @@ def _end(*_signal: Any) -> None:
 
 
 # ---- on the other side
+
+
+class SilentError(DiedError):
+    """The process had to be killed, as it did not even say that its time limit was passed."""
+
+    kind = "time limit"
 
 
 class LocalExecutor(Executor):
@@ -95,11 +102,19 @@ class LocalExecutor(Executor):
             if self._ended:
                 raise DiedError("it was stopped")
             if not process.alive:
-                self._numbers.pop(process, None)
                 self._numbers[process] = process.ask(START, attend)
-            return process.ask(self._patience, function, *args)
+            return self._answer(process, function, args)
         except DiedError:
             self._numbers.pop(process, None)
             raise
         finally:
             self._free.put(process)
+
+    def _answer(self, process: Process, function: Callable[..., Any], args: Any) -> Any:
+        begin = time.monotonic()
+        try:
+            return process.ask(self._patience, function, *args)
+        except DiedError as death:
+            if self._patience is not None and time.monotonic() - begin >= self._patience:
+                raise SilentError(str(death), death.written) from None
+            raise
