@@ -23,6 +23,8 @@ from slotscope.sweep.store import FORMAT, Store
 #: Kinds of errors after which a run is tried once more.
 RETRIED = frozenset({"kernel died", "worker died"})
 ATTEMPTS = 2
+#: What is remembered of a run that was written.
+BRIEF = ("id", "number", "status", "parameters", "error", "attempts")
 #: Seconds between two looks at whether someone pressed Ctrl-C.
 LOOK = 0.2
 
@@ -47,7 +49,7 @@ class Sweep:
         task: what every run has in common.
         where: what runs it.
         watcher: who is told.
-        finished: what was written of each run, in the order in which they came.
+        finished: a few words on each run that was written, in the order in which they came.
         interrupted: whether someone pressed Ctrl-C.
     """
 
@@ -88,8 +90,10 @@ class Sweep:
         if retried and self._attempts[planned.id] < ATTEMPTS:
             waiting.appendleft(planned)
             return
-        self.finished.append(self._kept(planned, outcome))
-        self.watcher.finished(self.finished[-1])
+        run = self._kept(planned, outcome)
+        # Of a thousand runs, results are on the disk and not in memory.
+        self.finished.append({name: run[name] for name in BRIEF})
+        self.watcher.finished(run)
 
     def _submitted(self, planned: Planned) -> Future[Outcome]:
         self._attempts[planned.id] = self._attempts.get(planned.id, 0) + 1

@@ -12,6 +12,7 @@ import datetime
 import logging
 import math
 import os
+import signal
 import tempfile
 import threading
 import time
@@ -108,8 +109,8 @@ class Execution:
             return
         group = getattr(provisioner, "pgid", None)
         with contextlib.suppress(ProcessLookupError, PermissionError, OSError):
-            if group and group != os.getpgrp():
-                os.killpg(group, 9)
+            if group and hasattr(os, "killpg") and group != os.getpgrp():
+                os.killpg(group, signal.SIGKILL)
         process.kill()
 
 
