@@ -131,12 +131,11 @@ def checked(notebook: Notebook, given: tuple[tuple[str, Text], ...]) -> dict[str
         UnfitNotebookError: it has no parameters, and some are given.
     """
     from slotscope.errors import BadParametersError
-    from slotscope.sweep.parameters import read_parameters
-    from slotscope.sweep.values import Signature
+    from slotscope.sweep.values import signature_of
 
     if not given and notebook.place is None:
         return {}
-    signature = Signature(read_parameters(notebook))
+    signature = signature_of(notebook)
     names = [name for name, _ in given]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

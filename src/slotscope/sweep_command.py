@@ -105,10 +105,9 @@ def combined(
         UnfitNotebookError: the notebook has no parameters.
     """
     from slotscope.sweep.combinations import combine, read_grid
-    from slotscope.sweep.parameters import read_parameters
-    from slotscope.sweep.values import Signature
+    from slotscope.sweep.values import signature_of
 
-    signature = Signature(read_parameters(notebook))
+    signature = signature_of(notebook)
     tables = read_grid(grid) if grid else {}
     return combine(signature, tables, [(name, several(text)) for name, text in given])
 

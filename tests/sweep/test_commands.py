@@ -9,6 +9,8 @@ from click.testing import CliRunner
 
 from slotscope.cli import main
 from slotscope.sweep import execution
+from slotscope.sweep.notebook import read_notebook
+from slotscope.sweep_command import provisioner
 from sweep_cases import LOGGED, write
 
 
@@ -141,3 +143,23 @@ def test_help_and_a_finished_sweep_import_nothing_heavy():
         f"assert not [name for name in {[*heavy, 'tensorflow']!r} if name in sys.modules]"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("source", "kernel", "ordinary", "variable", "chosen"),
+    [
+        ("import keras", "", False, "", "slotscope-warm"),
+        ("import numpy", "", False, "", ""),
+        ("import keras", "other", False, "", ""),
+        ("import keras", "", True, "slotscope-warm", "local-provisioner"),
+        ("import keras", "", False, "local-provisioner", ""),
+    ],
+)
+def test_kernels_are_warm_where_that_pays_and_nobody_chose_another(
+    tmp_path, monkeypatch, source, kernel, ordinary, variable, chosen
+):
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("JUPYTER_DEFAULT_PROVISIONER_NAME", variable)
+    spec = {"name": "python3", "display_name": "Python 3"}
+    notebook = read_notebook(write(tmp_path / "some.ipynb", source, kernelspec=spec))
+    assert provisioner(notebook, kernel, ordinary) == chosen

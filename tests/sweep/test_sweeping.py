@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -183,3 +185,17 @@ def test_variables_of_the_caller_reach_the_notebook(tmp_path, monkeypatch):
     words = ["-p", "x=1", "--kernel", "python3", "--out", tmp_path / "runs", "--jobs", "1"]
     assert command("sweep", path, *words).exit_code == 0
     assert os.environ["SOME_VARIABLE"] == "some value"
+
+
+def test_a_kernel_is_warm_where_that_is_asked_for(tmp_path, monkeypatch):
+    runtime = tempfile.mkdtemp(prefix="warm")  # short enough for a socket
+    monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+    source = "import os\nprint('WARM' if os.getppid() != int(os.environ['JPY_PARENT_PID']) else '')"
+    path = write(tmp_path / "some.ipynb", source, tag=None)
+    task = Task(path.read_text(), {}, kernel="python3", provisioner="slotscope-warm")
+    try:
+        (cell,) = nbformat.reads(execute(task).notebook, as_version=4).cells
+        assert cell.outputs[0].text == "WARM\n"
+    finally:
+        command("kernels", "stop", "--kill")
+        shutil.rmtree(runtime)

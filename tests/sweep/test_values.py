@@ -7,7 +7,7 @@ import pytest
 from slotscope.errors import BadParametersError
 from slotscope.sweep.notebook import read_notebook
 from slotscope.sweep.parameters import read_parameters
-from slotscope.sweep.values import Signature, Text, UnfitValueError
+from slotscope.sweep.values import Signature, Text, UnfitValueError, signature_of
 from sweep_cases import write
 
 CELL = """
@@ -101,3 +101,9 @@ def test_one_error_has_all_mistakes_and_lists_all_parameters(signature):
 
 def test_values_that_fit_come_back(signature):
     assert signature.check({"needed": 1, "rate": 1}) == {"needed": 1, "rate": 1.0}
+
+
+def test_a_notebook_in_another_language_takes_anything(tmp_path):
+    path = write(tmp_path / "some.ipynb", "x <- 1", language_info={"name": "R"})
+    values = signature_of(read_notebook(path)).check({"x": Text("2"), "y": Text("two")})
+    assert values == {"x": 2, "y": "two"}

@@ -40,11 +40,12 @@ class Client(PapermillNotebookClient):
 
     def create_kernel_manager(self) -> Any:
         """papermill's, for a kernel that is started as the run wants it."""
-        # By files, where there can be: two kernels that start at once may be given the same port.
-        if sys.platform != "win32" and len(os.fsencode(self.execution.sockets)) < LONGEST:
-            self.config.KernelManager.transport = "ipc"
-            self.config.KernelManager.connection_file = f"{self.execution.sockets}/kernel.json"
         manager = super().create_kernel_manager()
+        # By files, where there can be: two kernels that start at once may be given the same port.
+        short = len(os.fsencode(self.execution.sockets)) < LONGEST
+        if manager.ipykernel and short and sys.platform != "win32":
+            manager.transport = "ipc"
+            manager.connection_file = f"{self.execution.sockets}/kernel.json"
         if self.execution.provisioner:
             # By the spec, not by Jupyter's variable, which is read once in a process.
             chosen = {"provisioner_name": self.execution.provisioner, "config": {}}

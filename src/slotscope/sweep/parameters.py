@@ -64,7 +64,7 @@ def read_parameters(notebook: Notebook) -> tuple[Parameter, ...]:
             "Put what may be varied into one cell, and give it that tag (in JupyterLab: the "
             "property inspector, Common Tools)."
         )
-    if notebook.language != "python":
+    if "python" not in notebook.language:
         raise UnfitNotebookError(
             f"{notebook.path} is written in {notebook.language}, whose parameters can't be read. "
             "papermill can run it."

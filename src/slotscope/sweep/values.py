@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from slotscope.errors import BadParametersError
-from slotscope.sweep.parameters import Parameter
+from slotscope.sweep.notebook import Notebook
+from slotscope.sweep.parameters import ANYTHING, Parameter, read_parameters
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -49,9 +50,11 @@ class Signature:
 
     Attributes:
         parameters: all of them.
+        known: whether they could be read; else any name takes anything.
     """
 
     parameters: tuple[Parameter, ...]
+    known: bool = True
 
     @functools.cached_property
     def by_name(self) -> dict[str, Parameter]:
@@ -64,9 +67,9 @@ class Signature:
         Raises:
             UnfitValueError: there is no such parameter, or it takes no such value.
         """
-        if name not in self.by_name:
+        if name not in self.by_name and self.known:
             raise UnfitValueError(self._unknown(name))
-        parameter = self.by_name[name]
+        parameter = self.by_name.get(name) or Parameter(name, Any, ANYTHING, "", "")
         candidates = list(_readings(given)) if isinstance(given, Text) else [given]
         first: UnfitValueError | None = None
         for candidate in candidates:
@@ -104,6 +107,17 @@ class Signature:
         near = difflib.get_close_matches(name, self.by_name, 1, 0.5)
         hint = f"; did you mean {near[0]}?" if near else ""
         return f"{name} is not a parameter of the notebook{hint}"
+
+
+def signature_of(notebook: Notebook) -> Signature:
+    """What a notebook may be given; one in another language than Python, anything.
+
+    Raises:
+        UnfitNotebookError: no cell has the tag ``parameters``, or that cell is not Python.
+    """
+    if notebook.place is not None and "python" not in notebook.language:
+        return Signature((), known=False)
+    return Signature(read_parameters(notebook))
 
 
 def _readings(text: Text) -> Iterator[Any]:
