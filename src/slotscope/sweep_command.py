@@ -168,7 +168,7 @@ def swept(
         return DONE
     if where.local:
         check_kernel(options["kernel"] or notebook.kernel)
-    from slotscope.errors import SweepFolderError
+    from slotscope.errors import SchedulerError, SweepFolderError
     from slotscope.sweep.driver import Sweep
     from slotscope.sweep.shown import print_summary, watched
 
@@ -176,7 +176,7 @@ def swept(
         sweep = Sweep(store, plan, task(notebook, options), where, watcher)
         try:
             sweep.run()
-        except SweepFolderError as error:
+        except (SchedulerError, SweepFolderError) as error:
             problem = f"Error: {error}"
         else:
             problem = "Interrupted. The same command goes on where this one stopped."

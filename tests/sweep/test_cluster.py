@@ -53,7 +53,7 @@ def cluster(tmp_path):
             words += ["--local-directory", str(tmp_path / "space")]
             workers.append(started(tmp_path, f"worker{number}", *words)[0])
             stack.callback(workers[-1].kill)
-        yield address, workers
+        yield address, [scheduler, *workers]
 
 
 def table(folder):
@@ -82,7 +82,7 @@ def until(holds):
 
 @pytest.mark.kernels
 def test_a_killed_worker_leaves_the_same_table_as_a_sweep_here(tmp_path, cluster):
-    address, workers = cluster
+    address, (_, *workers) = cluster
     given = ["-p", "x=1,2,3,4", "-p", "kind=plain,raise", "-p", "seconds=0.5"]
     words = [*SWEEP, *given, "--out", str(tmp_path / "there"), "--scheduler", address]
     sweep = subprocess.Popen([sys.executable, "-m", "slotscope", *words], stdout=subprocess.DEVNULL)
@@ -98,13 +98,32 @@ def test_a_killed_worker_leaves_the_same_table_as_a_sweep_here(tmp_path, cluster
 @pytest.mark.kernels
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_what_nobody_waits_for_ends_on_the_cluster(tmp_path, cluster, number):
-    address, workers = cluster
+    address, (_, *workers) = cluster
     words = [*SWEEP, "-p", "x=1", "-p", "seconds=600", "--out", str(tmp_path / "runs")]
     sweep = subprocess.Popen([sys.executable, "-m", "slotscope", *words, "--scheduler", address])
     until(lambda: any(kernels(worker) for worker in workers))
     os.kill(sweep.pid, number)
     assert sweep.wait(PATIENCE) == {signal.SIGINT: 130, signal.SIGKILL: -9}[number]
     until(lambda: not any(kernels(worker) for worker in workers))
+
+
+@pytest.mark.kernels
+def test_a_scheduler_that_dies_ends_the_sweep_with_what_had_finished(tmp_path, cluster):
+    address, (scheduler, *_) = cluster
+    words = [*SWEEP, "-p", "seconds=0,600", "-p", "x=1,2", "--out", str(tmp_path / "runs")]
+    sweep = subprocess.Popen(
+        [sys.executable, "-m", "slotscope", *words, "--scheduler", address],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    until(lambda: len(table(tmp_path / "runs")) == 2)
+    scheduler.kill()
+    errors = sweep.communicate(timeout=PATIENCE)[1]
+    assert sweep.returncode == 1
+    assert f"Error: The scheduler {address} is gone. What had finished is kept." in errors
+    assert "Traceback" not in errors
+    assert [run["status"] for run in table(tmp_path / "runs")] == ["done", "done"]
 
 
 def test_a_scheduler_that_is_not_there_is_told(tmp_path, monkeypatch):

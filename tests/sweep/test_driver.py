@@ -53,7 +53,7 @@ def sweep(tmp_path):
             return execute(x, attempts[x])
 
         plan = make_plan(store, notebook, [{"x": x} for x in range(count)], NOW)
-        place = Place(executor, called, lambda: 2, NOW, True)
+        place = Place(executor, called, lambda: 2, 0, NOW, True)
         return Sweep(store, plan, Task("{}", {}), place, Silent()), attempts
 
     yield make

@@ -33,7 +33,7 @@ class Watcher(Protocol):
     """What is told of a sweep's progress."""
 
     def running(self, count: int) -> None:
-        """So many runs are handed out."""
+        """So many run now."""
 
     def finished(self, run: dict[str, Any]) -> None:
         """A run has finished, and is written."""
@@ -67,18 +67,20 @@ class Sweep:
 
         Raises:
             SweepFolderError: a run can't be written; those before it are.
+            SchedulerError: the cluster is gone.
         """
         waiting, running = deque(self.plan.waiting), dict[Future[Outcome], Planned]()
         try:
             with self._heard():
                 while (waiting or running) and not self.interrupted:
-                    while waiting and len(running) < self.where.count():
+                    at_once = self.where.at_once()
+                    while waiting and len(running) < at_once + self.where.queued:
                         planned = waiting.popleft()
                         running[self._submitted(planned)] = planned
-                    self.watcher.running(len(running))
+                    self.watcher.running(min(len(running), at_once))
                     for future in wait(running, LOOK, FIRST_COMPLETED).done:
                         self._ended(future, running.pop(future), waiting)
-                self.watcher.running(len(running))
+                self.watcher.running(0)
         finally:
             for future in running:
                 future.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
@@ -17,7 +18,7 @@ from slotscope.sweep.execution import RUNNING, Outcome, Task, execute
 ANSWER = 30
 #: Seconds within which a scheduler does.
 CONNECT = 10
-#: Runs that a cluster is given at least: one that grows with its work must see some.
+#: Runs that wait on a cluster: one that grows with its work must see some.
 WAITING = 64
 #: Seconds between two looks at whether someone waits for a run.
 LOOK = 1.0
@@ -30,14 +31,16 @@ class Place:
     Attributes:
         executor: what runs them.
         execute: what it is to call for one run.
-        count: how many to hand out at once, now.
+        at_once: how many can run there, now.
+        queued: how many may wait there besides.
         environment: what is installed there.
         local: whether it is this machine.
     """
 
     executor: Executor
     execute: Callable[[Task], Outcome]
-    count: Callable[[], int]
+    at_once: Callable[[], int]
+    queued: int
     environment: Environment
     local: bool
 
@@ -53,7 +56,7 @@ def here(jobs: int, patience: float | None) -> Iterator[Place]:
     from slotscope.sweep.local import LocalExecutor
 
     with LocalExecutor(jobs, patience) as executor:
-        yield Place(executor, execute, lambda: jobs, environment(), True)
+        yield Place(executor, execute, lambda: jobs, 0, environment(), True)
 
 
 @contextlib.contextmanager
@@ -77,10 +80,18 @@ def cluster(address: str) -> Iterator[Place]:
                 "of slotscope[notebooks,dask] where they run."
             ) from error
 
-        def count() -> int:
-            return max(WAITING, 2 * sum(client.nthreads().values()))
+        def threads() -> int:
+            try:
+                if client.status == "running":
+                    return sum(client.nthreads().values())
+            except OSError:
+                pass
+            raise SchedulerError(
+                f"The scheduler {address} is gone. What had finished is kept. Start another one, "
+                "and give the same command with its address."
+            )
 
-        yield Place(executor, execute_while_wanted, count, found, False)
+        yield Place(executor, execute_while_wanted, threads, WAITING, found, False)
 
 
 def execute_while_wanted(task: Task) -> Outcome:
@@ -115,6 +126,8 @@ def _client(address: str) -> Iterator[Any]:
             "Dask isn't installed, which --scheduler needs. "
             "To mend it: python -m pip install slotscope[dask]"
         ) from error
+    for name in ("asyncio", "distributed"):  # what they tell of a lost connection is told here
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         client = Client(address, timeout=CONNECT, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:

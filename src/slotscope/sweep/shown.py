@@ -103,7 +103,7 @@ class Lines:
         self._counts = {"done": 0, "failed": 0}
 
     def running(self, count: int) -> None:
-        """So many runs are handed out."""
+        """So many run now."""
         self._in_flight = count
 
     def finished(self, run: Mapping[str, Any]) -> None:
@@ -147,7 +147,7 @@ class Bar(Lines):
         self._bar = progress.add_task("", total=total, state="")
 
     def running(self, count: int) -> None:
-        """So many runs are handed out."""
+        """So many run now."""
         self._in_flight = count
         self._draw()
 
