@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -128,14 +129,13 @@ def decision(folder: Path, runs: int) -> dict[str, float]:
     """Seconds until a second sweep over finished runs says that nothing is to do."""
     notebook, store = read_notebook(LOGGED), Store(folder)
     plan = planned(folder, notebook, runs)
-    values = {"format": 1, "values": json.dumps({"values": [0.1] * 1000}), "crc32": 0}
-    import zlib
-
-    values["crc32"] = zlib.crc32(str(values["values"]).encode())
+    text = json.dumps({"values": [0.1] * 1000})
+    values = {"format": 1, "values": text, "crc32": zlib.crc32(text.encode())}
     for run in plan.runs:
         kept = {
             "format": 1,
             "id": run.id,
+            "number": run.number,
             "status": "done",
             "parameters": run.parameters,
             "results": values,

@@ -75,14 +75,14 @@ def sweep(
     The exit code is 0 if all runs are done, 1 if some failed, 2 if it was asked for wrongly, 130 if
     it was interrupted.
     """
-    with usage(context):
-        from slotscope.sweep.notebook import read_notebook
-        from slotscope.sweep.store import Store
+    try:
+        with usage(context):
+            from slotscope.sweep.notebook import read_notebook
+            from slotscope.sweep.store import Store
 
-        found = read_notebook(notebook)
-        combinations = combined(found, grid, given)
-        store = Store(out)
-        try:
+            found = read_notebook(notebook)
+            combinations = combined(found, grid, given)
+            store = Store(out)
             with place(scheduler, jobs, options["time_limit"]) as where:
                 if dry_run:
                     show(store, found, combinations, where)
@@ -90,8 +90,8 @@ def sweep(
                 with store.alone():
                     store.begin(notebook.name)
                     context.exit(swept(store, found, combinations, where, options))
-        except KeyboardInterrupt:
-            context.exit(INTERRUPTED)
+    except KeyboardInterrupt:
+        context.exit(INTERRUPTED)
 
 
 def combined(
@@ -164,6 +164,9 @@ def swept(
         UnknownKernelError: it is not installed here.
     """
     plan, console = planned(store, notebook, combinations, where)
+    for run in plan.runs:
+        if run.moved:
+            store.renumber(run.id, run.number)
     if not plan.waiting:
         return DONE
     if where.local:

@@ -29,6 +29,7 @@ def keep(store, notebook, x, status="done", environment=NOW):
     run = {
         "format": 1,
         "id": identity({"x": x}),
+        "number": x - 1,
         "status": status,
         "parameters": {"x": x},
         "results": None,
@@ -99,6 +100,15 @@ def test_what_is_no_longer_asked_for_stays_and_is_not_counted(store, notebook):
     keep(store, notebook, 99)
     assert len(make_plan(store, notebook, COMBINATIONS, NOW).runs) == 3
     assert store.read(identity({"x": 99})) is not None
+
+
+def test_what_is_done_takes_its_place_in_the_sweep_that_is_asked_for_now(store, notebook):
+    plan = make_plan(store, notebook, ({"x": 0}, {"x": 1}), NOW)
+    assert [(run.number, run.moved) for run in plan.runs] == [(0, False), (1, True)]
+    before = store.read(identity({"x": 1}))
+    store.renumber(identity({"x": 1}), 1)
+    assert store.read(identity({"x": 1})) == before | {"number": 1}
+    assert not any(run.moved for run in make_plan(store, notebook, ({}, {"x": 1}), NOW).runs)
 
 
 def test_the_environment_is_what_is_installed_here():

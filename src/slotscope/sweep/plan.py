@@ -26,12 +26,14 @@ class Planned:
         id: the name of its folder.
         parameters: its values.
         reason: why it is to be run; empty where it is done.
+        moved: whether it is done, and had another place in the sweep that did it.
     """
 
     number: int
     id: str
     parameters: dict[str, Any]
     reason: str
+    moved: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,12 +75,14 @@ def make_plan(
     }
     runs = []
     for number, parameters in enumerate(combinations):
-        id = identity(parameters)
+        id, run = identity(parameters), None
         try:
-            reason = _reason(store.read(id), fingerprint, environment.versions)
+            run = store.read(id)
+            reason = _reason(run, fingerprint, environment.versions)
         except ValueError as error:
             reason = f"its run.json is damaged ({error})"
-        runs.append(Planned(number, id, parameters, reason))
+        moved = run is not None and not reason and run["number"] != number
+        runs.append(Planned(number, id, parameters, reason, moved))
     return Plan(tuple(runs), fingerprint, environment)
 
 

@@ -87,6 +87,19 @@ class Store:
                 "Make room, and give the same command again."
             ) from error
 
+    def renumber(self, id: str, number: int) -> None:
+        """Give a finished run another place in the sweep.
+
+        Raises:
+            SweepFolderError: it can't be written; what was there before still is.
+        """
+        run = self.read(id)
+        try:
+            with whole(self.run_folder(id) / RUN) as new:
+                _written(new, json.dumps({**(run or {}), "number": number}, indent=1))
+        except OSError as error:
+            raise self._unwritable(error) from error
+
     def begin(self, notebook: str) -> None:
         """See that the folder is of the same sweep, and that it can be written; tidy it.
 
@@ -174,6 +187,7 @@ def _judge(run: Mapping[str, Any], id: str) -> None:
     results = run["results"]
     if results is not None and zlib.crc32(results["values"].encode()) != results["crc32"]:
         raise ValueError("the checksum of its results differs")
+    int(run["number"])
     for name in ("code", "package", "versions"):
         run["fingerprint"][name]
     dict(run["versions"])
