@@ -126,8 +126,10 @@ def _client(address: str) -> Iterator[Any]:
             "Dask isn't installed, which --scheduler needs. "
             "To mend it: python -m pip install slotscope[dask]"
         ) from error
-    for name in ("asyncio", "distributed"):  # what they tell of a lost connection is told here
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    # What they tell of a lost connection is told here, in a sentence.
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in ("asyncio", "distributed", "tornado"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         client = Client(address, timeout=CONNECT, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
