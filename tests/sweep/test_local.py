@@ -1,6 +1,7 @@
 """Processes of the local executor die alone, and end with the one that made them."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -39,13 +40,24 @@ def test_one_that_does_not_answer_is_given_up():
         executor.submit(time.sleep, 600).result()
 
 
-def test_nothing_is_waited_for_at_the_end():
+@pytest.mark.parametrize("started", [True, False])
+def test_nothing_is_waited_for_at_the_end(started):
     begin = time.monotonic()
     with LocalExecutor(1) as executor:
-        executor.submit(abs, -1).result()
+        if started:
+            executor.submit(abs, -1).result()
         executor.submit(time.sleep, 600)
         time.sleep(0.2)
-    assert time.monotonic() - begin < 60
+    assert time.monotonic() - begin < 120
+
+
+def test_a_process_that_is_deaf_is_not_waited_for():
+    begin = time.monotonic()
+    with LocalExecutor(1) as executor:
+        executor.submit(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGTERM}).result()
+        executor.submit(time.sleep, 600)
+        time.sleep(0.2)
+    assert time.monotonic() - begin < 120
 
 
 def test_processes_end_with_the_one_that_made_them():

@@ -89,20 +89,27 @@ class LocalExecutor(Executor):
         """End every process; what runs there, and its kernels, end where they stand."""
         self._ended = True
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for number in list(self._numbers.values()):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(number, signal.SIGTERM)
+        self._signal(signal.SIGTERM)
+        # One that is deaf is not waited for.
+        deaf = threading.Timer(END, self._signal, [getattr(signal, "SIGKILL", signal.SIGTERM)])
+        deaf.start()
         self._threads.shutdown(wait=wait)
+        deaf.cancel()
         for process in self._processes:
             process.__exit__(None, None, None)
+
+    def _signal(self, number: int) -> None:
+        for process in list(self._numbers.values()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
 
     def _ask(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         process = self._free.get()
         try:
+            if not process.alive and not self._ended:
+                self._numbers[process] = process.ask(START, attend)
             if self._ended:
                 raise DiedError("it was stopped")
-            if not process.alive:
-                self._numbers[process] = process.ask(START, attend)
             return self._answer(process, function, args)
         except DiedError:
             self._numbers.pop(process, None)
