@@ -7,6 +7,8 @@ import click
 from slotscope.check_command import check
 from slotscope.kernels_command import kernels
 from slotscope.report_command import report
+from slotscope.run_command import parameters, run
+from slotscope.sweep_command import sweep
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,3 +29,6 @@ def engines() -> None:
 main.add_command(check)
 main.add_command(kernels)
 main.add_command(report)
+main.add_command(parameters)
+main.add_command(run)
+main.add_command(sweep)

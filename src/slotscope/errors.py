@@ -4,6 +4,14 @@ Each message says what was wrong, what was expected and what to do now. All deri
 :class:`SlotscopeError`, so ``except slotscope.SlotscopeError`` catches them all and nothing else.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from slotscope.sweep.parameters import Parameter
+
 
 class SlotscopeError(Exception):
     """Base of every error of this package."""
@@ -103,3 +111,48 @@ class RowsNotWrittenWarning(UserWarning):
 
 class FolderInUseError(SlotscopeError, OSError):
     """A folder that shall take a recording's rows holds something already."""
+
+
+class UnfitNotebookError(SlotscopeError, ValueError):
+    """A file is not a notebook, or not one that can be given parameters."""
+
+
+class BadParametersError(SlotscopeError, ValueError):
+    """Parameters are not what the notebook declares.
+
+    Attributes:
+        mistakes: a sentence each.
+        parameters: what the notebook declares.
+    """
+
+    def __init__(self, mistakes: Sequence[str], parameters: Sequence[Parameter]) -> None:
+        super().__init__(list(mistakes), tuple(parameters))
+        self.mistakes = list(mistakes)
+        self.parameters = tuple(parameters)
+
+    def __str__(self) -> str:
+        lines = [*self.mistakes, "", "The notebook's parameters:"]
+        for known in self.parameters:
+            about = f": {known.help}" if known.help else ""
+            lines.append(f"  {known.name} ({known.type_text}; {known.default_text}){about}")
+        return "\n".join(lines)
+
+
+class BadGridError(SlotscopeError, ValueError):
+    """A file of combinations can't be read, or describes none."""
+
+
+class SweepFolderError(SlotscopeError, OSError):
+    """The folder of a sweep can't be written, or holds another sweep."""
+
+
+class SweepInUseError(SlotscopeError, RuntimeError):
+    """Another sweep is writing into the folder."""
+
+
+class SchedulerError(SlotscopeError, RuntimeError):
+    """A Dask cluster can't be used: it isn't installed, or can't be reached."""
+
+
+class UnknownKernelError(SlotscopeError, ValueError):
+    """No kernel of this name is installed."""

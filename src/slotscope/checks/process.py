@@ -87,11 +87,12 @@ class Process:
         """Whether there is one."""
         return self._process is not None
 
-    def ask(self, timeout: float, function: Callable[..., Result], *args: Any) -> Result:
+    def ask(self, timeout: float | None, function: Callable[..., Result], *args: Any) -> Result:
         """``function(*args)``, run there.
 
         Raises:
-            DiedError: no answer came in ``timeout`` seconds, or the process ended or was stopped.
+            DiedError: no answer came in ``timeout`` seconds (None waits for ever), or the process
+                ended or was stopped.
             Exception: what the function raised.
         """
         with self._asking:
@@ -108,7 +109,9 @@ class Process:
                 raise DiedError(f"its process ended: {_ending(code)}", self._stopped()) from None
             if not answered:
                 written = self._stopped()
-                raise DiedError(f"it hangs: killed after {timeout:g} s without a sign", written)
+                raise DiedError(
+                    f"it hangs: killed after {timeout or 0:g} s without a sign", written
+                )
             if not good:
                 raise value
             return cast(Result, value)

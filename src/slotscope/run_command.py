@@ -1,0 +1,188 @@
+"""``slotscope run`` and ``slotscope parameters``: one notebook, its parameters checked."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from slotscope.sweep.typed import Given, WithParameters
+
+if TYPE_CHECKING:
+    from slotscope.sweep.execution import Outcome
+    from slotscope.sweep.notebook import Notebook
+    from slotscope.sweep.values import Text
+
+PATH = click.Path(path_type=Path)
+SECONDS = click.FloatRange(min=0, min_open=True)
+#: Exit codes: it ran, it failed, and what a shell has for Ctrl-C. click's own for bad usage is 2.
+RAN, FAILED, INTERRUPTED = 0, 1, 130
+
+
+@contextlib.contextmanager
+def usage(context: click.Context) -> Iterator[None]:
+    """Tell of what was asked for wrongly, and exit with 2."""
+    from slotscope.errors import BadParametersError, SlotscopeError
+
+    try:
+        yield
+    except BadParametersError as error:
+        from rich.console import Console
+
+        from slotscope.sweep.shown import print_parameters
+
+        for mistake in error.mistakes:
+            click.echo(f"Error: {mistake}", err=True)
+        click.echo("\nThe notebook's parameters:\n", err=True)
+        print_parameters(error.parameters, Console(stderr=True, highlight=False))
+        context.exit(2)
+    except SlotscopeError as error:
+        raise click.UsageError(str(error), context) from error
+    except ImportError as error:
+        raise click.ClickException(
+            f"{error.name} isn't installed. To mend it: python -m pip install slotscope[notebooks]"
+        ) from error
+
+
+@click.command()
+@click.argument("notebook", type=PATH)
+@click.pass_context
+def parameters(context: click.Context, notebook: Path) -> None:
+    """List what NOTEBOOK can be given: type, default and help of each parameter.
+
+    Nothing of the notebook is executed.
+    """
+    with usage(context):
+        from rich.console import Console
+
+        from slotscope.sweep.notebook import read_notebook
+        from slotscope.sweep.parameters import read_parameters
+        from slotscope.sweep.shown import print_parameters
+
+        print_parameters(read_parameters(read_notebook(notebook)), Console(highlight=False))
+
+
+@click.command(cls=WithParameters)
+@click.argument("notebook", type=PATH)
+@click.option("-p", "--parameter", "given", type=Given(), multiple=True, help="A parameter.")
+@click.option("-o", "--output", type=PATH, required=True, help="The executed notebook.")
+@click.option("--kernel", default="", metavar="NAME", help="The kernel.  [default: its own]")
+@click.option("--time-limit", type=SECONDS, help="Seconds in all.")
+@click.option("--cell-time-limit", type=SECONDS, help="Seconds for a cell.")
+@click.pass_context
+def run(
+    context: click.Context,
+    notebook: Path,
+    given: tuple[tuple[str, Text], ...],
+    output: Path,
+    kernel: str,
+    time_limit: float | None,
+    cell_time_limit: float | None,
+) -> None:
+    """Run NOTEBOOK with parameters, which are checked before a kernel starts.
+
+    Parameters are given as `-p name value` or `-p name=value`; `slotscope parameters NOTEBOOK`
+    lists them. The notebook's folder is where its kernel works.
+
+    The exit code is 0 if it ran, 1 if it failed (what there is of it is kept), 2 if it was asked
+    for wrongly, 130 if it was interrupted.
+    """
+    from slotscope.sweep.notebook import read_notebook
+
+    with usage(context):
+        found = read_notebook(notebook)
+        values = checked(found, given)
+        check_output(notebook, output)
+        check_kernel(kernel or found.kernel)
+        from slotscope.sweep.execution import Task, execute
+    folder = str(notebook.parent.resolve())
+    task = Task(
+        found.text,
+        values,
+        folder,
+        language=found.language,
+        kernel=kernel,
+        time_limit=time_limit,
+        cell_time_limit=cell_time_limit,
+    )
+    outcome = execute(task, progress=sys.stderr.isatty())
+    write(outcome, output)
+    if outcome.error is None:
+        click.echo(f"written: {output}")
+        context.exit(RAN)
+    from slotscope.sweep.shown import problem
+
+    click.echo(
+        f"{problem({'error': outcome.error})}\nwritten as far as it came: {output}", err=True
+    )
+    context.exit(INTERRUPTED if outcome.error["kind"] == "interrupted" else FAILED)
+
+
+def checked(notebook: Notebook, given: tuple[tuple[str, Text], ...]) -> dict[str, object]:
+    """The values of one run.
+
+    Raises:
+        BadParametersError: they are not what the notebook declares.
+        UnfitNotebookError: it has no parameters, and some are given.
+    """
+    from slotscope.errors import BadParametersError
+    from slotscope.sweep.values import signature_of
+
+    if not given and notebook.place is None:
+        return {}
+    signature = signature_of(notebook)
+    names = [name for name, _ in given]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        mistakes = [f"{name} is given twice" for name in twice]
+        raise BadParametersError(mistakes, signature.parameters)
+    return signature.check(dict(given))
+
+
+def check_output(notebook: Path, output: Path) -> None:
+    """
+    Raises:
+        click.UsageError: the executed notebook can't be written there.
+    """
+    folder = output.parent
+    if output.exists() and notebook.exists() and output.samefile(notebook):
+        raise click.UsageError(f"{output} is the notebook itself. Choose another output by -o.")
+    if output.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise click.UsageError(f"{output} can't be written. Choose a file in a writable folder.")
+
+
+def check_kernel(name: str) -> None:
+    """
+    Raises:
+        UnknownKernelError: no such kernel is installed here.
+    """
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    from slotscope.errors import UnknownKernelError
+
+    installed = KernelSpecManager().find_kernel_specs()
+    if name not in installed:
+        raise UnknownKernelError(
+            f"{f'No kernel {name!r} is installed' if name else 'The notebook names no kernel'}. "
+            f"Choose one by --kernel: {', '.join(sorted(installed)) or 'none is installed'}."
+        )
+
+
+def write(outcome: Outcome, output: Path) -> None:
+    """Write the executed notebook, whole.
+
+    Raises:
+        click.ClickException: it can't be written.
+    """
+    from slotscope.recording.whole import whole
+
+    try:
+        with whole(output) as temporary:
+            temporary.write_text(outcome.notebook, encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{output} can't be written: {error.strerror}.") from error

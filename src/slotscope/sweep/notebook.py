@@ -1,0 +1,121 @@
+"""A notebook as a file: its code cells, read as the JSON that they are.
+
+Deciding that nothing is to be run needs no Jupyter, so none is imported here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from slotscope.errors import UnfitNotebookError
+
+#: The tag by which papermill finds the cell, too.
+PARAMETERS = "parameters"
+_FRAMEWORKS = re.compile(r"\b(jax|keras|slotscope|tensorflow|tf_keras|torch)\b")
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook that was read.
+
+    Attributes:
+        path: of its file.
+        text: the file's content.
+        content: the same, parsed.
+    """
+
+    path: Path
+    text: str
+    content: dict[str, Any]
+
+    @cached_property
+    def cells(self) -> list[tuple[str, bool]]:
+        """Source of every code cell, and whether it has the tag ``parameters``."""
+        return [
+            (source(cell), PARAMETERS in cell.get("metadata", {}).get("tags", []))
+            for cell in self.content["cells"]
+            if cell["cell_type"] == "code"
+        ]
+
+    @property
+    def place(self) -> int | None:
+        """Which of the code cells is the one with parameters."""
+        return next((place for place, (_, tagged) in enumerate(self.cells) if tagged), None)
+
+    @property
+    def kernel(self) -> str:
+        """The name of its kernel; empty where it names none."""
+        return str(self._metadata("kernelspec").get("name", ""))
+
+    @property
+    def language(self) -> str:
+        """What its code is written in."""
+        spec, info = self._metadata("kernelspec"), self._metadata("language_info")
+        return str(spec.get("language") or info.get("name") or "python").lower()
+
+    @cached_property
+    def bare(self) -> str:
+        """The text of the same notebook without outputs, which are not what is run."""
+        cells = [
+            cell | {"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else cell
+            for cell in self.content["cells"]
+        ]
+        return json.dumps(self.content | {"cells": cells}, ensure_ascii=False, indent=1)
+
+    @cached_property
+    def uses_frameworks(self) -> bool:
+        """Whether its code names what a warm kernel has imported."""
+        return any(_FRAMEWORKS.search(text) for text, _ in self.cells)
+
+    @cached_property
+    def code(self) -> str:
+        """A digest of what it does: its code, and which cell parameters follow. Not its outputs."""
+        return hashlib.sha256(json.dumps(self.cells).encode()).hexdigest()[:16]
+
+    def _metadata(self, name: str) -> dict[str, Any]:
+        found = self.content.get("metadata", {}).get(name)
+        return found if isinstance(found, dict) else {}
+
+
+def source(cell: dict[str, Any]) -> str:
+    """The source of a cell, which a file has as one text or as lines."""
+    lines = cell["source"]
+    return lines if isinstance(lines, str) else "".join(lines)
+
+
+def read_notebook(path: str | os.PathLike[str]) -> Notebook:
+    """The notebook in a file.
+
+    Raises:
+        UnfitNotebookError: there is no such file, or it is no notebook.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text)
+        notebook = Notebook(path, text, content)
+        if content["nbformat"] < 4:
+            raise UnfitNotebookError(
+                f"{path} is a notebook of the old format {content['nbformat']}. Open it in "
+                "JupyterLab and save it, which brings it to format 4."
+            )
+        assert notebook.cells is not None
+    except OSError as error:
+        raise UnfitNotebookError(
+            f"{path} can't be read: {error.strerror or error}. Give the path of a notebook."
+        ) from error
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        if isinstance(error, UnfitNotebookError):
+            raise
+        raise UnfitNotebookError(
+            f"{path} is not a notebook ({type(error).__name__}: {error}). "
+            "Give the path of an .ipynb file, as JupyterLab saves it."
+        ) from error
+    return notebook

@@ -1,0 +1,212 @@
+"""The folder of a sweep: one folder for every combination of parameters.
+
+A run has finished if, and only if, its run.json is there: it is written last, whole, and after the
+notebook that it belongs to. What a killed driver leaves half-written has a name that starts with a
+dot, is never read, and goes when the next sweep begins.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slotscope.errors import SweepFolderError, SweepInUseError
+from slotscope.recording.whole import whole
+
+FORMAT = 1
+RUN, NOTEBOOK, SWEEP, LOCK = "run.json", "notebook.ipynb", "sweep.json", ".lock"
+
+
+def identity(parameters: Mapping[str, Any]) -> str:
+    """The name of a combination's folder."""
+    text = json.dumps(parameters, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Store:
+    """A sweep's folder.
+
+    Attributes:
+        folder: its path.
+    """
+
+    folder: Path
+
+    def run_folder(self, id: str) -> Path:
+        """Where a run is kept."""
+        return self.folder / id
+
+    def read(self, id: str) -> dict[str, Any] | None:
+        """What run.json says; None where the run has not finished.
+
+        Raises:
+            ValueError: it is damaged; the message says how.
+        """
+        path = self.run_folder(id) / RUN
+        try:
+            content = path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise ValueError(f"it can't be read: {error.strerror}") from error
+        try:
+            run = json.loads(content)
+            _judge(run, id)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
+            raise ValueError(f"{kind}{error}") from error
+        if not (path.parent / NOTEBOOK).is_file():
+            raise ValueError(f"{NOTEBOOK} is not beside it")
+        return dict(run)
+
+    def write(self, run: Mapping[str, Any], notebook: str) -> None:
+        """Keep a finished run. Both files are on the disk before either takes its place.
+
+        Raises:
+            SweepFolderError: they can't be written; what was there before still is.
+        """
+        folder = self.run_folder(run["id"])
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            # The inner file takes its place first.
+            with whole(folder / RUN) as new_run, whole(folder / NOTEBOOK) as new_notebook:
+                _written(new_notebook, notebook)
+                _written(new_run, json.dumps(run, indent=1))
+            _synced(folder)
+        except OSError as error:
+            raise SweepFolderError(
+                f"{folder} can't be written: {error.strerror or error}. What had finished is kept. "
+                "Make room, and give the same command again."
+            ) from error
+
+    def renumber(self, id: str, number: int) -> None:
+        """Give a finished run another place in the sweep.
+
+        Raises:
+            SweepFolderError: it can't be written; what was there before still is.
+        """
+        run = self.read(id)
+        try:
+            with whole(self.run_folder(id) / RUN) as new:
+                _written(new, json.dumps({**(run or {}), "number": number}, indent=1))
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def begin(self, notebook: str) -> None:
+        """See that the folder is of the same sweep, and that it can be written; tidy it.
+
+        Args:
+            notebook: the name of the notebook's file.
+
+        Raises:
+            SweepFolderError: it can't, or it holds a sweep of another notebook.
+        """
+        self.check(notebook)
+        self._clean()
+        try:
+            with whole(self.folder / SWEEP) as new:
+                _written(new, json.dumps({"format": FORMAT, "notebook": notebook}) + "\n")
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def check(self, notebook: str) -> None:
+        """
+        Raises:
+            SweepFolderError: the folder holds a sweep of another notebook.
+        """
+        path = self.folder / SWEEP
+        try:
+            other = json.loads(path.read_text("utf-8"))["notebook"]
+        except (OSError, ValueError, LookupError, TypeError):
+            return
+        if other != notebook:
+            raise SweepFolderError(
+                f"{self.folder} holds a sweep of {other}, and this one is of {notebook}. Choose "
+                f"another folder by --out; if the notebook was renamed, write its name in {path}."
+            )
+
+    def _clean(self) -> None:
+        """Remove what a killed driver left half-written."""
+        for pattern in (f".{SWEEP}-*", f"*/.{RUN}-*", f"*/.{NOTEBOOK}-*"):
+            for path in self.folder.glob(pattern):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """While this is entered, no other sweep writes here. The folder is made where it isn't.
+
+        Raises:
+            SweepInUseError: another one does.
+            SweepFolderError: the folder can't be written.
+        """
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.folder / LOCK)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise SweepInUseError(
+                f"Another sweep is writing into {self.folder}. Wait for its end, or choose another "
+                "folder by --out."
+            ) from None
+        except OSError as error:
+            raise self._unwritable(error) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _unwritable(self, error: OSError) -> SweepFolderError:
+        return SweepFolderError(
+            f"{self.folder} can't be written: {error.strerror or error}. "
+            "Choose another folder by --out, or make this one writable."
+        )
+
+
+def _judge(run: Mapping[str, Any], id: str) -> None:
+    """
+    Raises:
+        ValueError: a run.json is not as it was written.
+    """
+    if run["format"] != FORMAT:
+        raise ValueError(f"it has format {run['format']}, this version reads {FORMAT}")
+    if run["id"] != id or identity(run["parameters"]) != id:
+        raise ValueError("its parameters belong to another folder")
+    if run["status"] not in ("done", "failed"):
+        raise ValueError(f"its status is {run['status']!r}")
+    results = run["results"]
+    if results is not None and zlib.crc32(results["values"].encode()) != results["crc32"]:
+        raise ValueError("the checksum of its results differs")
+    int(run["number"])
+    for name in ("code", "package", "versions"):
+        run["fingerprint"][name]
+    dict(run["versions"])
+
+
+def _written(path: Path, text: str) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _synced(folder: Path) -> None:
+    """Put the names in a folder on the disk, where a system can."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,165 @@
+"""What is asked for wrongly is told before any kernel starts, and exits with 2."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from slotscope.cli import main
+from slotscope.sweep import execution
+from slotscope.sweep.notebook import read_notebook
+from slotscope.sweep_command import provisioner
+from sweep_cases import LOGGED, write
+
+
+@pytest.fixture(autouse=True)
+def _no_kernel(monkeypatch):
+    monkeypatch.setattr(execution, "execute", lambda *_: pytest.fail("something ran"))
+
+
+def command(*words):
+    return CliRunner().invoke(main, [*map(str, words)])
+
+
+def test_parameters_are_listed():
+    result = command("parameters", LOGGED)
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    assert lines[0].split() == ["parameter", "type", "default", "help"]
+    assert lines[1].split() == [
+        "x",
+        "int,",
+        ">=",
+        "0,",
+        "<=",
+        "10000",
+        "1",
+        "what",
+        "is",
+        "squared",
+    ]
+
+
+def test_run_tells_all_mistakes_and_lists_the_parameters(tmp_path):
+    words = ["-p", "y", "3", "-p", "x=-1", "-p", "kind", "plan", "-o", tmp_path / "out.ipynb"]
+    result = command("run", LOGGED, *words)
+    assert result.exit_code == 2
+    assert "Error: y is not a parameter of the notebook" in result.output
+    assert "Error: x = -1: it should be greater than or equal to 0" in result.output
+    assert "did you mean 'plain'?" in result.output
+    assert "the exponent" in result.output
+    assert not (tmp_path / "out.ipynb").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["-p", "x"], "'x' is no parameter with its value"),
+        (["-p", "x", "--kernel", "a"], "'x' is no parameter with its value"),
+        (["-p", "x", "1", "-p", "x=2"], "x is given twice"),
+        (["-p", "x", "-1"], "x = -1"),
+        (["--time-limit", "0"], "--time-limit"),
+    ],
+)
+def test_run_refuses(tmp_path, words, said):
+    result = command("run", LOGGED, *words, "-o", tmp_path / "out.ipynb")
+    assert result.exit_code == 2
+    assert said in result.output
+
+
+@pytest.mark.parametrize("name", ["no/folder/out.ipynb", "."])
+def test_run_refuses_an_output_that_cannot_be_written(tmp_path, name):
+    result = command("run", LOGGED, "-o", tmp_path / name)
+    assert result.exit_code == 2
+    assert "can't be written" in result.output
+
+
+def test_run_does_not_overwrite_its_notebook():
+    before = LOGGED.read_bytes()
+    result = command("run", LOGGED, "-o", os.path.relpath(LOGGED))
+    assert result.exit_code == 2
+    assert "is the notebook itself" in result.output
+    assert LOGGED.read_bytes() == before
+
+
+@pytest.mark.parametrize("verb", ["run", "sweep", "parameters"])
+def test_what_is_no_notebook_is_refused(tmp_path, verb):
+    words = {"run": ["-o", "out.ipynb"], "sweep": ["--out", "runs"], "parameters": []}[verb]
+    result = command(verb, tmp_path / "no.ipynb", *words)
+    assert result.exit_code == 2
+    assert "No such file" in result.output
+    (tmp_path / "some.ipynb").write_text("no")
+    assert "is not a notebook" in command(verb, tmp_path / "some.ipynb", *words).output
+    path = write(tmp_path / "some.ipynb", "x = 1", tag=None)
+    given = [] if verb == "parameters" else ["-p", "x=1"]
+    assert "the tag `parameters`" in command(verb, path, *words, *given).output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "There is nothing to vary"),
+        (["-p", "x=1,-2"], "-p (value 2) x = -2"),
+        (["-p", "z=1"], "z is not a parameter"),
+        (["--grid", "no.toml"], "can't be read"),
+        (["-p", "x=1", "--jobs", "0"], "--jobs"),
+    ],
+)
+def test_sweep_refuses_and_makes_no_folder(tmp_path, words, said):
+    result = command("sweep", LOGGED, *words, "--out", tmp_path / "runs")
+    assert result.exit_code == 2
+    assert said in result.output
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_dry_run_shows_what_would_run_and_makes_nothing(tmp_path):
+    words = ["-p", "x=1,2,2", "-p", "kind=plain", "--out", tmp_path / "runs", "--dry-run"]
+    result = command("sweep", LOGGED, *words)
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    assert lines[:2] == ["2 runs (1 more are repeated): 0 done, 2 to run", "       2  new"]
+    assert [line.split("  ")[1:] for line in lines[2:]] == [
+        ['x=1 kind="plain"', "(new)"],
+        ['x=2 kind="plain"', "(new)"],
+    ]
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    result = command("sweep", LOGGED, "-p", "x=1", "--out", tmp_path / "file" / "runs")
+    assert result.exit_code == 2
+    assert "can't be written" in result.output
+
+
+def test_help_and_a_finished_sweep_import_nothing_heavy():
+    heavy = ["IPython", "jax", "keras", "nbformat", "pandas", "papermill", "torch"]
+    code = (
+        "import sys\nfrom slotscope.cli import main\n"
+        f"main({['sweep', str(LOGGED), '-p', 'x=1', '--out', 'none', '--dry-run']!r}, "
+        "standalone_mode=False)\n"
+        f"assert not [name for name in {[*heavy, 'tensorflow']!r} if name in sys.modules]"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("source", "kernel", "ordinary", "variable", "chosen"),
+    [
+        ("import keras", "", False, "", "slotscope-warm"),
+        ("import numpy", "", False, "", ""),
+        ("import keras", "other", False, "", ""),
+        ("import keras", "", True, "slotscope-warm", "local-provisioner"),
+        ("import keras", "", False, "local-provisioner", ""),
+    ],
+)
+def test_kernels_are_warm_where_that_pays_and_nobody_chose_another(
+    tmp_path, monkeypatch, source, kernel, ordinary, variable, chosen
+):
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("JUPYTER_DEFAULT_PROVISIONER_NAME", variable)
+    spec = {"name": "python3", "display_name": "Python 3"}
+    notebook = read_notebook(write(tmp_path / "some.ipynb", source, kernelspec=spec))
+    assert provisioner(notebook, kernel, ordinary) == chosen

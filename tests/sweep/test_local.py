@@ -1,0 +1,89 @@
+"""Processes of the local executor die alone, and end with the one that made them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from slotscope.checks.process import DiedError
+from slotscope.sweep.local import LocalExecutor, SilentError
+
+
+@pytest.fixture
+def executor():
+    with LocalExecutor(2) as made:
+        yield made
+
+
+def test_a_process_that_is_killed_takes_no_other_with_it(executor):
+    slow = executor.submit(time.sleep, 8)
+    pid = executor.submit(os.getpid).result()
+    killed = executor.submit(time.sleep, 600)
+    time.sleep(0.2)
+    os.kill(pid, 9)
+    with pytest.raises(DiedError, match="killed by SIGKILL"):
+        killed.result()
+    assert executor.submit(abs, -1).result() == 1
+    assert slow.result() is None
+
+
+def test_a_function_that_raises_is_no_death(executor):
+    with pytest.raises(ZeroDivisionError):
+        executor.submit(divmod, 1, 0).result()
+
+
+def test_one_that_does_not_answer_is_given_up():
+    with LocalExecutor(1, patience=1) as executor, pytest.raises(SilentError, match="hangs"):
+        executor.submit(time.sleep, 600).result()
+
+
+@pytest.mark.parametrize("started", [True, False])
+def test_nothing_is_waited_for_at_the_end(started):
+    begin = time.monotonic()
+    with LocalExecutor(1) as executor:
+        if started:
+            executor.submit(abs, -1).result()
+        executor.submit(time.sleep, 600)
+        time.sleep(0.2)
+    assert time.monotonic() - begin < 120
+
+
+def test_a_process_that_is_deaf_is_not_waited_for():
+    begin = time.monotonic()
+    with LocalExecutor(1) as executor:
+        executor.submit(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGTERM}).result()
+        executor.submit(time.sleep, 600)
+        time.sleep(0.2)
+    assert time.monotonic() - begin < 120
+
+
+def test_processes_end_with_the_one_that_made_them():
+    code = (
+        "import os, time\n"
+        "from slotscope.sweep.local import LocalExecutor\n"
+        "if __name__ == '__main__':\n"
+        "    executor = LocalExecutor(1)\n"
+        "    print(executor.submit(os.getpid).result(), flush=True)\n"
+        "    executor.submit(time.sleep, 600)\n"
+        "    time.sleep(600)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    with process:
+        pid = int(process.stdout.readline())
+        process.kill()
+    limit = time.monotonic() + 30
+    while alive(pid):
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+
+
+def alive(pid):
+    import psutil
+
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

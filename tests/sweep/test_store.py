@@ -1,0 +1,190 @@
+"""A run is there whole or not at all, and what was there before a failed write still is."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from slotscope.errors import SweepFolderError, SweepInUseError
+from slotscope.sweep.store import LOCK, NOTEBOOK, RUN, SWEEP, Store, identity
+
+PARAMETERS = {"b": 1.0, "a": [1, "ü"]}
+ID = identity(PARAMETERS)
+
+
+def run(**changes):
+    """What a run.json says."""
+    return {
+        "format": 1,
+        "id": ID,
+        "number": 0,
+        "status": "done",
+        "parameters": PARAMETERS,
+        "results": {"format": 1, "values": '{"loss": 0.5}', "crc32": 1173327269},
+        "error": None,
+        "started": "2026-01-01T00:00:00+00:00",
+        "seconds": 1.5,
+        "attempts": 1,
+        "versions": {"numpy": "2.0"},
+        "fingerprint": {"code": "c", "package": "p", "versions": "v"},
+    } | changes
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "runs")
+
+
+def test_a_folder_is_named_by_its_parameters_in_any_order():
+    assert ID == identity({"a": [1, "ü"], "b": 1.0}) == "38d1ec7b8a897686"
+    assert identity({"b": 1, "a": [1, "ü"]}) != ID
+
+
+def test_what_is_written_is_read(store):
+    assert store.read(ID) is None
+    store.write(run(), "{}")
+    assert store.read(ID) == run()
+    assert sorted(path.name for path in store.run_folder(ID).iterdir()) == [NOTEBOOK, RUN]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format": 2},
+        {"id": "0" * 16},
+        {"parameters": {"b": 2.0}},
+        {"status": "running"},
+        {"results": {"format": 1, "values": '{"loss": 0.6}', "crc32": 1173327269}},
+        {"results": {"format": 1}},
+        {"fingerprint": {}},
+        {"versions": None},
+    ],
+    ids=str,
+)
+def test_a_damaged_run_is_found(store, changes):
+    store.write(run(), "{}")
+    path = store.run_folder(ID) / RUN
+    path.write_text(json.dumps(run() | changes))
+    with pytest.raises(ValueError, match=r".+"):
+        store.read(ID)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff", b'{"format": 1}'])
+def test_a_torn_file_is_found(store, content):
+    store.write(run(), "{}")
+    (store.run_folder(ID) / RUN).write_bytes(content)
+    with pytest.raises(ValueError, match=r".+"):
+        store.read(ID)
+
+
+def test_any_byte_that_is_cut_off_is_missed(store):
+    store.write(run(), "{}")
+    path = store.run_folder(ID) / RUN
+    whole = path.read_bytes()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match=r".+"):
+            store.read(ID)
+
+
+def test_a_run_without_its_notebook_is_damaged(store):
+    store.write(run(), "{}")
+    (store.run_folder(ID) / NOTEBOOK).unlink()
+    with pytest.raises(ValueError, match="is not beside it"):
+        store.read(ID)
+
+
+def full(*_arguments, **_options):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("name", ["replace", "fsync"])
+def test_a_full_disk_is_told_and_takes_nothing(store, monkeypatch, name):
+    store.write(run(), "first")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, name, full)
+        with pytest.raises(SweepFolderError, match=r"No space left on device.*same command again"):
+            store.write(run(seconds=9.0), "second")
+    assert store.read(ID) == run()
+    assert (store.run_folder(ID) / NOTEBOOK).read_text() == "first"
+    assert sorted(path.name for path in store.run_folder(ID).iterdir()) == [NOTEBOOK, RUN]
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """A disk of 64 KB."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if sys.platform != "linux" or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("a small disk can't be mounted here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_disk_that_is_full_in_earnest_takes_nothing(tiny):
+    store = Store(tiny)
+    store.write(run(), "first")
+    with pytest.raises(SweepFolderError, match="No space left on device"):
+        store.write(run(seconds=9.0), 100_000 * "x")
+    assert store.read(ID) == run()
+    assert (store.run_folder(ID) / NOTEBOOK).read_text() == "first"
+    store.write(run(seconds=9.0), "there is room again")
+    assert store.read(ID) == run(seconds=9.0)
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(SweepFolderError, match="Choose another folder by --out"),
+        Store(tmp_path / "file" / "runs").alone(),
+    ):
+        pass
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_anything_runs(store, monkeypatch):
+    with store.alone():
+        store.begin("some.ipynb")
+        monkeypatch.setattr(os, "replace", full)
+        with pytest.raises(SweepFolderError, match="make this one writable"):
+            store.begin("some.ipynb")
+
+
+def test_one_folder_is_for_one_notebook(store):
+    with store.alone():
+        store.begin("some.ipynb")
+        store.begin("some.ipynb")
+        with pytest.raises(SweepFolderError, match=r"holds a sweep of some\.ipynb"):
+            store.begin("other.ipynb")
+
+
+def test_what_a_killed_driver_left_is_removed(store):
+    store.write(run(), "{}")
+    left = [f"{ID}/.{RUN}-7-7", f"{ID}/.{NOTEBOOK}-7-7", f".{SWEEP}-7-7"]
+    for name in left:
+        (store.folder / name).write_text("{")
+    assert store.read(ID) == run()
+    store.begin("some.ipynb")
+    assert not any((store.folder / name).exists() for name in left)
+    assert store.read(ID) == run()
+
+
+def test_a_second_sweep_is_refused_until_the_first_ends(store):
+    code = (
+        "import sys; from pathlib import Path; from slotscope.sweep.store import Store\n"
+        f"with Store(Path({str(store.folder)!r})).alone(): print('in', flush=True); input()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stdout.readline() == "in\n"
+        with pytest.raises(SweepInUseError, match="Another sweep is writing"), store.alone():
+            pass
+        process.kill()
+        process.wait()
+        with store.alone():
+            assert (store.folder / LOCK).exists()

@@ -1,0 +1,201 @@
+"""Notebooks run in earnest: in kernels, from the command line, limited, failed, interrupted."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from click.testing import CliRunner
+
+import slotscope
+from slotscope.cli import main
+from slotscope.sweep.execution import Task, execute
+from slotscope.sweep.store import NOTEBOOK, RUN
+from sweep_cases import LOGGED, write
+
+pytestmark = pytest.mark.kernels
+
+SWEEP = ["sweep", str(LOGGED), "--ordinary-kernels", "--jobs", "2"]
+
+
+def command(*words):
+    return CliRunner().invoke(main, [*map(str, words)])
+
+
+def runs(folder):
+    """What every run.json says, in the order of the sweep."""
+    found = [json.loads(path.read_text()) for path in Path(folder).glob(f"*/{RUN}")]
+    return sorted(found, key=lambda run: run["number"])
+
+
+def test_run_writes_the_executed_notebook_with_its_results(tmp_path):
+    out = tmp_path / "out.ipynb"
+    result = command("run", LOGGED, "-p", "x", "3", "-p", "power=3", "-o", out)
+    assert (result.exit_code, result.output) == (0, f"written: {out}\n")
+    assert slotscope.read_results(out) == {"square": 27.0, "twice": 54.0}
+    (injected,) = [
+        cell
+        for cell in nbformat.read(out, as_version=4).cells
+        if "injected-parameters" in cell.metadata.get("tags", [])
+    ]
+    assert injected.source == "# Parameters\nx = 3\npower = 3.0\n"
+
+
+def test_run_keeps_a_notebook_up_to_the_cell_that_failed(tmp_path):
+    out = tmp_path / "out.ipynb"
+    result = command("run", LOGGED, "-p", "kind", "raise", "-o", out)
+    assert result.exit_code == 1
+    assert "cell 6: ValueError: 1 is not liked" in result.output
+    cells = nbformat.read(out, as_version=4).cells
+    assert cells[6].outputs[0].ename == "ValueError"
+    assert cells[7].execution_count is None
+
+
+def test_a_notebook_works_in_its_own_folder_and_needs_no_parameters(tmp_path):
+    path = write(tmp_path / "some.ipynb", "import os\nopen('made', 'w').close()", tag=None)
+    kernel = ["--kernel", "python3"]
+    assert command("run", path, "-o", tmp_path / "out.ipynb", *kernel).exit_code == 0
+    assert (tmp_path / "made").exists()
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """A sweep in which one run raised and one kernel died, and what was printed."""
+    folder = tmp_path_factory.mktemp("swept")
+    (folder / "grid.toml").write_text(
+        f'[grid]\nkind = ["plain", "raise", "die"]\n[fixed]\nx = 2\nlog = "{folder}/log"'
+    )
+    words = [*SWEEP, "--grid", folder / "grid.toml", "--out", folder / "runs"]
+    return folder, command(*words), words
+
+
+def test_a_sweep_keeps_every_run(swept):
+    folder, result, _ = swept
+    assert result.exit_code == 1
+    plain, raised, died = runs(folder / "runs")
+    assert plain["status"] == "done"
+    assert json.loads(plain["results"]["values"]) == {"square": 4.0, "twice": 8.0}
+    assert raised["error"] == {
+        "kind": "cell",
+        "cell": 6,
+        "name": "ValueError",
+        "message": "2 is not liked",
+    }
+    assert (died["error"]["kind"], died["attempts"], raised["attempts"]) == ("kernel died", 2, 1)
+    for run in (plain, raised, died):
+        path = folder / "runs" / run["id"] / NOTEBOOK
+        errors = [
+            output.ename
+            for cell in nbformat.read(path, as_version=4).cells
+            for output in cell.get("outputs", [])
+            if output.output_type == "error"
+        ]
+        assert errors == ([run["error"]["name"]] if run["error"] else [])
+
+
+def test_a_sweep_tells_of_every_run_and_sums_up(swept):
+    folder, result, _ = swept
+    lines = result.output.splitlines()
+    assert lines[:2] == ["3 runs: 0 done, 3 to run", "       3  new"]
+    assert lines[2].startswith("[1/3] ")
+    assert "3 runs: 1 done, 2 failed" in lines
+    (raised,) = [run for run in runs(folder / "runs") if run["parameters"]["kind"] == "raise"]
+    assert lines[-2:][0].startswith(f"  {folder}/runs/")
+    assert any(raised["id"] in line and "2 is not liked" in line for line in lines[-2:])
+
+
+def test_the_same_again_runs_only_what_failed(swept):
+    folder, _, words = swept
+    dry = command(*words, "--dry-run")
+    assert dry.exit_code == 0
+    assert dry.output.splitlines()[:2] == ["3 runs: 1 done, 2 to run", "       2  failed before"]
+    before = (folder / "log").read_text()
+    assert command(*words).exit_code == 1
+    assert (folder / "log").read_text() == before == "2\n"
+
+
+def test_a_time_limit_ends_the_run_and_keeps_its_notebook():
+    task = Task(LOGGED.read_text(), {"kind": "sleep"}, time_limit=6)
+    outcome = execute(task)
+    assert outcome.error == {
+        "kind": "time limit",
+        "cell": 4,
+        "name": "RunTimeout",
+        "message": "the run took longer than its limit of 6 s",
+    }
+    cell = nbformat.reads(outcome.notebook, as_version=4).cells[4]
+    assert cell.outputs[0].ename == "RunTimeout"
+    assert outcome.seconds < 60
+
+
+def test_a_cell_has_a_time_limit_of_its_own():
+    outcome = execute(Task(LOGGED.read_text(), {"kind": "sleep"}, cell_time_limit=1))
+    assert (outcome.error["kind"], outcome.error["name"]) == ("time limit", "CellTimeout")
+    assert outcome.error["cell"] == 4
+
+
+def test_what_a_kernel_started_ends_with_it(tmp_path):
+    source = "import subprocess\nprint(subprocess.Popen(['sleep', '600']).pid)"
+    path = write(tmp_path / "some.ipynb", source, tag=None)
+    outcome = execute(Task(path.read_text(), {}, kernel="python3"))
+    pid = int(nbformat.reads(outcome.notebook, as_version=4).cells[0].outputs[0].text)
+    status = Path(f"/proc/{pid}/stat")
+    assert not status.exists() or status.read_text().split()[2] == "Z"
+
+
+def test_ctrl_c_ends_what_runs_and_the_same_command_goes_on(tmp_path):
+    words = [*SWEEP, "-p", "x=1,2", "-p", "seconds=0,600", "--out", str(tmp_path / "runs")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "slotscope", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    limit = time.monotonic() + 120
+    while len(runs(tmp_path / "runs")) < 1 and time.monotonic() < limit:
+        time.sleep(0.1)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert errors.decode().splitlines()[-1] == (
+        "Interrupted. The same command goes on where this one stopped."
+    )
+    finished = runs(tmp_path / "runs")
+    assert finished
+    assert all(run["status"] == "done" for run in finished)
+    again = command(*words, "--dry-run").output.splitlines()[0]
+    assert again == f"4 runs: {len(finished)} done, {4 - len(finished)} to run"
+
+
+def test_a_kernel_that_is_not_installed_is_a_mistake(tmp_path):
+    result = command(*SWEEP, "--kernel", "klingon", "-p", "x=1", "--out", tmp_path / "runs")
+    assert result.exit_code == 2
+    assert "No kernel 'klingon' is installed. Choose one by --kernel:" in result.output
+
+
+def test_variables_of_the_caller_reach_the_notebook(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOME_VARIABLE", "some value")
+    source = "import os\nassert os.environ['SOME_VARIABLE'] == 'some value'"
+    path = write(tmp_path / "some.ipynb", "x = 0", source)
+    words = ["-p", "x=1", "--kernel", "python3", "--out", tmp_path / "runs", "--jobs", "1"]
+    assert command("sweep", path, *words).exit_code == 0
+    assert os.environ["SOME_VARIABLE"] == "some value"
+
+
+def test_a_kernel_is_warm_where_that_is_asked_for(tmp_path, monkeypatch):
+    runtime = tempfile.mkdtemp(prefix="warm")  # short enough for a socket
+    monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+    source = "import os\nprint('WARM' if os.getppid() != int(os.environ['JPY_PARENT_PID']) else '')"
+    path = write(tmp_path / "some.ipynb", source, tag=None)
+    task = Task(path.read_text(), {}, kernel="python3", provisioner="slotscope-warm")
+    try:
+        (cell,) = nbformat.reads(execute(task).notebook, as_version=4).cells
+        assert cell.outputs[0].text == "WARM\n"
+    finally:
+        command("kernels", "stop", "--kill")
+        shutil.rmtree(runtime)
