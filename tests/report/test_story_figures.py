@@ -55,13 +55,16 @@ def test_engines_that_agree_share_a_line():
 
 
 def test_the_closed_form_passes_through_the_recorded_dots():
-    def closed(k):
-        return 2 * (1 - 0.5**k)
+    def closed(k, mu, eta):
+        return eta * (1 - mu**k) / (1 - mu)
 
-    values = closed(np.arange(1, 5))
-    axes = closed_form_figure(values, closed, 2.0, "momentum", "heading").axes[0]
-    lines = {line.get_label(): line for line in axes.lines}
-    assert np.array_equal(lines["recorded"].get_ydata(), values)
-    x, y = lines["closed form"].get_data()
-    assert np.array_equal(y, closed(x))
-    assert list(lines["if it were zero at every batch: 1"].get_ydata()) == [1, 1]
+    values = closed(np.arange(1, 5), 0.5, 1.0)
+    momenta, rates = closed_form_figure(values, closed, 0.5, 1.0, "momentum", "heading").axes
+    for axes, names in ((momenta, ("μ = 0.25", "μ = 0.5", "μ = 0.75")), (rates, ("η = 0.5",))):
+        lines = {line.get_label(): line for line in axes.lines}
+        assert np.array_equal(lines["recorded"].get_ydata(), values)
+        assert lines.keys() >= set(names)
+        assert list(lines["limit 2"].get_ydata()) == [2, 2]
+        assert list(lines["if zero at every batch: 1"].get_ydata()) == [1, 1]
+    x, y = {line.get_label(): line for line in rates.lines}["η = 2"].get_data()
+    assert np.array_equal(y, closed(x, 0.5, 2.0))
