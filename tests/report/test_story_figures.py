@@ -3,10 +3,12 @@
 import re
 
 import numpy as np
+import pandas as pd
 
 from slotscope.recording.recording import Event, Recording
 from slotscope.recording.row import Row
 from slotscope.report.closed_form import closed_form_figure
+from slotscope.report.distances import EXACT, distances_figure
 from slotscope.report.events import STYLES, events_figure
 from slotscope.report.series import series_figure
 
@@ -68,3 +70,12 @@ def test_the_closed_form_passes_through_the_recorded_dots():
         assert list(lines["if zero at every batch: 1"].get_ydata()) == [1, 1]
     x, y = {line.get_label(): line for line in rates.lines}["η = 2"].get_data()
     assert np.array_equal(y, closed(x, 0.5, 2.0))
+
+
+def test_distances_are_drawn_where_they_are_and_exact_ones_at_the_edge():
+    table = pd.DataFrame({"big": [0.0, 0.5], "law": [np.nan, 1e-7]}, index=["a", "b"])
+    axes = distances_figure(table, 1e-3, "heading").axes[0]
+    lines = {line.get_label(): line for line in axes.lines}
+    assert list(lines["big"].get_xdata()) == [EXACT, 0.5]
+    assert list(lines["law"].get_ydata()) == [0, 1]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
