@@ -11,6 +11,7 @@ from slotscope.report.closed_form import closed_form_figure
 from slotscope.report.distances import EXACT, distances_figure
 from slotscope.report.events import STYLES, events_figure
 from slotscope.report.series import series_figure
+from slotscope.report.thresholds import thresholds_figure
 
 
 def recorded(*kinds):
@@ -79,3 +80,16 @@ def test_distances_are_drawn_where_they_are_and_exact_ones_at_the_edge():
     assert list(lines["big"].get_xdata()) == [EXACT, 0.5]
     assert list(lines["law"].get_ydata()) == [0, 1]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
+
+
+def test_thresholds_are_drawn_as_rates_and_words_stand_for_those_that_are_missing():
+    rows = {"Adam": (pd.NA, -8, 0.001, "never moves"), "SGD": (-8, -9, 0.01, "as the rule")}
+    columns = ["measured", "expected", "default", "verdict"]
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    table = table.astype({"measured": "Int64", "expected": "Int64"})
+    axes = thresholds_figure(table, 2.0**-9, "heading").axes[0]
+    lines = {line.get_label(): list(line.get_xdata()) for line in axes.lines}
+    assert np.array_equal(lines["measured"], [np.nan, 2.0**-8], equal_nan=True)
+    assert lines["by the rule in float64"] == [2.0**-8, 2.0**-9]
+    assert lines["its default"] == [0.001, 0.01]
+    assert [text.get_text() for text in axes.texts] == ["never moves"]
