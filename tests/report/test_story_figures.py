@@ -11,6 +11,7 @@ from slotscope.report.closed_form import closed_form_figure
 from slotscope.report.distances import EXACT, distances_figure
 from slotscope.report.events import STYLES, events_figure
 from slotscope.report.series import series_figure
+from slotscope.report.slot_norms import slot_norms_figure
 from slotscope.report.thresholds import thresholds_figure
 
 
@@ -93,3 +94,16 @@ def test_thresholds_are_drawn_as_rates_and_words_stand_for_those_that_are_missin
     assert lines["by the rule in float64"] == [2.0**-8, 2.0**-9]
     assert lines["its default"] == [0.001, 0.01]
     assert [text.get_text() for text in axes.texts] == ["never moves"]
+
+
+def test_slots_have_a_chart_for_each_optimizer_and_none_that_stays_zero():
+    def rows(optimizer, slot, values):
+        columns = {"optimizer": optimizer, "slot": slot, "batch": [1, 2]}
+        return pd.DataFrame({**columns, "norm": values, "rule": np.add(values, 1)})
+
+    table = pd.concat([rows("A", "m", [1, 2]), rows("A", "zero", [0, 0]), rows("B", "v", [3, 4])])
+    figure = slot_norms_figure(table, "heading")
+    charts = {axes.get_title(loc="left"): axes for axes in figure.axes}
+    assert list(charts) == ["A", "B"]
+    lines = {line.get_label(): list(line.get_ydata()) for line in charts["A"].lines}
+    assert lines == {"rule of m": [2, 3], "m": [1, 2]}

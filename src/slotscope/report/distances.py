@@ -44,11 +44,11 @@ def distances_figure(distances: pd.DataFrame, limit: float, heading: str) -> Fig
     axes.set_xscale("log")
     axes.set_xlim(EXACT / 2, 5)
     axes.set_yticks(list(places), [str(name) for name in distances.index])
-    axes.invert_yaxis()
+    axes.set_ylim(len(distances) - 0.5, -0.5)
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)
     axes.set_xlabel("how far apart, as a part of the largest move")
     axes.set_title(heading, fontsize=10, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    figure.legend(loc="outside lower center", ncols=5, frameon=False, fontsize=9)
     plt.close(figure)
     return figure

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from slotscope.engines import Engine
+from slotscope.rules.training import Now, State, Training
 from slotscope.story.digits import digits
 
 #: Kernel and bias, float32.
@@ -113,7 +114,7 @@ def apart(one: Weights, other: Weights) -> float:
         for b in (other, [np.zeros_like(p) for p in one])
     )
     largest = max(moves.max(), max(float(abs(p).max()) for p in other))
-    return float(np.quantile(differences, 0.99) / largest)
+    return float(np.quantile(differences, 0.99) / (largest or 1.0))
 
 
 def descend(
@@ -152,6 +153,21 @@ def descend(
         found.final = _read(engine, parameters)
     found.weights.pop(0)
     return found
+
+
+def rule_states(training: Training, x: np.ndarray, y: np.ndarray, size: int) -> list[State]:
+    """What a rule holds after each batch of ``size`` rows, from zero, in float64.
+
+    Returns:
+        Dicts by label: ``p0`` the kernel, ``p1`` the bias, ``momentum/p0`` a slot.
+    """
+    now, states = Now(training, [np.zeros((64, 10)), np.zeros(10)]), []
+    shares = np.full(size, 1 / size)
+    for start in range(0, len(x), size):
+        rows = slice(start, start + size)
+        now.apply(gradient(x[rows], y[rows], shares, now.parameters))
+        states.append(now.state)
+    return states
 
 
 def _read(engine: Engine, parameters: Sequence[Any]) -> Weights:
