@@ -39,7 +39,7 @@ def slot_norms(engine: Engine, names: list[str], steps: int, size: int, seed: in
 
     Returns:
         One row for each optimizer, slot and batch: ``batch``, from 1; ``norm``, the L2 norm of the
-        slot over the parameters that have it; ``rule``, the same of the rule; and ``apart``, how far
+        slot over the parameters that have it; ``rule``, the rule's; and ``apart``, how far
         the two are from each other (see :func:`slotscope.story.batches.apart`).
 
     Raises:
