@@ -21,6 +21,7 @@ from slotscope.recording.watch import watch
 from slotscope.rules import RULES, rule
 from slotscope.rules.training import DIALECTS, Each, Training
 from slotscope.story.batches import Weights, apart, rule_states
+from slotscope.story.census import without_advice
 from slotscope.story.digits import shuffled, softmax_regression
 
 #: The generation that Keras 3 is, and what each engine before it runs.
@@ -87,7 +88,7 @@ def _fitted(
     engine: Engine, name: str, config: Mapping[str, Any], steps: int, size: int, seed: int
 ) -> End:
     x, y = shuffled(steps, size, seed)
-    with engine.scope():
+    with engine.scope(), without_advice():
         model = softmax_regression(engine, engine.optimizer(name, **config))
         with watch(model, keep="values") as recording:
             model.fit(x, y, batch_size=size, shuffle=False, verbose=0)

@@ -18,6 +18,7 @@ from slotscope.recording.watch import watch
 from slotscope.rules import RULES, rule
 from slotscope.rules.training import DIALECTS, Each, Training
 from slotscope.story.batches import apart, rule_states
+from slotscope.story.census import without_advice
 from slotscope.story.digits import shuffled, softmax_regression
 
 #: What an optimizer is asked for besides its defaults: without it, SGD of Keras 3 has no slot.
@@ -49,7 +50,7 @@ def slot_norms(engine: Engine, names: list[str], steps: int, size: int, seed: in
     for name in names or engine.optimizer_names:
         optimizer = engine.optimizer(name, **OPTIONS.get(name, {}))
         x, y = shuffled(steps, size, seed)
-        with engine.scope():
+        with engine.scope(), without_advice():
             model = softmax_regression(engine, optimizer)
             with watch(model, keep="values") as recording:
                 model.fit(x, y, batch_size=size, shuffle=False, verbose=0)
