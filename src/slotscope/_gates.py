@@ -6,12 +6,13 @@ holds the house's form. Each is a function from a notebook to the sentences that
 `GATES` lists them, and `violations` runs them all. A notebook is what `nbformat.read` returns.
 """
 
-import re
+import ast
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 LINES = 8
+DECLARED = 16  # lines of a parameters cell: a list of names, types and ranges
 COLUMNS = 72
 KERNEL = "python3"
 
@@ -83,8 +84,9 @@ def cells_are_small(notebook: Notebook) -> Iterator[str]:
     """A code cell fits in the eye, and in the width of the site's page."""
     for number, cell in enumerate(code_cells(notebook), 1):
         lines = cell.source.splitlines()
-        if len(lines) > LINES:
-            yield f"code cell {number} has {len(lines)} lines, at most {LINES}; split it"
+        limit = DECLARED if "parameters" in cell.metadata.get("tags", []) else LINES
+        if len(lines) > limit:
+            yield f"code cell {number} has {len(lines)} lines, at most {limit}; split it"
         for line in lines:
             if len(line) > COLUMNS:
                 yield f"code cell {number} has {len(line)} columns, at most {COLUMNS}: {line!r}"
@@ -133,7 +135,7 @@ def engines_are_declared(notebook: Notebook) -> Iterator[str]:
     names = engines(notebook)
     if not names or len(set(names)) != len(names):
         yield f"metadata.slotscope.engines is {names}, expected the names of distinct engines"
-    elif len(names) > 1 and not re.search(r"^engine\b.*=", defaults(notebook), re.MULTILINE):
+    elif len(names) > 1 and "engine" not in parameter_names(notebook):
         yield f"{len(names)} engines are declared, but the parameters do not set `engine`"
 
 
@@ -178,6 +180,17 @@ def parameters(notebook: Notebook) -> list[Any]:
 def defaults(notebook: Notebook) -> str:
     """The source that sets the parameters' default values."""
     return "\n".join(cell.source for cell in parameters(notebook))
+
+
+def parameter_names(notebook: Notebook) -> set[str]:
+    """The names that the parameters cell sets, annotated or not."""
+    found = set()
+    for statement in ast.parse(defaults(notebook)).body:
+        if isinstance(statement, ast.Assign):
+            found |= {target.id for target in statement.targets if isinstance(target, ast.Name)}
+        elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            found.add(statement.target.id)
+    return found
 
 
 def unchecked(cell: Any) -> set[str]:

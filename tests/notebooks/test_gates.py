@@ -86,3 +86,18 @@ def test_every_listed_reason_is_still_needed():
     notebooks = (nbformat.read(path, as_version=4) for path in gates.find(NOTEBOOKS))
     cells = [cell for notebook in notebooks for cell in gates.code_cells(notebook)]
     assert {cell.id for cell in cells if gates.unchecked(cell)} == set(gates.REASONS)
+
+
+def test_a_parameters_cell_may_be_a_list_of_sixteen_lines():
+    for lines, found in ((16, 0), (17, 1)):
+        notebook = read("good")
+        (cell,) = gates.parameters(notebook)
+        cell.source = "\n".join([cell.source, *["seed: int = 0"] * (lines - 1)])
+        assert len(gates.violations(notebook)) == found
+
+
+def test_parameters_are_found_by_name_also_where_an_annotation_takes_lines():
+    notebook = read("good")
+    (cell,) = gates.parameters(notebook)
+    cell.source = 'engine: Literal[\n    "a", "b"\n] = "a"\nrate = 0.5  # eta\nprint(rate)'
+    assert gates.parameter_names(notebook) == {"engine", "rate"}

@@ -30,7 +30,8 @@ def runs():
 
 def execute(path: Path, output: Path, **parameters):
     """Run a notebook with parameters, each of which it must have: papermill would only warn."""
-    unknown = parameters.keys() - papermill.inspect_notebook(str(path)).keys()
+    # papermill's own list leaves out what is annotated with Literal or Annotated.
+    unknown = parameters.keys() - gates.parameter_names(nbformat.read(path, as_version=4))
     assert not unknown, f"{path.name} has no parameter {sorted(unknown)}"
     return papermill.execute_notebook(
         path,

@@ -51,7 +51,7 @@ def census(engine: Engine) -> pd.DataFrame:
     tables = []
     for name in engine.optimizer_names:
         for options in ({}, *OPTIONS.get(name, ())):
-            with engine.scope(), _without_advice():
+            with engine.scope(), without_advice():
                 recording, unlisted = _trained(engine, engine.optimizer(name, **options))
             table = pd.DataFrame([_row(recording, variable) for variable in recording.seen])
             table["listed"] = [label not in unlisted for label in table.pop("label")]
@@ -152,7 +152,7 @@ def _row(recording: Recording, variable: Variable) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _without_advice() -> Iterator[None]:
+def without_advice() -> Iterator[None]:
     """TensorFlow's advice on the deprecated calls of old optimizers stays out of the story."""
     logger = logging.getLogger("tensorflow")
     level = logger.level
