@@ -21,12 +21,11 @@ from typing import TYPE_CHECKING, Any
 from slotscope.errors import DamagedRunWarning, NoRunsError
 from slotscope.report import values
 from slotscope.report.attached import StoredResult
+from slotscope.sweep.store import FORMAT, NOTEBOOK, RUN, SWEEP
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 1
-RECORD, NOTEBOOK, SWEEP = "run.json", "notebook.ipynb", "sweep.json"
 DONE, FAILED = "done", "failed"
 
 _ERROR = ("kind", "cell", "name", "message")
@@ -140,7 +139,7 @@ def scan(folder: str | PathLike[str]) -> tuple[list[Run], list[str]]:
             " slotscope sweep NOTEBOOK --out FOLDER."
         )
     runs, damaged = [], []
-    for path in sorted(place.glob(f"*/{RECORD}")):
+    for path in sorted(place.glob(f"*/{RUN}")):
         try:
             runs.append(_run(path))
         except FileNotFoundError:
@@ -150,7 +149,7 @@ def scan(folder: str | PathLike[str]) -> tuple[list[Run], list[str]]:
     if not runs:
         raise NoRunsError(
             f"The folder {os.fspath(folder)!r} holds no finished run. Expected a folder for each,"
-            f" with a {RECORD} in it. Is it the folder of a sweep, and has one run ended?"
+            f" with a {RUN} in it. Is it the folder of a sweep, and has one run ended?"
             + (f"\n{left_out(runs, damaged)}" if damaged else "")
         )
     return sorted(runs, key=lambda run: (run.number, run.id)), damaged
@@ -161,7 +160,7 @@ def left_out(runs: Sequence[Run], damaged: Sequence[str]) -> str:
     return (
         f"{len(damaged)} of {len(damaged) + len(runs)} runs cannot be read and are left out:"
         f" {'; '.join(damaged[:10])}{'; ...' if len(damaged) > 10 else ''}.\nExpected a"
-        f" {RECORD} as a sweep writes it. Delete their folders and run the sweep again."
+        f" {RUN} as a sweep writes it. Delete their folders and run the sweep again."
     )
 
 
