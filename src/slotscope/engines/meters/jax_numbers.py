@@ -27,27 +27,41 @@ def numbers(arrays: Sequence[Any], measures: str) -> Any:
     if not arrays:
         return jnp.zeros((0, len(MEASURES[measures])))
     arrays = [array.ravel() for array in arrays]
-    if measures == "norms":
-        return _norms(arrays, _each(_squares, arrays))[:, None]
     little, large, places = parted(arrays, lambda a: a.size, SMALL)
-    small, fives = Together([_wide(a) for a in little]), _each(_five, large).reshape(-1, 5)
-    squares = jnp.concatenate([small.sums(lambda rows: rows * rows), fives[:, 0]])
-    norms = _norms([*little, *large], squares)
-    rest = jnp.concatenate([small.others(), _described(large, fives)])
-    found = jnp.concatenate([norms[:, None], rest], axis=1)
+    if measures == "norms":
+        found = _norms(little, large, _each(_squares, [*little, *large]))[:, None]
+    else:
+        small, fives = Together([_wide(a) for a in little]), _each(_five, large).reshape(-1, 5)
+        squares = jnp.concatenate([small.sums(lambda rows: rows * rows), fives[:, 0]])
+        rest = jnp.concatenate([small.others(), _described(large, fives)])
+        found = jnp.concatenate([_norms(little, large, squares)[:, None], rest], axis=1)
     return found if places is None else found[places]
 
 
-def _norms(arrays: Sequence[Any], squares: Any) -> Any:
-    """The L2 norms, of sums of squares where those are safe."""
+def _norms(little: Sequence[Any], large: Sequence[Any], squares: Any) -> Any:
+    """The L2 norms of small and of large arrays, of sums of squares where those are safe.
+
+    An array that is zero, or tiny, is read again; small ones together, a large one by itself.
+    """
     import jax
     import jax.numpy as jnp
 
-    return jax.lax.cond(
-        jnp.all((squares > SAFE[0]) & (squares < SAFE[1])),
-        lambda: jnp.sqrt(squares),
-        lambda: _each(_scaled_norm, arrays),
+    safe = (squares > SAFE[0]) & (squares < SAFE[1])
+    count = len(little)
+    norms = [
+        jax.lax.cond(
+            safe[count + number],
+            lambda place=count + number: jnp.sqrt(squares[place]),
+            lambda array=array: _scaled_norm(array).astype(squares.dtype),
+        )
+        for number, array in enumerate(large)
+    ]
+    of_little = jax.lax.cond(
+        jnp.all(safe[:count]),
+        lambda: jnp.sqrt(squares[:count]),
+        lambda: _each(_scaled_norm, little).astype(squares.dtype),
     )
+    return jnp.concatenate([of_little, jnp.stack(norms)]) if norms else of_little
 
 
 def _wide(array: Any) -> Any:

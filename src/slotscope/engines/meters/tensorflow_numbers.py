@@ -29,11 +29,14 @@ def numbers(values: Sequence[Any], measures: str) -> Any:
     if not values:
         return tf.zeros((0, len(MEASURES[measures])), tf.float64)
     arrays = [tf.reshape(v, [-1]) for v in values]
-    if measures == "norms":
-        return _norms(arrays, tf.stack([_squares(a) for a in arrays]))[:, None]
     small, others, places = parted(arrays, lambda a: a.shape[0], SMALL)
-    rows = [_compiled(_statistics_of_small)(small)] if small else []
-    rows += [_statistics(others, _five)] if others else []
+    # One that is zero, or tiny, makes those beside it be read again.
+    groups = [small] * bool(small) + [[a] for a in others]
+    if measures == "norms":
+        rows = [_norms(group, tf.stack([_squares(a) for a in group]))[:, None] for group in groups]
+    else:
+        rows = [_compiled(_statistics_of_small)(small)] if small else []
+        rows += [_statistics([a], _five) for a in others]
     found = tf.concat(rows, axis=0)
     return found if places is None else tf.gather(found, places)
 
