@@ -7,6 +7,7 @@ the first rounding of a run is the optimizer's own.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -157,9 +158,10 @@ def hold(
         shaken = [
             rounded.states(
                 [_shaken(parameter, dtype, pattern) for parameter in parameters],
-                [[_shaken(g, dtype, pattern + n) for g in step] for n, step in enumerate(given)],
+                [[_shaken(g, dtype, other + n) for g in step] for n, step in enumerate(given)],
             )
-            for pattern in (0, 1)
+            # Off the same way, and in opposite ways: one of them does not cancel.
+            for pattern, other in itertools.product((0, 1), repeat=2)
         ]
         compare(actual, expected, rule, dtype, shaken=shaken)
 
