@@ -7,7 +7,6 @@ the first rounding of a run is the optimizer's own.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -149,20 +148,14 @@ def hold(
     given = dense(gradients)
     with np.errstate(all="ignore"), unwarned():
         expected = training.states(parameters, given)
-        try:
-            compare(actual, expected, rule, dtype)
-            return
-        except Violation:  # unless a rounding can grow as much
-            pass
-        rounded = training.with_steps(lambda steps: Rounded(steps, dtype))
-        shaken = [
-            rounded.states(
-                [_shaken(parameter, dtype, pattern) for parameter in parameters],
-                [[_shaken(g, dtype, other + n) for g in step] for n, step in enumerate(given)],
-            )
-            # Off the same way, and in opposite ways: one of them does not cancel.
-            for pattern, other in itertools.product((0, 1), repeat=2)
-        ]
+        with contextlib.suppress(Violation):
+            return compare(actual, expected, rule, dtype)
+        # Unless a rounding can grow as much. Parameters and gradients are off the same way, then in
+        # opposite ways: where the one cancels, the other doesn't.
+        with contextlib.suppress(Violation):
+            shaken = _shaken_states(training, parameters, given, dtype, 0)
+            return compare(actual, expected, rule, dtype, shaken=shaken)
+        shaken = _shaken_states(training, parameters, given, dtype, 1)
         compare(actual, expected, rule, dtype, shaken=shaken)
 
 
@@ -197,6 +190,27 @@ class Rounded:
 
     def decay(self, parameter: np.ndarray, weight_decay: float | None, call: int) -> float:
         return self.steps.decay(parameter, weight_decay, call)
+
+
+def _shaken_states(
+    training: Training | LossScaling,
+    parameters: Sequence[np.ndarray],
+    gradients: Sequence[Sequence[np.ndarray | None]],
+    dtype: str,
+    other: int,
+) -> list[list[State]]:
+    """The rule's states, rounded, of numbers that are off by one rounding; and by the opposite."""
+    rounded = training.with_steps(lambda steps: Rounded(steps, dtype))
+    return [
+        rounded.states(
+            [_shaken(parameter, dtype, pattern) for parameter in parameters],
+            [
+                [_shaken(gradient, dtype, pattern + other + number) for gradient in step]
+                for number, step in enumerate(gradients)
+            ],
+        )
+        for pattern in (0, 1)
+    ]
 
 
 def _shaken(array: np.ndarray | None, dtype: str, pattern: int) -> Any:
