@@ -72,7 +72,7 @@ def test_samples_come_again_and_more_of_them_begin_alike():
         ({"integers": [1, 3]}, lambda v: v in (1, 2, 3)),
         ({"choice": ["p", 2]}, lambda v: v in ("p", 2)),
     ],
-    ids=str,
+    ids=["uniform", "constant", "loguniform", "integers", "choice"],
 )
 def test_samples_are_within_what_they_are_drawn_from(description, holds):
     assert all(holds(value) for value in draws("b", description, 200, 3))
