@@ -9,7 +9,10 @@ from click.testing import CliRunner
 
 from slotscope.cli import main
 from slotscope.sweep import execution
+from slotscope.sweep.environment import environment
 from slotscope.sweep.notebook import read_notebook
+from slotscope.sweep.plan import make_plan
+from slotscope.sweep.store import Store
 from slotscope.sweep_command import provisioner
 from sweep_cases import LOGGED, write
 
@@ -90,8 +93,10 @@ def test_what_is_no_notebook_is_refused(tmp_path, verb):
     result = command(verb, tmp_path / "no.ipynb", *words)
     assert result.exit_code == 2
     assert "No such file" in result.output
-    (tmp_path / "some.ipynb").write_text("no")
-    assert "is not a notebook" in command(verb, tmp_path / "some.ipynb", *words).output
+    for content, problem in (("no", "it is not JSON"), ("{}", "it has no `nbformat`")):
+        (tmp_path / "some.ipynb").write_text(content)
+        result = command(verb, tmp_path / "some.ipynb", *words)
+        assert f"is not a notebook: {problem}" in " ".join(result.output.split())
     path = write(tmp_path / "some.ipynb", "x = 1", tag=None)
     given = [] if verb == "parameters" else ["-p", "x=1"]
     assert "the tag `parameters`" in command(verb, path, *words, *given).output
@@ -127,6 +132,23 @@ def test_a_dry_run_shows_what_would_run_and_makes_nothing(tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_kernel_that_is_not_installed_is_told_before_the_folder_is_made(tmp_path, more):
+    words = ["--kernel", "klingon", "-p", "x=1", "--out", tmp_path / "runs"]
+    result = command("sweep", LOGGED, *words, *more)
+    assert result.exit_code == 2
+    assert "No kernel 'klingon' is installed. Choose one by --kernel:" in result.output
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_file_is_no_folder(tmp_path, more):
+    (tmp_path / "file").write_text("")
+    result = command("sweep", LOGGED, "-p", "x=1", "--out", tmp_path / "file", *more)
+    assert result.exit_code == 2
+    assert "is a file. Give a folder by --out." in result.output
+
+
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     result = command("sweep", LOGGED, "-p", "x=1", "--out", tmp_path / "file" / "runs")
@@ -134,15 +156,36 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     assert "can't be written" in result.output
 
 
-def test_help_and_a_finished_sweep_import_nothing_heavy():
+def finished(folder, x):
+    """A sweep's folder in which ``x`` is done."""
+    store, here = Store(folder), environment()
+    plan = make_plan(store, read_notebook(LOGGED), [{"x": x}], here)
+    run = {
+        "format": 1,
+        "id": plan.runs[0].id,
+        "number": 0,
+        "status": "done",
+        "parameters": {"x": x},
+        "results": None,
+        "error": None,
+        "versions": here.versions,
+        "fingerprint": plan.fingerprint,
+    }
+    store.write(run, "{}")
+    return folder
+
+
+def test_help_and_a_finished_sweep_import_nothing_heavy(tmp_path):
+    out = str(finished(tmp_path, 1))
     heavy = ["IPython", "jax", "keras", "nbformat", "pandas", "papermill", "torch"]
     code = (
         "import sys\nfrom slotscope.cli import main\n"
-        f"main({['sweep', str(LOGGED), '-p', 'x=1', '--out', 'none', '--dry-run']!r}, "
+        f"main({['sweep', str(LOGGED), '-p', 'x=1', '--out', out, '--dry-run']!r}, "
         "standalone_mode=False)\n"
         f"assert not [name for name in {[*heavy, 'tensorflow']!r} if name in sys.modules]"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "1 run: 1 done, nothing to run\n"
 
 
 @pytest.mark.parametrize(
