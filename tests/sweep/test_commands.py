@@ -1,8 +1,11 @@
 """What is asked for wrongly is told before any kernel starts, and exits with 2."""
 
+import math
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -15,6 +18,8 @@ from slotscope.sweep.plan import make_plan
 from slotscope.sweep.store import Store
 from slotscope.sweep_command import provisioner
 from sweep_cases import LOGGED, write
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +67,8 @@ def test_run_tells_all_mistakes_and_lists_the_parameters(tmp_path):
         (["-p", "x"], "'x' is no parameter with its value"),
         (["-p", "x", "--kernel", "a"], "'x' is no parameter with its value"),
         (["-p", "x", "1", "-p", "x=2"], "x is given twice"),
+        (["-p", "x = 1"], "'x = 1' has spaces around the sign. Write -p x=1"),
+        (["-p", "x =1 2"], "'x =1 2' has spaces around the sign. Write -p x='1 2'"),
         (["-p", "x", "-1"], "x = -1"),
         (["--time-limit", "0"], "--time-limit"),
     ],
@@ -72,11 +79,31 @@ def test_run_refuses(tmp_path, words, said):
     assert said in result.output
 
 
-@pytest.mark.parametrize("name", ["no/folder/out.ipynb", "."])
-def test_run_refuses_an_output_that_cannot_be_written(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("no/folder/out.ipynb", "There is no folder {}/no/folder. Make it, or choose"),
+        ("file/out.ipynb", "There is no folder {}/file. Make it, or choose"),
+        (".", "{} is a folder. Give the path of a file by -o."),
+    ],
+)
+def test_run_refuses_an_output_that_cannot_be_written(tmp_path, name, said):
+    (tmp_path / "file").write_text("")
     result = command("run", LOGGED, "-o", tmp_path / name)
     assert result.exit_code == 2
-    assert "can't be written" in result.output
+    assert said.format(tmp_path) in result.output
+
+
+def test_run_that_is_interrupted_before_anything_ran_exits_as_a_shell_has_it(tmp_path, monkeypatch):
+    def interrupted(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(execution, "execute", interrupted)
+    result = command("run", LOGGED, "-o", tmp_path / "out.ipynb")
+    assert (result.exit_code, result.output) == (130, "Interrupted. Nothing is written.\n")
+    monkeypatch.setattr("slotscope.sweep.notebook.read_notebook", interrupted)
+    assert command("run", LOGGED, "-o", tmp_path / "out.ipynb").exit_code == 130
+    assert not (tmp_path / "out.ipynb").exists()
 
 
 def test_run_does_not_overwrite_its_notebook():
@@ -108,6 +135,7 @@ def test_what_is_no_notebook_is_refused(tmp_path, verb):
         ([], "There is nothing to vary"),
         (["-p", "x=1,-2"], "-p (value 2) x = -2"),
         (["-p", "z=1"], "z is not a parameter"),
+        (["-p", "x=1", "-p", "x=2"], "-p x is given twice: values are parted by commas, x=a,b"),
         (["--grid", "no.toml"], "can't be read"),
         (["-p", "x=1", "--jobs", "0"], "--jobs"),
     ],
@@ -147,6 +175,18 @@ def test_a_file_is_no_folder(tmp_path, more):
     result = command("sweep", LOGGED, "-p", "x=1", "--out", tmp_path / "file", *more)
     assert result.exit_code == 2
     assert "is a file. Give a folder by --out." in result.output
+
+
+def test_the_grid_of_the_guide_is_one_of_the_notebook_it_names(tmp_path):
+    guide = (ROOT / "docs" / "experiments.md").read_text("utf-8")
+    (grid,) = re.findall(r"```toml\n(.*?)```", guide, re.DOTALL)
+    (tmp_path / "grid.toml").write_text(grid, "utf-8")
+    words = ["--grid", tmp_path / "grid.toml", "--out", tmp_path / "runs", "--dry-run"]
+    result = command("sweep", ROOT / "notebooks" / "experiments" / "momentum.ipynb", *words)
+    assert result.exit_code == 0, result.output
+    factors = re.findall(r"\d+", re.search("The tables multiply: (.+?) runs", guide)[1])
+    count = math.prod(map(int, factors))
+    assert result.output.splitlines()[0] == f"{count} runs: 0 done, {count} to run"
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):
