@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -92,26 +92,14 @@ def run(
     The exit code is 0 if it ran, 1 if it failed (what there is of it is kept), 2 if it was asked
     for wrongly, 130 if it was interrupted.
     """
-    from slotscope.sweep.notebook import read_notebook
-
-    with usage(context):
-        found = read_notebook(notebook)
-        values = checked(found, given)
-        check_output(notebook, output)
-        check_kernel(kernel or found.kernel)
-        from slotscope.sweep.execution import Task, execute
-    folder = str(notebook.parent.resolve())
-    task = Task(
-        found.text,
-        values,
-        folder,
-        language=found.language,
-        kernel=kernel,
-        time_limit=time_limit,
-        cell_time_limit=cell_time_limit,
-    )
-    outcome = execute(task, progress=sys.stderr.isatty())
-    write(outcome, output)
+    limits = {"time_limit": time_limit, "cell_time_limit": cell_time_limit}
+    try:
+        with usage(context):
+            outcome = executed(notebook, given, output, kernel, limits)
+        write(outcome, output)
+    except KeyboardInterrupt:
+        click.echo("Interrupted. Nothing is written.", err=True)
+        context.exit(INTERRUPTED)
     if outcome.error is None:
         click.echo(f"written: {output}")
         context.exit(RAN)
@@ -121,6 +109,31 @@ def run(
         f"{problem({'error': outcome.error})}\nwritten as far as it came: {output}", err=True
     )
     context.exit(INTERRUPTED if outcome.error["kind"] == "interrupted" else FAILED)
+
+
+def executed(
+    path: Path,
+    given: tuple[tuple[str, Text], ...],
+    output: Path,
+    kernel: str,
+    limits: dict[str, Any],
+) -> Outcome:
+    """What came of a notebook, once all that was asked for was found right.
+
+    Raises:
+        SlotscopeError: it was not.
+        click.UsageError: the executed notebook could not be written.
+    """
+    from slotscope.sweep.execution import Task, execute
+    from slotscope.sweep.notebook import read_notebook
+
+    found = read_notebook(path)
+    values = checked(found, given)
+    check_output(path, output)
+    check_kernel(kernel or found.kernel)
+    folder = str(path.parent.resolve())
+    task = Task(found.text, values, folder, language=found.language, kernel=kernel, **limits)
+    return execute(task, progress=sys.stderr.isatty())
 
 
 def checked(notebook: Notebook, given: tuple[tuple[str, Text], ...]) -> dict[str, object]:
@@ -152,7 +165,11 @@ def check_output(notebook: Path, output: Path) -> None:
     folder = output.parent
     if output.exists() and notebook.exists() and output.samefile(notebook):
         raise click.UsageError(f"{output} is the notebook itself. Choose another output by -o.")
-    if output.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+    if output.is_dir():
+        raise click.UsageError(f"{output} is a folder. Give the path of a file by -o.")
+    if not folder.is_dir():
+        raise click.UsageError(f"There is no folder {folder}. Make it, or choose another by -o.")
+    if not os.access(folder, os.W_OK):
         raise click.UsageError(f"{output} can't be written. Choose a file in a writable folder.")
 
 

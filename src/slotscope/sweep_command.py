@@ -83,12 +83,14 @@ def sweep(
             found = read_notebook(notebook)
             combinations = combined(found, grid, given)
             store = Store(out)
+            store.check(notebook.name)
             with place(scheduler, jobs, options["time_limit"]) as where:
                 if dry_run:
-                    show(store, found, combinations, where)
+                    show(store, found, combinations, where, options)
                     context.exit(DONE)
+                if where.local and not out.exists():  # a mistake makes no folder
+                    check_kernel(options["kernel"] or found.kernel)
                 with store.alone():
-                    store.begin(notebook.name)
                     context.exit(swept(store, found, combinations, where, options))
     except KeyboardInterrupt:
         context.exit(INTERRUPTED)
@@ -124,9 +126,17 @@ def place(
 
 
 def planned(
-    store: Store, notebook: Notebook, combinations: Combinations, where: Place
+    store: Store,
+    notebook: Notebook,
+    combinations: Combinations,
+    where: Place,
+    options: Mapping[str, Any],
 ) -> tuple[Plan, Console]:
-    """What is to be run; told."""
+    """What is to be run; told.
+
+    Raises:
+        UnknownKernelError: there is something to run, and its kernel is not installed here.
+    """
     from rich.console import Console
 
     from slotscope.sweep.plan import make_plan
@@ -134,20 +144,23 @@ def planned(
 
     console = Console(highlight=False)
     plan = make_plan(store, notebook, combinations.runs, where.environment)
+    if plan.waiting and where.local:
+        check_kernel(options["kernel"] or notebook.kernel)
     print_plan(plan, combinations.repeated, console)
     return plan, console
 
 
-def show(store: Store, notebook: Notebook, combinations: Combinations, where: Place) -> None:
-    """Tell what would be run, and run nothing.
-
-    Raises:
-        SweepFolderError: the folder holds a sweep of another notebook.
-    """
+def show(
+    store: Store,
+    notebook: Notebook,
+    combinations: Combinations,
+    where: Place,
+    options: Mapping[str, Any],
+) -> None:
+    """Tell what would be run, and run nothing; errors are those of :func:`planned`."""
     from slotscope.sweep.shown import print_waiting
 
-    store.check(notebook.path.name)
-    plan, console = planned(store, notebook, combinations, where)
+    plan, console = planned(store, notebook, combinations, where, options)
     print_waiting(plan, store, console)
 
 
@@ -158,19 +171,14 @@ def swept(
     where: Place,
     options: Mapping[str, Any],
 ) -> int:
-    """Run what is to be run: the exit code.
-
-    Raises:
-        UnknownKernelError: it is not installed here.
-    """
-    plan, console = planned(store, notebook, combinations, where)
+    """Run what is to be run: the exit code; errors are those of :func:`planned`."""
+    plan, console = planned(store, notebook, combinations, where, options)
+    store.begin(notebook.path.name, [run.id for run in plan.runs], plan.fingerprint)
     for run in plan.runs:
         if run.moved:
             store.renumber(run.id, run.number)
     if not plan.waiting:
         return DONE
-    if where.local:
-        check_kernel(options["kernel"] or notebook.kernel)
     from slotscope.errors import SchedulerError, SweepFolderError
     from slotscope.sweep.driver import Sweep
     from slotscope.sweep.shown import print_summary, watched

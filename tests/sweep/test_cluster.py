@@ -142,3 +142,13 @@ def test_where_dask_is_not_installed_the_extra_is_named(tmp_path, monkeypatch):
     result = CliRunner().invoke(main, [*SWEEP, *words])
     assert result.exit_code == 2
     assert "python -m pip install slotscope[dask]" in result.output
+
+
+@pytest.mark.parametrize("address", ["foo", "no://127.0.0.1:1"])
+def test_what_is_no_address_is_told_once(tmp_path, address):
+    words = [*SWEEP, "-p", "x=1", "--out", str(tmp_path / "runs"), "--scheduler", address]
+    code = f"from slotscope.cli import main; main({words!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert f"The scheduler {address} can't be reached" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,17 +1,25 @@
 """What is asked for wrongly is told before any kernel starts, and exits with 2."""
 
+import math
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from slotscope.cli import main
 from slotscope.sweep import execution
+from slotscope.sweep.environment import environment
 from slotscope.sweep.notebook import read_notebook
+from slotscope.sweep.plan import make_plan
+from slotscope.sweep.store import Store
 from slotscope.sweep_command import provisioner
 from sweep_cases import LOGGED, write
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +67,8 @@ def test_run_tells_all_mistakes_and_lists_the_parameters(tmp_path):
         (["-p", "x"], "'x' is no parameter with its value"),
         (["-p", "x", "--kernel", "a"], "'x' is no parameter with its value"),
         (["-p", "x", "1", "-p", "x=2"], "x is given twice"),
+        (["-p", "x = 1"], "'x = 1' has spaces around the sign. Write -p x=1"),
+        (["-p", "x =1 2"], "'x =1 2' has spaces around the sign. Write -p x='1 2'"),
         (["-p", "x", "-1"], "x = -1"),
         (["--time-limit", "0"], "--time-limit"),
     ],
@@ -69,11 +79,31 @@ def test_run_refuses(tmp_path, words, said):
     assert said in result.output
 
 
-@pytest.mark.parametrize("name", ["no/folder/out.ipynb", "."])
-def test_run_refuses_an_output_that_cannot_be_written(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("no/folder/out.ipynb", "There is no folder {}/no/folder. Make it, or choose"),
+        ("file/out.ipynb", "There is no folder {}/file. Make it, or choose"),
+        (".", "{} is a folder. Give the path of a file by -o."),
+    ],
+)
+def test_run_refuses_an_output_that_cannot_be_written(tmp_path, name, said):
+    (tmp_path / "file").write_text("")
     result = command("run", LOGGED, "-o", tmp_path / name)
     assert result.exit_code == 2
-    assert "can't be written" in result.output
+    assert said.format(tmp_path) in result.output
+
+
+def test_run_that_is_interrupted_before_anything_ran_exits_as_a_shell_has_it(tmp_path, monkeypatch):
+    def interrupted(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(execution, "execute", interrupted)
+    result = command("run", LOGGED, "-o", tmp_path / "out.ipynb")
+    assert (result.exit_code, result.output) == (130, "Interrupted. Nothing is written.\n")
+    monkeypatch.setattr("slotscope.sweep.notebook.read_notebook", interrupted)
+    assert command("run", LOGGED, "-o", tmp_path / "out.ipynb").exit_code == 130
+    assert not (tmp_path / "out.ipynb").exists()
 
 
 def test_run_does_not_overwrite_its_notebook():
@@ -90,8 +120,10 @@ def test_what_is_no_notebook_is_refused(tmp_path, verb):
     result = command(verb, tmp_path / "no.ipynb", *words)
     assert result.exit_code == 2
     assert "No such file" in result.output
-    (tmp_path / "some.ipynb").write_text("no")
-    assert "is not a notebook" in command(verb, tmp_path / "some.ipynb", *words).output
+    for content, problem in (("no", "it is not JSON"), ("{}", "it has no `nbformat`")):
+        (tmp_path / "some.ipynb").write_text(content)
+        result = command(verb, tmp_path / "some.ipynb", *words)
+        assert f"is not a notebook: {problem}" in " ".join(result.output.split())
     path = write(tmp_path / "some.ipynb", "x = 1", tag=None)
     given = [] if verb == "parameters" else ["-p", "x=1"]
     assert "the tag `parameters`" in command(verb, path, *words, *given).output
@@ -103,6 +135,7 @@ def test_what_is_no_notebook_is_refused(tmp_path, verb):
         ([], "There is nothing to vary"),
         (["-p", "x=1,-2"], "-p (value 2) x = -2"),
         (["-p", "z=1"], "z is not a parameter"),
+        (["-p", "x=1", "-p", "x=2"], "-p x is given twice: values are parted by commas, x=a,b"),
         (["--grid", "no.toml"], "can't be read"),
         (["-p", "x=1", "--jobs", "0"], "--jobs"),
     ],
@@ -127,6 +160,35 @@ def test_a_dry_run_shows_what_would_run_and_makes_nothing(tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_kernel_that_is_not_installed_is_told_before_the_folder_is_made(tmp_path, more):
+    words = ["--kernel", "klingon", "-p", "x=1", "--out", tmp_path / "runs"]
+    result = command("sweep", LOGGED, *words, *more)
+    assert result.exit_code == 2
+    assert "No kernel 'klingon' is installed. Choose one by --kernel:" in result.output
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_file_is_no_folder(tmp_path, more):
+    (tmp_path / "file").write_text("")
+    result = command("sweep", LOGGED, "-p", "x=1", "--out", tmp_path / "file", *more)
+    assert result.exit_code == 2
+    assert "is a file. Give a folder by --out." in result.output
+
+
+def test_the_grid_of_the_guide_is_one_of_the_notebook_it_names(tmp_path):
+    guide = (ROOT / "docs" / "experiments.md").read_text("utf-8")
+    (grid,) = re.findall(r"```toml\n(.*?)```", guide, re.DOTALL)
+    (tmp_path / "grid.toml").write_text(grid, "utf-8")
+    words = ["--grid", tmp_path / "grid.toml", "--out", tmp_path / "runs", "--dry-run"]
+    result = command("sweep", ROOT / "notebooks" / "experiments" / "momentum.ipynb", *words)
+    assert result.exit_code == 0, result.output
+    factors = re.findall(r"\d+", re.search("The tables multiply: (.+?) runs", guide)[1])
+    count = math.prod(map(int, factors))
+    assert result.output.splitlines()[0] == f"{count} runs: 0 done, {count} to run"
+
+
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     result = command("sweep", LOGGED, "-p", "x=1", "--out", tmp_path / "file" / "runs")
@@ -134,15 +196,36 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     assert "can't be written" in result.output
 
 
-def test_help_and_a_finished_sweep_import_nothing_heavy():
+def finished(folder, x):
+    """A sweep's folder in which ``x`` is done."""
+    store, here = Store(folder), environment()
+    plan = make_plan(store, read_notebook(LOGGED), [{"x": x}], here)
+    run = {
+        "format": 1,
+        "id": plan.runs[0].id,
+        "number": 0,
+        "status": "done",
+        "parameters": {"x": x},
+        "results": None,
+        "error": None,
+        "versions": here.versions,
+        "fingerprint": plan.fingerprint,
+    }
+    store.write(run, "{}")
+    return folder
+
+
+def test_help_and_a_finished_sweep_import_nothing_heavy(tmp_path):
+    out = str(finished(tmp_path, 1))
     heavy = ["IPython", "jax", "keras", "nbformat", "pandas", "papermill", "torch"]
     code = (
         "import sys\nfrom slotscope.cli import main\n"
-        f"main({['sweep', str(LOGGED), '-p', 'x=1', '--out', 'none', '--dry-run']!r}, "
+        f"main({['sweep', str(LOGGED), '-p', 'x=1', '--out', out, '--dry-run']!r}, "
         "standalone_mode=False)\n"
         f"assert not [name for name in {[*heavy, 'tensorflow']!r} if name in sys.modules]"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "1 run: 1 done, nothing to run\n"
 
 
 @pytest.mark.parametrize(

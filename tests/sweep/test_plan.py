@@ -59,7 +59,7 @@ def test_what_failed_is_run_again(store, notebook):
 def test_what_is_damaged_is_run_again_and_that_is_said(store, notebook):
     (store.run_folder(identity({"x": 1})) / RUN).write_text("{")
     (reason, *_) = reasons(store, notebook)
-    assert reason.startswith("its run.json is damaged (JSONDecodeError")
+    assert reason.startswith("its run.json is damaged (it is not JSON")
     keep(store, notebook, 1)
     (store.run_folder(identity({"x": 1})) / NOTEBOOK).unlink()
     (reason, *_) = reasons(store, notebook)

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -13,6 +14,8 @@ from slotscope.sweep.store import LOCK, NOTEBOOK, RUN, SWEEP, Store, identity
 
 PARAMETERS = {"b": 1.0, "a": [1, "ü"]}
 ID = identity(PARAMETERS)
+FINGERPRINT = {"code": "c", "package": "p", "versions": "v"}
+ASKED = ([ID], FINGERPRINT)
 
 
 def run(**changes):
@@ -29,7 +32,7 @@ def run(**changes):
         "seconds": 1.5,
         "attempts": 1,
         "versions": {"numpy": "2.0"},
-        "fingerprint": {"code": "c", "package": "p", "versions": "v"},
+        "fingerprint": FINGERPRINT,
     } | changes
 
 
@@ -136,6 +139,17 @@ def test_a_disk_that_is_full_in_earnest_takes_nothing(tiny):
     assert store.read(ID) == run(seconds=9.0)
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [("{", "it is not JSON, or was cut off"), ('{"format": 1}', "it has no `id`")],
+)
+def test_what_is_wrong_with_a_run_is_said_in_plain_words(store, content, said):
+    store.write(run(), "{}")
+    (store.run_folder(ID) / RUN).write_text(content)
+    with pytest.raises(ValueError, match=said):
+        store.read(ID)
+
+
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with (
@@ -147,18 +161,51 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_told_before_anything_runs(store, monkeypatch):
     with store.alone():
-        store.begin("some.ipynb")
+        store.begin("some.ipynb", *ASKED)
         monkeypatch.setattr(os, "replace", full)
         with pytest.raises(SweepFolderError, match="make this one writable"):
-            store.begin("some.ipynb")
+            store.begin("some.ipynb", *ASKED)
 
 
 def test_one_folder_is_for_one_notebook(store):
     with store.alone():
-        store.begin("some.ipynb")
-        store.begin("some.ipynb")
+        store.begin("some.ipynb", *ASKED)
+        store.begin("some.ipynb", *ASKED)
         with pytest.raises(SweepFolderError, match=r"holds a sweep of some\.ipynb"):
-            store.begin("other.ipynb")
+            store.begin("other.ipynb", *ASKED)
+
+
+def test_what_was_asked_for_last_is_kept(store):
+    store.write(run(), "{}")
+    store.begin("some.ipynb", ["b" * 16, "a" * 16], {"code": "old"})
+    store.begin("some.ipynb", *ASKED)
+    assert json.loads((store.folder / SWEEP).read_text()) == {
+        "format": 1,
+        "notebook": "some.ipynb",
+        "runs": [ID],
+        "fingerprint": FINGERPRINT,
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"{", "it is not JSON, or was cut off"),
+        (b"\xff", "it is not JSON, or was cut off"),
+        (b"{}", "it has no `notebook`"),
+        (b"[]", "its content is of another form"),
+    ],
+)
+def test_runs_of_nobody_knows_which_notebook_are_refused(store, content, said):
+    store.write(run(), "{}")
+    (store.folder / SWEEP).write_bytes(content)
+    with pytest.raises(SweepFolderError) as caught:
+        store.begin("some.ipynb", *ASKED)
+    assert f"sweep.json can't be read ({said}), so nobody can say which" in str(caught.value)
+    assert "if they are of some.ipynb, remove that file" in str(caught.value)
+    assert (store.folder / SWEEP).read_bytes() == content
+    shutil.rmtree(store.run_folder(ID))
+    store.begin("some.ipynb", *ASKED)  # there is nothing to lose
 
 
 def test_what_a_killed_driver_left_is_removed(store):
@@ -167,7 +214,7 @@ def test_what_a_killed_driver_left_is_removed(store):
     for name in left:
         (store.folder / name).write_text("{")
     assert store.read(ID) == run()
-    store.begin("some.ipynb")
+    store.begin("some.ipynb", *ASKED)
     assert not any((store.folder / name).exists() for name in left)
     assert store.read(ID) == run()
 

@@ -17,7 +17,8 @@ from click.testing import CliRunner
 import slotscope
 from slotscope.cli import main
 from slotscope.sweep.execution import Task, execute
-from slotscope.sweep.store import NOTEBOOK, RUN
+from slotscope.sweep.store import NOTEBOOK, RUN, identity
+from slotscope.sweep.store import SWEEP as SWEEP_FILE
 from sweep_cases import LOGGED, write
 
 pytestmark = pytest.mark.kernels
@@ -52,7 +53,7 @@ def test_run_keeps_a_notebook_up_to_the_cell_that_failed(tmp_path):
     out = tmp_path / "out.ipynb"
     result = command("run", LOGGED, "-p", "kind", "raise", "-o", out)
     assert result.exit_code == 1
-    assert "cell 6: ValueError: 1 is not liked" in result.output
+    assert "\ncode cell 3: ValueError: 1 is not liked" in f"\n{result.output}"
     cells = nbformat.read(out, as_version=4).cells
     assert cells[6].outputs[0].ename == "ValueError"
     assert cells[7].execution_count is None
@@ -84,11 +85,17 @@ def test_a_sweep_keeps_every_run(swept):
     assert json.loads(plain["results"]["values"]) == {"square": 4.0, "twice": 8.0}
     assert raised["error"] == {
         "kind": "cell",
-        "cell": 6,
+        "cell": 3,
         "name": "ValueError",
         "message": "2 is not liked",
     }
-    assert (died["error"]["kind"], died["attempts"], raised["attempts"]) == ("kernel died", 2, 1)
+    assert (died["attempts"], raised["attempts"]) == (2, 1)
+    assert died["error"] == {
+        "kind": "kernel died",
+        "cell": 3,
+        "name": "DeadKernelError",
+        "message": "Kernel died: killed by SIGKILL",
+    }
     for run in (plain, raised, died):
         path = folder / "runs" / run["id"] / NOTEBOOK
         errors = [
@@ -109,6 +116,8 @@ def test_a_sweep_tells_of_every_run_and_sums_up(swept):
     (raised,) = [run for run in runs(folder / "runs") if run["parameters"]["kind"] == "raise"]
     assert lines[-2:][0].startswith(f"  {folder}/runs/")
     assert any(raised["id"] in line and "2 is not liked" in line for line in lines[-2:])
+    said = "kernel died, code cell 3, tried twice: DeadKernelError: Kernel died: killed by SIGKILL"
+    assert any(line.endswith(said) for line in lines[-2:])
 
 
 def test_the_same_again_runs_only_what_failed(swept):
@@ -121,12 +130,31 @@ def test_the_same_again_runs_only_what_failed(swept):
     assert (folder / "log").read_text() == before == "2\n"
 
 
+def test_what_was_asked_for_is_written_also_where_nothing_is_to_run(tmp_path):
+    path = write(tmp_path / "some.ipynb", "x = 0", tag=0)
+    words = ["sweep", path, "--kernel", "python3", "--jobs", "1", "--out", tmp_path / "runs"]
+    first = command(*words, "-p", "x=1,2")
+    assert first.exit_code == 0, first.output
+    again = command(*words, "-p", "x=2")
+    assert again.output == "1 run: 1 done, nothing to run\n"
+    one, two = (identity({"x": x}) for x in (1, 2))
+    (run,) = [run for run in runs(tmp_path / "runs") if run["id"] == two]
+    asked = json.loads((tmp_path / "runs" / SWEEP_FILE).read_text())
+    assert asked == {
+        "format": 1,
+        "notebook": "some.ipynb",
+        "runs": [two],
+        "fingerprint": run["fingerprint"],
+    }
+    assert (tmp_path / "runs" / one / RUN).exists()  # what is no longer asked for stays
+
+
 def test_a_time_limit_ends_the_run_and_keeps_its_notebook():
     task = Task(LOGGED.read_text(), {"kind": "sleep"}, time_limit=6)
     outcome = execute(task)
     assert outcome.error == {
         "kind": "time limit",
-        "cell": 4,
+        "cell": 3,
         "name": "RunTimeout",
         "message": "the run took longer than its limit of 6 s",
     }
@@ -138,7 +166,30 @@ def test_a_time_limit_ends_the_run_and_keeps_its_notebook():
 def test_a_cell_has_a_time_limit_of_its_own():
     outcome = execute(Task(LOGGED.read_text(), {"kind": "sleep"}, cell_time_limit=1))
     assert (outcome.error["kind"], outcome.error["name"]) == ("time limit", "CellTimeout")
-    assert outcome.error["cell"] == 4
+    assert outcome.error["cell"] == 3
+
+
+@pytest.mark.parametrize("tag", [0, None])
+def test_a_failing_cell_is_counted_as_the_notebook_itself_has_it(tmp_path, tag):
+    path = write(tmp_path / "some.ipynb", "x = 1", "1 / x", tag=tag)
+    given = {} if tag is None else {"x": 0}
+    text = path.read_text() if given else path.read_text().replace("x = 1", "x = 0")
+    once = execute(Task(text, given, kernel="python3"))
+    assert (once.error["name"], once.error["cell"]) == ("ZeroDivisionError", 2)
+    # An executed notebook has papermill's cell already, which is one of its own.
+    again = execute(Task(once.notebook, given, kernel="python3"))
+    assert again.error["cell"] == 2 + len(given)
+
+
+def ended(pid):
+    """Whether a process has ended, or does so within a second."""
+    status = Path(f"/proc/{pid}/stat")
+    limit = time.monotonic() + 1
+    while time.monotonic() < limit:
+        if not status.exists() or status.read_text().split()[2] == "Z":
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def test_what_a_kernel_started_ends_with_it(tmp_path):
@@ -146,8 +197,21 @@ def test_what_a_kernel_started_ends_with_it(tmp_path):
     path = write(tmp_path / "some.ipynb", source, tag=None)
     outcome = execute(Task(path.read_text(), {}, kernel="python3"))
     pid = int(nbformat.reads(outcome.notebook, as_version=4).cells[0].outputs[0].text)
-    status = Path(f"/proc/{pid}/stat")
-    assert not status.exists() or status.read_text().split()[2] == "Z"
+    assert ended(pid)
+
+
+def test_what_a_kernel_started_ends_also_where_the_kernel_dies(tmp_path):
+    source = (
+        "import os, pathlib, subprocess\n"
+        f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(\n"
+        "    str(subprocess.Popen(['sleep', '600']).pid))\n"
+        "os._exit(3)"
+    )
+    path = write(tmp_path / "some.ipynb", source, tag=None)
+    outcome = execute(Task(path.read_text(), {}, kernel="python3"))
+    assert (outcome.error["kind"], outcome.error["cell"]) == ("kernel died", 1)
+    assert outcome.error["message"] == "Kernel died: exit code 3"
+    assert ended(int((tmp_path / "pid").read_text()))
 
 
 def test_ctrl_c_ends_what_runs_and_the_same_command_goes_on(tmp_path):
@@ -170,12 +234,6 @@ def test_ctrl_c_ends_what_runs_and_the_same_command_goes_on(tmp_path):
     assert all(run["status"] == "done" for run in finished)
     again = command(*words, "--dry-run").output.splitlines()[0]
     assert again == f"4 runs: {len(finished)} done, {4 - len(finished)} to run"
-
-
-def test_a_kernel_that_is_not_installed_is_a_mistake(tmp_path):
-    result = command(*SWEEP, "--kernel", "klingon", "-p", "x=1", "--out", tmp_path / "runs")
-    assert result.exit_code == 2
-    assert "No kernel 'klingon' is installed. Choose one by --kernel:" in result.output
 
 
 def test_variables_of_the_caller_reach_the_notebook(tmp_path, monkeypatch):

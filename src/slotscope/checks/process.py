@@ -106,7 +106,7 @@ class Process:
             except (EOFError, ConnectionError, OSError):
                 self._process.join(5)
                 code = self._process.exitcode
-                raise DiedError(f"its process ended: {_ending(code)}", self._stopped()) from None
+                raise DiedError(f"its process ended: {ending(code)}", self._stopped()) from None
             if not answered:
                 written = self._stopped()
                 raise DiedError(
@@ -164,7 +164,10 @@ def _telling(lines: list[str]) -> str:
     return "\n".join(found[: ends[0] + 1 if ends else _LAST_LINES])
 
 
-def _ending(code: int | None) -> str:
+def ending(code: int | None) -> str:
+    """How a process ended, by its exit status as Python has it."""
     if code is not None and code < 0:
-        return f"killed by {signal.Signals(-code).name}"
+        with contextlib.suppress(ValueError):  # most signals for real time have no name
+            return f"killed by {signal.Signals(-code).name}"
+        return f"killed by signal {-code}"
     return f"exit code {code}"

@@ -3,8 +3,8 @@
     [grid]                                      # every value with every other
     optimizer = ["SGD", "Adam"]
     [zip]                                       # lists of one length, taken together
-    batches = [10, 100]
-    batch_size = [320, 32]
+    momentum = [0.5, 0.99]
+    batches = [12, 600]
     [random]                                    # drawn, the same ones for the same seed
     samples = 20
     seed = 0
@@ -187,7 +187,12 @@ class _Reading:
     def _values(self, place: str, name: str, values: Any) -> list[Any]:
         """The checked values of one parameter; none where one of them is a mistake."""
         if name in self.places:
-            self.mistakes.append(f"{place} {name}: it is given in {self.places[name]}, too")
+            twice = place == self.places[name] == "-p"
+            self.mistakes.append(
+                f"-p {name} is given twice: values are parted by commas, {name}=a,b"
+                if twice
+                else f"{place} {name}: it is given in {self.places[name]}, too"
+            )
             return []
         self.places[name] = place
         if not isinstance(values, list) or not values:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import json
 import logging
 import math
 import os
@@ -22,12 +23,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from slotscope.checks.process import ending
 from slotscope.sweep.results import kept_results
 
 #: Seconds in which a kernel must be ready; a machine with many kernels takes its time.
 START = 180
 #: Seconds between two attempts to end a kernel that may still be starting.
 AGAIN = 0.5
+#: papermill's tag of the cell that has the values given.
+INJECTED = "injected-parameters"
 #: Characters of an error's message that are kept.
 LONGEST_MESSAGE = 2000
 
@@ -86,6 +90,7 @@ class Execution:
         notebook: as far as it came; None before the kernel was asked for.
         client: what talks to the kernel.
         stopped: why its kernel was ended, where it was.
+        status: with which exit status its kernel ended by itself; None where it did not.
     """
 
     provisioner: str = ""
@@ -93,7 +98,10 @@ class Execution:
     notebook: Any = None
     client: Any = None
     stopped: str = ""
+    status: int | None = None
     over: threading.Event = field(default_factory=threading.Event)
+    _killed: Any = None
+    _ended: Any = None
 
     def stop(self, why: str) -> None:
         """End the kernel; the run then fails."""
@@ -101,17 +109,24 @@ class Execution:
         self.kill()
 
     def kill(self) -> None:
-        """End the kernel and what it started, where there is one."""
+        """End the kernel and what it started, also where the kernel has ended by itself."""
         manager = getattr(self.client, "km", None)
         provisioner = getattr(manager, "provisioner", None)
         process = getattr(provisioner, "process", None)
-        if process is None or process.poll() is not None:
+        if process is None or process is self._ended:
             return
+        status = process.poll()
         group = getattr(provisioner, "pgid", None)
-        with contextlib.suppress(ProcessLookupError, PermissionError, OSError):
+        with contextlib.suppress(OSError):
             if group and hasattr(os, "killpg") and group != os.getpgrp():
                 os.killpg(group, signal.SIGKILL)
-        process.kill()
+        if status is None:
+            self._killed = process
+            process.kill()
+            return
+        self._ended = process  # its group may soon be another's: it is never asked for again
+        if process is not self._killed:
+            self.status = status
 
 
 #: What runs in this process, by the thread that runs it.
@@ -174,18 +189,21 @@ def _papermill(
         )
     except papermill.PapermillExecutionError as error:
         # papermill put a heading and an anchor before the cell.
-        return _error("cell", error.cell_index + 2, error.ename, error.evalue)
+        place = _place(task, execution, error.cell_index + 2)
+        return _error("cell", place, error.ename, error.evalue)
     except CellTimeoutError:
         message = f"a cell took longer than its limit of {task.cell_time_limit:g} s"
-        return _failed(execution, "time limit", "CellTimeout", message)
+        return _failed(task, execution, "time limit", "CellTimeout", message)
     except KeyboardInterrupt:
-        return _failed(execution, "interrupted", "KeyboardInterrupt", "it was interrupted")
+        return _failed(task, execution, "interrupted", "KeyboardInterrupt", "it was interrupted")
     except Exception as error:
         if execution.stopped:
-            return _failed(execution, "time limit", "RunTimeout", execution.stopped)
+            return _failed(task, execution, "time limit", "RunTimeout", execution.stopped)
         name = type(error).__name__
         message = str(error) or traceback.format_exc(limit=-1)
-        return _failed(execution, "kernel died", name, message)
+        if execution.status is not None:
+            message = f"{message}: {ending(execution.status)}"
+        return _failed(task, execution, "kernel died", name, message)
     return None
 
 
@@ -193,7 +211,20 @@ def _error(kind: str, cell: int | None, name: str, message: str) -> dict[str, An
     return {"kind": kind, "cell": cell, "name": name, "message": message[:LONGEST_MESSAGE]}
 
 
-def _failed(execution: Execution, kind: str, name: str, message: str) -> dict[str, Any]:
+def _place(task: Task, execution: Execution, index: int) -> int:
+    """Which code cell of the source notebook, from 1, a cell of the executed one is."""
+    given = [cell for cell in json.loads(task.notebook)["cells"] if cell["cell_type"] == "code"]
+    cells = execution.notebook.cells
+    inserted = not any(INJECTED in cell["metadata"].get("tags", []) for cell in given)
+    counted = [
+        cell
+        for cell in cells[: index + 1]
+        if cell.cell_type == "code" and not (inserted and INJECTED in cell.metadata.get("tags", []))
+    ]
+    return max(1, len(counted))
+
+
+def _failed(task: Task, execution: Execution, kind: str, name: str, message: str) -> dict[str, Any]:
     """An error that no cell raised, put into the cell that was running."""
     from nbformat.v4 import new_output
 
@@ -205,7 +236,7 @@ def _failed(execution: Execution, kind: str, name: str, message: str) -> dict[st
         cells[place].outputs.append(
             new_output("error", ename=name, evalue=message, traceback=[shown])
         )
-    return _error(kind, place, name, message)
+    return _error(kind, None if place is None else _place(task, execution, place), name, message)
 
 
 def _outcome(

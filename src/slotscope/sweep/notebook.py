@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from slotscope.errors import UnfitNotebookError
+from slotscope.sweep.unread import problem
 
 #: The tag by which papermill finds the cell, too.
 PARAMETERS = "parameters"
@@ -115,7 +116,7 @@ def read_notebook(path: str | os.PathLike[str]) -> Notebook:
         if isinstance(error, UnfitNotebookError):
             raise
         raise UnfitNotebookError(
-            f"{path} is not a notebook ({type(error).__name__}: {error}). "
+            f"{path} is not a notebook: {problem(error)}. "
             "Give the path of an .ipynb file, as JupyterLab saves it."
         ) from error
     return notebook

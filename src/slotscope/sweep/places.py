@@ -121,6 +121,7 @@ def execute_while_wanted(task: Task) -> Outcome:
 def _client(address: str) -> Iterator[Any]:
     try:
         from distributed import Client
+        from distributed.comm import resolve_address
     except ImportError as error:
         raise SchedulerError(
             "Dask isn't installed, which --scheduler needs. "
@@ -131,6 +132,7 @@ def _client(address: str) -> Iterator[Any]:
         if name.partition(".")[0] in ("asyncio", "distributed", "tornado"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
+        resolve_address(address)  # of one that is none, a client complains twice, and slowly
         client = Client(address, timeout=CONNECT, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise SchedulerError(

@@ -73,8 +73,9 @@ def problem(run: Mapping[str, Any]) -> str:
     """What went wrong in a run, on one line."""
     error = run["error"]
     kind = [] if error["kind"] == "cell" else [error["kind"]]
-    place = [] if error["cell"] is None else [f"cell {error['cell']}"]
-    line = f"{', '.join(kind + place)}: {error['name']}: {error['message']}"
+    place = [] if error["cell"] is None else [f"code cell {error['cell']}"]
+    tried = ["tried twice"] if run.get("attempts", 1) > 1 else []
+    line = f"{', '.join(kind + place + tried)}: {error['name']}: {error['message']}"
     line = " ".join(line.split())
     return line if len(line) <= MESSAGE else f"{line[: MESSAGE - 3]}..."
 

@@ -12,13 +12,14 @@ import hashlib
 import json
 import os
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from slotscope.errors import SweepFolderError, SweepInUseError
 from slotscope.recording.whole import whole
+from slotscope.sweep.unread import problem
 
 FORMAT = 1
 RUN, NOTEBOOK, SWEEP, LOCK = "run.json", "notebook.ipynb", "sweep.json", ".lock"
@@ -56,13 +57,12 @@ class Store:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise ValueError(f"it can't be read: {error.strerror}") from error
+            raise ValueError(problem(error)) from error
         try:
             run = json.loads(content)
             _judge(run, id)
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
-            raise ValueError(f"{kind}{error}") from error
+            raise ValueError(problem(error)) from error
         if not (path.parent / NOTEBOOK).is_file():
             raise ValueError(f"{NOTEBOOK} is not beside it")
         return dict(run)
@@ -100,33 +100,52 @@ class Store:
         except OSError as error:
             raise self._unwritable(error) from error
 
-    def begin(self, notebook: str) -> None:
-        """See that the folder is of the same sweep, and that it can be written; tidy it.
+    def begin(self, notebook: str, runs: Sequence[str], fingerprint: Mapping[str, str]) -> None:
+        """See that the folder is of the same sweep, write what is asked for, and tidy.
 
         Args:
             notebook: the name of the notebook's file.
+            runs: the ids of what was asked for, in order.
+            fingerprint: what a run that is made now depends on.
 
         Raises:
-            SweepFolderError: it can't, or it holds a sweep of another notebook.
+            SweepFolderError: the folder can't be written, or is not of this notebook's sweep.
         """
         self.check(notebook)
         self._clean()
+        asked = {
+            "format": FORMAT,
+            "notebook": notebook,
+            "runs": list(runs),
+            "fingerprint": dict(fingerprint),
+        }
         try:
             with whole(self.folder / SWEEP) as new:
-                _written(new, json.dumps({"format": FORMAT, "notebook": notebook}) + "\n")
+                _written(new, json.dumps(asked, indent=1) + "\n")
         except OSError as error:
             raise self._unwritable(error) from error
 
     def check(self, notebook: str) -> None:
         """
         Raises:
-            SweepFolderError: the folder holds a sweep of another notebook.
+            SweepFolderError: it is a file, or holds a sweep of another notebook, or nobody can
+                say of which.
         """
+        if self.folder.is_file():
+            raise SweepFolderError(f"{self.folder} is a file. Give a folder by --out.")
         path = self.folder / SWEEP
         try:
-            other = json.loads(path.read_text("utf-8"))["notebook"]
-        except (OSError, ValueError, LookupError, TypeError):
+            other = json.loads(path.read_bytes())["notebook"]
+        except (FileNotFoundError, NotADirectoryError):
             return
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            if not any(self.folder.glob(f"*/{RUN}")):
+                return
+            raise SweepFolderError(
+                f"{path} can't be read ({problem(error)}), so nobody can say which notebook the "
+                "runs beside it are of. Choose another folder by --out; if they are of "
+                f"{notebook}, remove that file."
+            ) from error
         if other != notebook:
             raise SweepFolderError(
                 f"{self.folder} holds a sweep of {other}, and this one is of {notebook}. Choose "

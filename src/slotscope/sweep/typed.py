@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,6 +50,9 @@ class Given(click.ParamType):
     ) -> tuple[str, Text]:
         """The name, and the text of the value."""
         name, sign, text = str(value).partition("=")
+        if sign and name != name.strip() and name.strip().isidentifier():
+            meant = f"{name.strip()}={shlex.quote(text.strip())}"
+            self.fail(f"{value!r} has spaces around the sign. Write -p {meant}", param, ctx)
         if not sign or not name.isidentifier():
             self.fail(
                 f"{value!r} is no parameter with its value, as in -p momentum 0.9", param, ctx
