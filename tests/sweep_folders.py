@@ -22,7 +22,8 @@ def make(folder, runs, notebook="momentum.ipynb"):
     for number, (record, executed) in enumerate(runs):
         place = folder / record["id"]
         place.mkdir()
-        nbformat.write(executed, place / "notebook.ipynb")
+        text = nbformat.writes(executed).encode("utf-8", "backslashreplace")
+        (place / "notebook.ipynb").write_bytes(text)
         whole = {**record, "number": number}
         (place / "run.json").write_text(json.dumps(whole), encoding="utf-8")
     return folder

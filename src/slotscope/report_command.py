@@ -37,14 +37,16 @@ def write(folder: Path, page: Path, parquet: Path) -> None:
     from slotscope.report.runs import left_out, scan
     from slotscope.report.runs_html import write_page
     from slotscope.report.runs_table import table, write_parquet
+    from slotscope.report.shown import printable
 
     runs, damaged = scan(folder)
     warning = left_out(runs, damaged) if damaged else ""
     if warning:
-        click.echo(f"Warning: {warning}", err=True)
-    write_page(runs, folder, page, warning)
-    click.echo(f"written: {page}")
+        click.echo(f"Warning: {printable(warning)}", err=True)
     lacking = write_parquet(table(runs), parquet)
     click.echo(f"written: {parquet}")
     if lacking:
-        click.echo(f"left out of it, as Parquet cannot hold them: {', '.join(lacking)}")
+        names = printable(", ".join(lacking))
+        click.echo(f"left out of it, as Parquet cannot hold them: {names}")
+    write_page(runs, folder, page, warning)
+    click.echo(f"written: {page}")

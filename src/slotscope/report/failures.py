@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from slotscope.report.runs import FAILED, Run, RunError
-from slotscope.report.shown import brief
+from slotscope.report.shown import brief, printable
 
 #: Longer texts are cut; the notebook has them whole.
 LONGEST = 2000
 
 #: A message may name a step, a loss or an address: it is the same message.
 _NUMBER = re.compile(r"0x[0-9a-fA-F]+|\d[\d_]*(?:\.\d*)?(?:[eE][-+]?\d+)?")
-_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ def _failing_cell(run: Run) -> tuple[str, str]:
             for output in cell.get("outputs", []):
                 if output["output_type"] == "error":
                     source = "".join(cell["source"])
-                    trace = _ANSI.sub("", "\n".join(output["traceback"]))
+                    trace = printable("\n".join(output["traceback"]))
                     return cut(source), cut(trace, 3 * LONGEST)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         pass  # the notebook of a run whose worker died may be missing, or anything

@@ -43,8 +43,8 @@ class Span:
         return [None] if name is None else self.levels[name]
 
     def ordered(self, name: str | None) -> bool:
-        """Whether all values of a parameter are numbers."""
-        return name is not None and all(map(is_number, self.levels[name]))
+        """Whether all values of a parameter are numbers that an axis can have."""
+        return name is not None and _ordered(self.levels[name])
 
     def level(self, run: Run, name: str | None) -> int:
         """The place of a run's value among those of a parameter; 0 where there is none."""
@@ -93,7 +93,7 @@ def grid_of(runs: Sequence[Run]) -> Grid:
     levels = {name: found for name, found in levels.items() if len(found) > 1}
     left = sorted(levels, key=lambda name: -len(levels[name]))
     left = [name for name in left if not name.lower().endswith(_REPEATS)] or left
-    x = next((name for name in left if all(map(is_number, levels[name]))), None)
+    x = next((name for name in left if _ordered(levels[name])), None)
     x = x or next(iter(left), None)
     span = span_of(levels, x, [name for name in left if name != x])
     used = (span.x, span.colour, span.column, span.row)
@@ -107,7 +107,7 @@ def span_of(levels: Mapping[str, Sequence[Any]], x: str | None, names: Sequence[
 
     def take(most: int, scale: int) -> str | None:
         for name in left:
-            if len(levels[name]) <= (scale if all(map(is_number, levels[name])) else most):
+            if len(levels[name]) <= (scale if _ordered(levels[name]) else most):
                 left.remove(name)
                 return name
         return None
@@ -130,6 +130,10 @@ def number(value: Any) -> float:
 def key(value: Any) -> str:
     """By which values of parameters are the same or not; they are what JSON holds."""
     return json.dumps(value, sort_keys=True)
+
+
+def _ordered(levels: Sequence[Any]) -> bool:
+    return all(math.isfinite(number(level)) for level in levels)
 
 
 def _levels(runs: Sequence[Run], name: str) -> list[Any]:

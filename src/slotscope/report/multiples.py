@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -34,14 +36,41 @@ class Multiple:
     caption: str
 
 
-def figures(runs: Sequence[Run], grid: Grid) -> tuple[list[Multiple], list[str]]:
-    """The figures, and the results that could be drawn too but are beyond the number for a page."""
+@dataclass(frozen=True, slots=True)
+class Undrawn:
+    """A result that has no figure.
+
+    Attributes:
+        name: of the result.
+        reason: why it can't be drawn; empty where it is only beyond the number for a page.
+    """
+
+    name: str
+    reason: str = ""
+
+
+def figures(runs: Sequence[Run], grid: Grid) -> tuple[list[Multiple], list[Undrawn]]:
+    """The figures, and the results of numbers that have none."""
     scalars, arrays = drawable(runs, grid)
     spans = [grid.span, *(replace(grid.span, x=name) for name in grid.sampled[1:SCALARS])]
     most = max(1, SCALARS // len(spans))
-    found = [_scalar(runs, grid, span, name) for name in scalars[:most] for span in spans]
-    found += [_curves(runs, grid, name) for name in arrays[:ARRAYS]]
-    return found, scalars[most:] + arrays[ARRAYS:]
+    wanted = [
+        (name, functools.partial(_scalar, runs, grid, span, name))
+        for name in scalars[:most]
+        for span in spans
+    ]
+    wanted += [(name, functools.partial(_curves, runs, grid, name)) for name in arrays[:ARRAYS]]
+    drawn: list[Multiple] = []
+    undrawn: dict[str, Undrawn] = {}
+    for name, draw in wanted:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # matplotlib's, of glyphs and limits
+                drawn.append(draw())
+        except Exception as error:  # whatever matplotlib raises, the rest of the page is written
+            undrawn[name] = Undrawn(name, str(error) or type(error).__name__)
+    beyond = map(Undrawn, scalars[most:] + arrays[ARRAYS:])
+    return drawn, [*undrawn.values(), *beyond]
 
 
 def drawable(runs: Sequence[Run], grid: Grid) -> tuple[list[str], list[str]]:

@@ -25,7 +25,7 @@ from slotscope.report.grid import Grid, grid_of
 from slotscope.report.multiples import figures
 from slotscope.report.runs import FAILED, Run, notebook_of
 from slotscope.report.runs_cells import columns_of, elsewhere
-from slotscope.report.shown import brief
+from slotscope.report.shown import brief, printable
 
 #: So many different errors are told, each with so many of its runs; the table has all.
 _FAILURES, _LINKS = 20, 12
@@ -89,7 +89,7 @@ def page(runs: Sequence[Run], notebook: str, place: Path, warning: str = "") -> 
             version=metadata.version("slotscope"),
         )
     )
-    return text
+    return printable(text)
 
 
 @functools.cache
