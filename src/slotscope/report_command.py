@@ -34,19 +34,20 @@ def write(folder: Path, page: Path, parquet: Path) -> None:
     Raises:
         SlotscopeError, OSError: there are no runs, or a file cannot be written.
     """
-    from slotscope.report.runs import left_out, scan
+    from slotscope.report.runs import scan
     from slotscope.report.runs_html import write_page
     from slotscope.report.runs_table import table, write_parquet
     from slotscope.report.shown import printable
 
-    runs, damaged = scan(folder)
-    warning = left_out(runs, damaged) if damaged else ""
-    if warning:
-        click.echo(f"Warning: {printable(warning)}", err=True)
-    lacking = write_parquet(table(runs), parquet)
+    found = scan(folder)
+    for note in found.notes:
+        click.echo(printable(note), err=True)
+    if found.warning:
+        click.echo(f"Warning: {printable(found.warning)}", err=True)
+    lacking = write_parquet(table(found.runs), parquet)
     click.echo(f"written: {parquet}")
     if lacking:
         names = printable(", ".join(lacking))
         click.echo(f"left out of it, as Parquet cannot hold them: {names}")
-    write_page(runs, folder, page, warning)
+    write_page(found, page)
     click.echo(f"written: {page}")

@@ -16,7 +16,7 @@ from slotscope.report.failures import failures
 from slotscope.report.grid import grid_of
 from slotscope.report.multiples import figures
 from slotscope.report.panels import curve_figure, scalar_figure
-from slotscope.report.runs import read_runs
+from slotscope.report.runs import Sweep, read_runs, scan
 from slotscope.report.runs_cells import columns_of
 from sweep_folders import OPTIMIZERS, RATES, failure, make, run, thousand
 
@@ -33,7 +33,8 @@ def many(tmp_path_factory):
 
 def page_of(runs):
     """The page without what comes from a library."""
-    text = runs_html.page(runs, "some.ipynb", runs[0].notebook.parents[1])
+    sweep = Sweep(runs[0].notebook.parents[1], tuple(runs), "some.ipynb")
+    text = runs_html.page(sweep, sweep.folder)
     return re.sub(r"base64,[\w+/=]+|[\w+/]{1000,}=*", "", text)
 
 
@@ -222,7 +223,7 @@ def test_no_notebook_is_needed(tmp_path):
     torn, missing = folder.glob("*/notebook.ipynb")
     torn.write_text("torn {")
     missing.unlink()
-    page = runs_html.write_page(read_runs(folder), folder, folder / "page.html").read_text()
+    page = runs_html.write_page(scan(folder), folder / "page.html").read_text()
     assert "<h1>A sweep</h1>" in page
     links = set(re.findall(r'href="([^"]*notebook\.ipynb)"', page))
     assert links == {f"{torn.parent.name}/notebook.ipynb"}

@@ -7,7 +7,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from slotscope.report.runs import FAILED, Run, RunError
+from slotscope.report.grid import key, setting
+from slotscope.report.runs_record import FAILED, Run, RunError
 from slotscope.report.shown import brief, printable
 
 #: Longer texts are cut; the notebook has them whole.
@@ -65,9 +66,9 @@ def _failure(runs: list[Run], varying: Sequence[str]) -> Failure:
     shared = []
     alike = len({_error(run).message for run in runs}) > 1
     for name in varying if len(runs) > 1 else ():
-        values = {json.dumps(run.parameters.get(name), sort_keys=True) for run in runs}
+        values = {key(setting(run, name)) for run in runs}
         if len(values) == 1:
-            shared.append((name, cut(brief(runs[0].parameters.get(name)), 80)))
+            shared.append((name, cut(brief(setting(runs[0], name)), 80)))
     source, traceback = _failing_cell(runs[0])
     return Failure(_error(runs[0]), alike, tuple(runs), tuple(shared), source, traceback)
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from slotscope.report.runs import Run
+from slotscope.report.runs_record import Run
 
 #: More colours can't be told apart, unless they are a scale, and more panels don't fit a page.
 _COLOURS, _SCALE, _PANELS = 7, 12, 6
@@ -21,6 +21,8 @@ _COLOURS, _SCALE, _PANELS = 7, 12, 6
 SAMPLED = 40
 #: Parameters of these names, and those that end so, repeat a run.
 _REPEATS = ("seed", "repeat", "replicate", "random_state")
+#: What a run has for a parameter that it was not given, and another run was.
+DEFAULT = "(default)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Span:
         """The place of a run's value among those of a parameter; 0 where there is none."""
         if name is None:
             return 0
-        return [key(value) for value in self.levels[name]].index(key(run.parameters.get(name)))
+        return [key(value) for value in self.levels[name]].index(key(setting(run, name)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,11 @@ def span_of(levels: Mapping[str, Sequence[Any]], x: str | None, names: Sequence[
     return Span(levels, x, take(_COLOURS, _SCALE), take(_PANELS, _PANELS), take(_PANELS, _PANELS))
 
 
+def setting(run: Run, name: str) -> Any:
+    """What a run was given for a parameter."""
+    return run.parameters.get(name, DEFAULT)
+
+
 def is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
@@ -137,7 +144,7 @@ def _ordered(levels: Sequence[Any]) -> bool:
 
 
 def _levels(runs: Sequence[Run], name: str) -> list[Any]:
-    found = list({key(v): v for v in (run.parameters.get(name) for run in runs)}.values())
+    found = list({key(v): v for v in (setting(run, name) for run in runs)}.values())
     return sorted(found) if all(map(is_number, found)) else found
 
 

@@ -8,9 +8,9 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from slotscope.report.grid import Grid, Span, is_number, number, span_of
+from slotscope.report.grid import Grid, Span, is_number, number, setting, span_of
 from slotscope.report.panels import curve_figure, scalar_figure, series
-from slotscope.report.runs import FAILED, Run
+from slotscope.report.runs_record import FAILED, Run
 from slotscope.report.shown import brief
 from slotscope.report.themed import image
 
@@ -144,4 +144,4 @@ def _panels(span: Span) -> str:
 
 
 def _at(run: Run, grid: Grid) -> str:
-    return ", ".join(f"{name} {brief(run.parameters.get(name))}" for name in grid.varying)
+    return ", ".join(f"{name} {brief(setting(run, name))}" for name in grid.varying)

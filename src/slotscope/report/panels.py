@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from slotscope.report.grid import SAMPLED, Span, is_number, number
-from slotscope.report.runs import FAILED, Run
+from slotscope.report.runs_record import FAILED, Run
 from slotscope.report.shown import brief, printable
 from slotscope.report.themed import BAD, STYLE, Shade, shades
 

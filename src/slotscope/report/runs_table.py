@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from slotscope.recording.whole import whole
-from slotscope.report.runs import Run
+from slotscope.report.runs_record import Run
 from slotscope.report.shown import printable
 
 _FIRST = ("number", "status")
