@@ -95,6 +95,38 @@ def test_a_lone_surrogate_is_written_out(report, runs):
     assert "a lone \\ud800" in page
 
 
+def test_captions_count_what_is_not_finite(read):
+    losses = {(x, s): math.inf if x == s else 1.0 * x + s for x in (1, 2, 4) for s in (0, 1, 2)}
+    curve = np.array([1, math.nan, 3, math.inf])
+    runs = read(
+        *(
+            run({"x": x, "seed": s}, {"loss": loss, "v": curve if s else np.ones(4)})
+            for (x, s), loss in losses.items()
+        )
+    )
+    scalar, curves = figures(runs, grid_of(runs))[0]
+    assert scalar.caption.endswith(
+        "A triangle at the top is a value that is not finite (2). Medians are of the finite values."
+    )
+    assert curves.caption.endswith("12 of 36 values, in 6 of 9 runs, are not finite and not drawn.")
+
+
+def test_of_many_names_some_are_on_the_axis(read):
+    runs = read(*over([f"word{i}" for i in range(100)], range(100)))
+    (axes,) = scalar_figure(runs, grid_of(runs).span, "loss")[0].axes
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    assert labels == [f"word{i}" for i in range(0, 100, 4)]
+    assert "room for one in 4 of the names" in figures(runs, grid_of(runs))[0][0].caption
+
+
+def test_no_warning_of_a_library_gets_out(report):
+    page, _ = report(
+        run({"x": 1, "日本": 1}, {"ж日本": 1.0, "v": np.array([1, 2e4000], dtype="longdouble")}),
+        run({"x": 2, "日本": 2}, {"ж日本": 3.0, "v": np.array([1, 2], dtype="longdouble")}),
+    )
+    assert "ж日本 over" in page
+
+
 def test_whatever_stops_a_figure_is_told_on_the_page(report, monkeypatch):
     def broken(*_):
         raise RuntimeError("no such <font>")

@@ -185,6 +185,30 @@ def test_the_table_tells_runs_apart_and_no_more(many):
     assert [name for name, _ in same] == ["batches", "note", "steps"]
 
 
+def test_what_is_the_same_among_the_runs_with_results_says_so(read):
+    done = [run({"rate": r}, {"loss": r, "steps": 3}) for r in (1, 2)]
+    assert "<summary>The same in every run</summary>" in page_of(read(*done))
+
+
+def test_what_is_the_same_where_a_run_has_none_says_so(read):
+    done = [run({"rate": r}, {"loss": r, "steps": 3}) for r in (1, 2)]
+    text = page_of(read(*done, run({"rate": 3}, error=failure("no"))))
+    assert "The same in every run, as for results: in every run that has them<" in text
+
+
+def test_a_notebook_without_results_is_told_how_to_leave_some(read):
+    assert "No run left a result" in page_of(read(run({"rate": 1}), run({"rate": 2})))
+
+
+def test_with_one_result_nothing_is_told(read):
+    runs = read(run({"rate": 1}, {"loss": 1}), run({"rate": 2}))
+    assert "No run left a result" not in page_of(runs)
+
+
+def test_where_all_failed_the_notebook_is_not_blamed_for_having_no_results(read):
+    assert "No run left" not in page_of(read(run({"rate": 1}, error=failure("no"))))
+
+
 def test_nothing_of_a_run_is_markup(read):
     bad = "<script>alert(1)</script>\"'&"
     text = page_of(
@@ -237,7 +261,10 @@ def test_the_command_writes_the_page_and_the_table(tmp_path):
         f"written: {folder / 'report.html'}",
     ]
     out = tmp_path / "elsewhere" / "page.html"
+    (folder / "results.parquet").unlink()
     assert CliRunner().invoke(main, ["report", str(folder), "--out", str(out)]).exit_code == 0
+    assert out.with_name("results.parquet").is_file()
+    assert not (folder / "results.parquet").exists()
     links = re.findall(r'href="([^"]*notebook\.ipynb)"', out.read_text())
     assert len(links) == 2
     assert all((out.parent / link).is_file() for link in links)
@@ -275,8 +302,35 @@ def test_a_page_that_cannot_be_written_leaves_what_was_there(tmp_path):
     (folder / "report.html").mkdir()
     result = CliRunner().invoke(main, ["report", str(folder)])
     assert result.exit_code == 1
-    assert "Error: " in result.output
+    said = f"Error: {folder / 'report.html'} can't be written: Is a directory. Make room for it, or"
+    assert said in result.output
+    assert (folder / "results.parquet").is_file()
     assert sorted(path.name for path in folder.iterdir() if path.name.startswith(".")) == []
+
+
+def test_a_place_that_cannot_be_made_is_said(tmp_path):
+    folder = make(tmp_path / "runs", [run({"rate": 1})])
+    (tmp_path / "file").write_text("")
+    out = tmp_path / "file" / "page.html"
+    result = CliRunner().invoke(main, ["report", str(folder), "--out", str(out)])
+    assert result.exit_code == 1
+    assert re.search(r"results.parquet can't be written: \w.*by --out\.", result.output)
+    assert "Errno" not in result.output
+
+
+def test_a_folder_that_is_none_or_cannot_be_read_is_said(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    result = CliRunner().invoke(main, ["report", str(tmp_path / "file")])
+    assert re.search("Error: .*file' is no folder. Expected the one that a sweep", result.output)
+
+    def denied(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("os.listdir", denied)
+    result = CliRunner().invoke(main, ["report", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "can't be read: Permission denied. Give yourself the right" in result.output
+    assert "Errno" not in result.output
 
 
 def test_the_command_says_what_is_wrong(tmp_path, monkeypatch):

@@ -29,6 +29,8 @@ _POINTS, _CURVES = 200, 300
 _LARGEST = 1e300
 #: So few values are each a tick.
 _TICKS = 8
+#: So many names have room below an axis.
+_NAMES = 30
 #: Inches: the width of a panel, and of all panels together at most.
 _PANEL, _PAGE = 4.6, 10.5
 
@@ -170,9 +172,15 @@ def _x_scale(all_axes: Sequence[Any], span: Span) -> None:
             all_axes[0].set_xticks(levels, labels)
         return
     for axes in all_axes:
-        axes.set_xticks(range(len(labels)), labels if len(labels) <= 30 else [""] * len(labels))
+        every = names_shown(span)
+        axes.set_xticks(range(0, len(labels), every), labels[::every])
         axes.tick_params(axis="x", labelrotation=60 if _crowded(span) else 0)
         axes.set_xlim(-0.5, len(labels) - 0.5)
+
+
+def names_shown(span: Span) -> int:
+    """Of how many names on the x axis one has room there; 1 where all have."""
+    return math.ceil(len(span.of(span.x)) / _NAMES)
 
 
 def _x_labels(span: Span) -> list[str]:
@@ -182,7 +190,10 @@ def _x_labels(span: Span) -> list[str]:
 def _crowded(span: Span) -> bool:
     """Whether the names on the x axis do not fit beside each other."""
     named = span.x is not None and not span.ordered(span.x)
-    return named and sum(map(len, _x_labels(span))) * len(span.of(span.column)) > 40
+    return (
+        named
+        and sum(map(len, _x_labels(span)[:: names_shown(span)])) * len(span.of(span.column)) > 40
+    )
 
 
 def _logarithmic(axes: Any, which: str) -> None:

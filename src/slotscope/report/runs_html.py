@@ -11,6 +11,7 @@ import base64
 import functools
 import math
 import os
+import warnings
 from collections.abc import Sequence
 from importlib import metadata
 from os import PathLike
@@ -25,7 +26,7 @@ from slotscope.report.grid import Grid, grid_of, setting
 from slotscope.report.multiples import figures
 from slotscope.report.runs import Sweep
 from slotscope.report.runs_cells import columns_of, elsewhere
-from slotscope.report.runs_record import FAILED, Run
+from slotscope.report.runs_record import DONE, FAILED, Run
 from slotscope.report.shown import brief, printable
 
 #: So many different errors are told, each with so many of its runs; the table has all.
@@ -52,6 +53,12 @@ def write_page(sweep: Sweep, out: str | PathLike[str]) -> Path:
 
 def page(sweep: Sweep, place: Path) -> str:
     """The page, as it stands in the folder ``place``."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of glyphs and limits, from NumPy and matplotlib
+        return printable(_page(sweep, place))
+
+
+def _page(sweep: Sweep, place: Path) -> str:
     runs = sweep.runs
     headline, tone = headline_of(sweep)
     grid = grid_of(runs)
@@ -82,13 +89,15 @@ def page(sweep: Sweep, place: Path) -> str:
             columns=shown,
             same=same,
             elsewhere=elsewhere(runs),
+            mute=_mute(runs),
+            partly=not all(run.results for run in runs),
             link=functools.partial(_link, place),
             about=functools.partial(_about, grid),
             library=_library(),
             version=metadata.version("slotscope"),
         )
     )
-    return printable(text)
+    return text
 
 
 def headline_of(sweep: Sweep) -> tuple[str, str]:
@@ -149,6 +158,11 @@ def _link(place: Path, run: Run) -> str:
         return ""
     relative = os.path.relpath(run.notebook.resolve(), place.resolve())
     return quote(Path(relative).as_posix())
+
+
+def _mute(runs: Sequence[Run]) -> bool:
+    """Whether the notebook is to the end without a result."""
+    return any(run.status == DONE for run in runs) and not any(run.results for run in runs)
 
 
 def _about(grid: Grid, run: Run) -> str:
