@@ -6,11 +6,8 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 from matplotlib.figure import Figure
 
-from slotscope.cli import main
-from slotscope.errors import ReportUnavailableError
 from slotscope.report import runs_html
 from slotscope.report.failures import failures
 from slotscope.report.grid import grid_of
@@ -253,34 +250,6 @@ def test_no_notebook_is_needed(tmp_path):
     assert links == {f"{torn.parent.name}/notebook.ipynb"}
 
 
-def test_the_command_writes_the_page_and_the_table(tmp_path):
-    folder = make(tmp_path / "runs", [run({"rate": r}, {"loss": 1.0 * r}) for r in (1, 2)])
-    result = CliRunner().invoke(main, ["report", str(folder)])
-    assert result.output.splitlines() == [
-        f"written: {folder / 'results.parquet'}",
-        f"written: {folder / 'report.html'}",
-    ]
-    out = tmp_path / "elsewhere" / "page.html"
-    (folder / "results.parquet").unlink()
-    assert CliRunner().invoke(main, ["report", str(folder), "--out", str(out)]).exit_code == 0
-    assert out.with_name("results.parquet").is_file()
-    assert not (folder / "results.parquet").exists()
-    links = re.findall(r'href="([^"]*notebook\.ipynb)"', out.read_text())
-    assert len(links) == 2
-    assert all((out.parent / link).is_file() for link in links)
-
-
-def test_what_cannot_be_read_or_held_is_said(tmp_path):
-    results = {"loss": 0.5, "table": pd.DataFrame({"a": [1]})}
-    folder = make(tmp_path / "runs", [run({"rate": r}, results) for r in (1, 2)])
-    next(folder.glob("*/run.json")).write_text("{")
-    result = CliRunner().invoke(main, ["report", str(folder)])
-    assert result.exit_code == 0
-    assert "Warning: 1 of 2 runs cannot be read" in result.stderr
-    assert result.stdout.splitlines()[1] == ("left out of it, as Parquet cannot hold them: table")
-    assert "1 of 2 runs cannot be read" in (folder / "report.html").read_text()
-
-
 def test_other_versions_are_said(read):
     newer = run({"rate": 2}, versions={"keras": "3.16.0"})
     text = page_of(read(run({"rate": 1}, versions={"keras": "3.15.1", "jax": "0.10"}), newer))
@@ -295,52 +264,3 @@ def test_what_no_cell_can_show_is_named_and_no_column(read):
     assert [column.name for column in columns_of(runs, grid_of(runs))[0]] == [
         *["rate", "loss", "seconds"]
     ]
-
-
-def test_a_page_that_cannot_be_written_leaves_what_was_there(tmp_path):
-    folder = make(tmp_path / "runs", [run({"rate": 1})])
-    (folder / "report.html").mkdir()
-    result = CliRunner().invoke(main, ["report", str(folder)])
-    assert result.exit_code == 1
-    said = f"Error: {folder / 'report.html'} can't be written: Is a directory. Make room for it, or"
-    assert said in result.output
-    assert (folder / "results.parquet").is_file()
-    assert sorted(path.name for path in folder.iterdir() if path.name.startswith(".")) == []
-
-
-def test_a_place_that_cannot_be_made_is_said(tmp_path):
-    folder = make(tmp_path / "runs", [run({"rate": 1})])
-    (tmp_path / "file").write_text("")
-    out = tmp_path / "file" / "page.html"
-    result = CliRunner().invoke(main, ["report", str(folder), "--out", str(out)])
-    assert result.exit_code == 1
-    assert re.search(r"results.parquet can't be written: \w.*by --out\.", result.output)
-    assert "Errno" not in result.output
-
-
-def test_a_folder_that_is_none_or_cannot_be_read_is_said(tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("")
-    result = CliRunner().invoke(main, ["report", str(tmp_path / "file")])
-    assert re.search("Error: .*file' is no folder. Expected the one that a sweep", result.output)
-
-    def denied(path):
-        raise PermissionError(13, "Permission denied", str(path))
-
-    monkeypatch.setattr("os.listdir", denied)
-    result = CliRunner().invoke(main, ["report", str(tmp_path)])
-    assert result.exit_code == 1
-    assert "can't be read: Permission denied. Give yourself the right" in result.output
-    assert "Errno" not in result.output
-
-
-def test_the_command_says_what_is_wrong(tmp_path, monkeypatch):
-    result = CliRunner().invoke(main, ["report", str(tmp_path)])
-    assert result.exit_code == 1
-    assert "Error: The folder" in result.output
-    monkeypatch.setattr(
-        runs_html,
-        "_library",
-        lambda: (_ for _ in ()).throw(ReportUnavailableError("To mend it: ...")),
-    )
-    folder = make(tmp_path / "runs", [run({"rate": 1})])
-    assert "Error: To mend it" in CliRunner().invoke(main, ["report", str(folder)]).output

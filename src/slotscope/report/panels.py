@@ -190,10 +190,8 @@ def _x_labels(span: Span) -> list[str]:
 def _crowded(span: Span) -> bool:
     """Whether the names on the x axis do not fit beside each other."""
     named = span.x is not None and not span.ordered(span.x)
-    return (
-        named
-        and sum(map(len, _x_labels(span)[:: names_shown(span)])) * len(span.of(span.column)) > 40
-    )
+    shown = _x_labels(span)[:: names_shown(span)]
+    return named and sum(map(len, shown)) * len(span.of(span.column)) > 40
 
 
 def _logarithmic(axes: Any, which: str) -> None:

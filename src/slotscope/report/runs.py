@@ -12,7 +12,7 @@ import json
 import os
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,7 +47,7 @@ class Sweep:
     folder: Path
     runs: tuple[Run, ...]
     notebook: str = ""
-    damaged: Mapping[str, str] | None = None
+    damaged: Mapping[str, str] = field(default_factory=dict)
     unreadable: int = 0
     missing: int = 0
     earlier: tuple[str, ...] = ()
