@@ -1,8 +1,10 @@
 """Values that no axis, no font or no file can hold: page and table are written all the same."""
 
+import base64
 import math
 import re
 import warnings
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -125,6 +127,14 @@ def test_no_warning_of_a_library_gets_out(report):
         run({"x": 2, "日本": 2}, {"ж日本": 3.0, "v": np.array([1, 2], dtype="longdouble")}),
     )
     assert "ж日本 over" in page
+
+
+def test_an_image_with_odd_names_is_whole(read):
+    odd = "\x1b[31mred\x1b[0m\x00\ufffe"
+    runs = read(*(run({odd: f"{odd}{i}"}, {f"{odd} loss": 1.0 * i}) for i in (1, 2)))
+    (figure,) = figures(runs, grid_of(runs))[0]
+    svg = base64.b64decode(figure.source.partition(",")[2])
+    assert "red loss" in set(ElementTree.fromstring(svg).itertext())
 
 
 def test_whatever_stops_a_figure_is_told_on_the_page(report, monkeypatch):

@@ -14,8 +14,6 @@ from typing import Any
 import matplotlib
 from matplotlib import colormaps, colors
 
-from slotscope.report.shown import printable
-
 #: Of text and axes, of grid lines, and of what is wrong: light and dark, as checks.css has them.
 INK, FAINT, BAD = ("#1d2330", "#e6e9ef"), ("#d9dee6", "#333b48"), ("#b3261e", "#ff8f87")
 
@@ -70,7 +68,7 @@ def image(figure: Any, used: Sequence[Shade]) -> str:
     buffer = io.StringIO()
     with matplotlib.rc_context(STYLE):  # the salt is asked for when it is written
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    text = printable(buffer.getvalue())
+    text = buffer.getvalue()
     pairs = dict.fromkeys((INK, FAINT, BAD, *used))
     light, dark = [], []
     for number, (day, night) in enumerate(pairs):
