@@ -156,6 +156,11 @@ def test_an_error_is_told_once_with_what_its_runs_have_in_common(many):
     assert died.shared == (("learning_rate", "2"), ("seed", "4"))
 
 
+def test_the_failing_cell_is_one_of_the_code_cells(read):
+    text = page_of(read(run({"rate": 1}, error=failure("no", cell=3))))
+    assert "<h3>ValueError in code cell 3</h3>" in text
+
+
 def test_messages_that_differ_in_numbers_are_one_error(read):
     messages = ["loss 0.5 at step 3", "loss 1e-9 at step 12", "no loss at step 3"]
     found = failures(read(*(run({"m": m}, error=failure(m)) for m in messages)), ["m"])

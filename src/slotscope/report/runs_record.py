@@ -27,7 +27,7 @@ class RunError:
 
     Attributes:
         kind: ``cell``, ``kernel died``, ``time limit`` or ``worker died``.
-        cell: number of the cell, if it is known.
+        cell: which of the code cells of the notebook, from 1, if it is known.
         name: of the exception; empty where there was none.
         message: its text.
     """
