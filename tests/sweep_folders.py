@@ -15,14 +15,20 @@ RATES = tuple(2.0**power for power in range(-6, 2))
 VERSIONS = {"keras": "3.15.1", "slotscope": "0.1.0"}
 
 
-def make(folder, runs, notebook="momentum.ipynb"):
-    """A sweep's folder with these runs, each what :func:`run` returned; returns the folder."""
+def make(folder, runs, notebook="momentum.ipynb", about=None):
+    """A sweep's folder with these runs, each what :func:`run` returned; returns the folder.
+
+    ``about`` is what sweep.json says besides the notebook.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "sweep.json").write_text(json.dumps({"format": 1, "notebook": notebook}))
+    (folder / "sweep.json").write_text(
+        json.dumps({"format": 1, "notebook": notebook, **(about or {})})
+    )
     for number, (record, executed) in enumerate(runs):
         place = folder / record["id"]
         place.mkdir()
-        nbformat.write(executed, place / "notebook.ipynb")
+        text = nbformat.writes(executed).encode("utf-8", "backslashreplace")
+        (place / "notebook.ipynb").write_bytes(text)
         whole = {**record, "number": number}
         (place / "run.json").write_text(json.dumps(whole), encoding="utf-8")
     return folder

@@ -113,6 +113,10 @@ class FolderInUseError(SlotscopeError, OSError):
     """A folder that shall take a recording's rows holds something already."""
 
 
+class ReportNotWrittenError(SlotscopeError, OSError):
+    """A file of a report can't be written."""
+
+
 class UnfitNotebookError(SlotscopeError, ValueError):
     """A file is not a notebook, or not one that can be given parameters."""
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
+
+_TABLE = "results.parquet"
 
 
 @click.command("report")
@@ -18,12 +22,16 @@ def report(folder: Path, out: Path | None) -> None:
     """One page of all runs of a sweep: failures, figures, a table; and the table as Parquet.
 
     FOLDER is the one that `slotscope sweep --out FOLDER` wrote. The page needs no network; its
-    links lead to the executed notebooks in FOLDER. The table is FOLDER/results.parquet.
+    links lead to the executed notebooks in FOLDER. The table is results.parquet beside the page.
+
+    The exit code is 0 if both are written, whatever became of the runs, 1 if there is no run to
+    report or a file cannot be written, 2 if it was asked for wrongly.
     """
     from slotscope.errors import SlotscopeError
 
     try:
-        write(folder, out or folder / "report.html", folder / "results.parquet")
+        page = out or folder / "report.html"
+        write(folder, page, page.with_name(_TABLE))
     except (SlotscopeError, OSError) as error:
         raise click.ClickException(str(error)) from error
 
@@ -32,19 +40,44 @@ def write(folder: Path, page: Path, parquet: Path) -> None:
     """Write both files, and say so.
 
     Raises:
-        SlotscopeError, OSError: there are no runs, or a file cannot be written.
+        NoRunsError, OSError: there are no runs, or the folder cannot be read.
+        ReportUnavailableError: what the page needs is not installed.
+        ReportNotWrittenError: a file cannot be written.
     """
-    from slotscope.report.runs import left_out, scan
+    from slotscope.report.runs import scan
     from slotscope.report.runs_html import write_page
     from slotscope.report.runs_table import table, write_parquet
+    from slotscope.report.shown import printable
 
-    runs, damaged = scan(folder)
-    warning = left_out(runs, damaged) if damaged else ""
-    if warning:
-        click.echo(f"Warning: {warning}", err=True)
-    write_page(runs, folder, page, warning)
-    click.echo(f"written: {page}")
-    lacking = write_parquet(table(runs), parquet)
+    found = scan(folder)
+    for note in found.notes:
+        click.echo(printable(note), err=True)
+    if found.warning:
+        click.echo(f"Warning: {printable(found.warning)}", err=True)
+    with _written(parquet):
+        parquet.parent.mkdir(parents=True, exist_ok=True)
+        lacking = write_parquet(table(found.runs), parquet)
     click.echo(f"written: {parquet}")
     if lacking:
-        click.echo(f"left out of it, as Parquet cannot hold them: {', '.join(lacking)}")
+        names = printable(", ".join(lacking))
+        click.echo(f"left out of it, as Parquet cannot hold them: {names}")
+    with _written(page):
+        write_page(found, page)
+    click.echo(f"written: {page}")
+
+
+@contextlib.contextmanager
+def _written(path: Path) -> Iterator[None]:
+    """
+    Raises:
+        ReportNotWrittenError: what is done within this can't write ``path``.
+    """
+    from slotscope.errors import ReportNotWrittenError
+
+    try:
+        yield
+    except OSError as error:
+        raise ReportNotWrittenError(
+            f"{path} can't be written: {error.strerror or error}. Make room for it, or choose"
+            " another place by --out."
+        ) from error

@@ -10,7 +10,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
 from browser_cases import chromium
-from slotscope.report.runs import read_runs
+from slotscope.report.runs import scan
 from slotscope.report.runs_html import write_page
 from sweep_folders import failure, make, run, thousand
 
@@ -48,7 +48,7 @@ def browser(start):
 def page(tmp_path):
     def page(runs):
         folder = make(tmp_path / "a folder, ü", runs)
-        return write_page(read_runs(folder), folder, folder / "report.html")
+        return write_page(scan(folder), folder / "report.html")
 
     return page
 
@@ -57,7 +57,7 @@ def page(tmp_path):
 def large(tmp_path_factory):
     """The page of a thousand runs."""
     folder = make(tmp_path_factory.mktemp("large"), thousand())
-    return write_page(read_runs(folder), folder, folder / "report.html")
+    return write_page(scan(folder), folder / "report.html")
 
 
 def visit(browser, path):

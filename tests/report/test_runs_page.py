@@ -6,17 +6,14 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 from matplotlib.figure import Figure
 
-from slotscope.cli import main
-from slotscope.errors import ReportUnavailableError
 from slotscope.report import runs_html
 from slotscope.report.failures import failures
 from slotscope.report.grid import grid_of
 from slotscope.report.multiples import figures
 from slotscope.report.panels import curve_figure, scalar_figure
-from slotscope.report.runs import read_runs
+from slotscope.report.runs import Sweep, read_runs, scan
 from slotscope.report.runs_cells import columns_of
 from sweep_folders import OPTIMIZERS, RATES, failure, make, run, thousand
 
@@ -33,7 +30,8 @@ def many(tmp_path_factory):
 
 def page_of(runs):
     """The page without what comes from a library."""
-    text = runs_html.page(runs, "some.ipynb", runs[0].notebook.parents[1])
+    sweep = Sweep(runs[0].notebook.parents[1], tuple(runs), "some.ipynb")
+    text = runs_html.page(sweep, sweep.folder)
     return re.sub(r"base64,[\w+/=]+|[\w+/]{1000,}=*", "", text)
 
 
@@ -135,7 +133,7 @@ def test_colours_follow_the_theme(many):
 def test_results_beyond_those_drawn_are_named(read):
     runs = read(*(run({"rate": r}, {f"m{i}": r * i for i in range(1, 7)}) for r in (1, 2)))
     drawn, undrawn = figures(runs, grid_of(runs))
-    assert (len(drawn), undrawn) == (4, ["m5", "m6"])
+    assert (len(drawn), [u.name for u in undrawn]) == (4, ["m5", "m6"])
 
 
 def test_a_random_sample_is_drawn_over_each_of_its_parameters(read):
@@ -156,6 +154,11 @@ def test_an_error_is_told_once_with_what_its_runs_have_in_common(many):
     assert "\x1b" not in of_type.traceback
     assert (died.error.kind, len(died.runs), died.source) == ("kernel died", 21, "")
     assert died.shared == (("learning_rate", "2"), ("seed", "4"))
+
+
+def test_the_failing_cell_is_one_of_the_code_cells(read):
+    text = page_of(read(run({"rate": 1}, error=failure("no", cell=3))))
+    assert "<h3>ValueError in code cell 3</h3>" in text
 
 
 def test_messages_that_differ_in_numbers_are_one_error(read):
@@ -182,6 +185,30 @@ def test_the_table_tells_runs_apart_and_no_more(many):
         ("attempts", "number"),
     ]
     assert [name for name, _ in same] == ["batches", "note", "steps"]
+
+
+def test_what_is_the_same_among_the_runs_with_results_says_so(read):
+    done = [run({"rate": r}, {"loss": r, "steps": 3}) for r in (1, 2)]
+    assert "<summary>The same in every run</summary>" in page_of(read(*done))
+
+
+def test_what_is_the_same_where_a_run_has_none_says_so(read):
+    done = [run({"rate": r}, {"loss": r, "steps": 3}) for r in (1, 2)]
+    text = page_of(read(*done, run({"rate": 3}, error=failure("no"))))
+    assert "The same in every run, as for results: in every run that has them<" in text
+
+
+def test_a_notebook_without_results_is_told_how_to_leave_some(read):
+    assert "No run left a result" in page_of(read(run({"rate": 1}), run({"rate": 2})))
+
+
+def test_with_one_result_nothing_is_told(read):
+    runs = read(run({"rate": 1}, {"loss": 1}), run({"rate": 2}))
+    assert "No run left a result" not in page_of(runs)
+
+
+def test_where_all_failed_the_notebook_is_not_blamed_for_having_no_results(read):
+    assert "No run left" not in page_of(read(run({"rate": 1}, error=failure("no"))))
 
 
 def test_nothing_of_a_run_is_markup(read):
@@ -222,35 +249,10 @@ def test_no_notebook_is_needed(tmp_path):
     torn, missing = folder.glob("*/notebook.ipynb")
     torn.write_text("torn {")
     missing.unlink()
-    page = runs_html.write_page(read_runs(folder), folder, folder / "page.html").read_text()
+    page = runs_html.write_page(scan(folder), folder / "page.html").read_text()
     assert "<h1>A sweep</h1>" in page
     links = set(re.findall(r'href="([^"]*notebook\.ipynb)"', page))
     assert links == {f"{torn.parent.name}/notebook.ipynb"}
-
-
-def test_the_command_writes_the_page_and_the_table(tmp_path):
-    folder = make(tmp_path / "runs", [run({"rate": r}, {"loss": 1.0 * r}) for r in (1, 2)])
-    result = CliRunner().invoke(main, ["report", str(folder)])
-    assert result.output.splitlines() == [
-        f"written: {folder / 'report.html'}",
-        f"written: {folder / 'results.parquet'}",
-    ]
-    out = tmp_path / "elsewhere" / "page.html"
-    assert CliRunner().invoke(main, ["report", str(folder), "--out", str(out)]).exit_code == 0
-    links = re.findall(r'href="([^"]*notebook\.ipynb)"', out.read_text())
-    assert len(links) == 2
-    assert all((out.parent / link).is_file() for link in links)
-
-
-def test_what_cannot_be_read_or_held_is_said(tmp_path):
-    results = {"loss": 0.5, "table": pd.DataFrame({"a": [1]})}
-    folder = make(tmp_path / "runs", [run({"rate": r}, results) for r in (1, 2)])
-    next(folder.glob("*/run.json")).write_text("{")
-    result = CliRunner().invoke(main, ["report", str(folder)])
-    assert result.exit_code == 0
-    assert "Warning: 1 of 2 runs cannot be read" in result.stderr
-    assert result.stdout.splitlines()[-1] == ("left out of it, as Parquet cannot hold them: table")
-    assert "1 of 2 runs cannot be read" in (folder / "report.html").read_text()
 
 
 def test_other_versions_are_said(read):
@@ -267,25 +269,3 @@ def test_what_no_cell_can_show_is_named_and_no_column(read):
     assert [column.name for column in columns_of(runs, grid_of(runs))[0]] == [
         *["rate", "loss", "seconds"]
     ]
-
-
-def test_a_page_that_cannot_be_written_leaves_what_was_there(tmp_path):
-    folder = make(tmp_path / "runs", [run({"rate": 1})])
-    (folder / "report.html").mkdir()
-    result = CliRunner().invoke(main, ["report", str(folder)])
-    assert result.exit_code == 1
-    assert "Error: " in result.output
-    assert sorted(path.name for path in folder.iterdir() if path.name.startswith(".")) == []
-
-
-def test_the_command_says_what_is_wrong(tmp_path, monkeypatch):
-    result = CliRunner().invoke(main, ["report", str(tmp_path)])
-    assert result.exit_code == 1
-    assert "Error: The folder" in result.output
-    monkeypatch.setattr(
-        runs_html,
-        "_library",
-        lambda: (_ for _ in ()).throw(ReportUnavailableError("To mend it: ...")),
-    )
-    folder = make(tmp_path / "runs", [run({"rate": 1})])
-    assert "Error: To mend it" in CliRunner().invoke(main, ["report", str(folder)]).output

@@ -7,15 +7,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from slotscope.report.runs import FAILED, Run, RunError
-from slotscope.report.shown import brief
+from slotscope.report.grid import key, setting
+from slotscope.report.runs_record import FAILED, Run, RunError
+from slotscope.report.shown import brief, printable
 
 #: Longer texts are cut; the notebook has them whole.
 LONGEST = 2000
 
 #: A message may name a step, a loss or an address: it is the same message.
 _NUMBER = re.compile(r"0x[0-9a-fA-F]+|\d[\d_]*(?:\.\d*)?(?:[eE][-+]?\d+)?")
-_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,9 @@ def _failure(runs: list[Run], varying: Sequence[str]) -> Failure:
     shared = []
     alike = len({_error(run).message for run in runs}) > 1
     for name in varying if len(runs) > 1 else ():
-        values = {json.dumps(run.parameters.get(name), sort_keys=True) for run in runs}
+        values = {key(setting(run, name)) for run in runs}
         if len(values) == 1:
-            shared.append((name, cut(brief(runs[0].parameters.get(name)), 80)))
+            shared.append((name, cut(brief(setting(runs[0], name)), 80)))
     source, traceback = _failing_cell(runs[0])
     return Failure(_error(runs[0]), alike, tuple(runs), tuple(shared), source, traceback)
 
@@ -81,7 +81,7 @@ def _failing_cell(run: Run) -> tuple[str, str]:
             for output in cell.get("outputs", []):
                 if output["output_type"] == "error":
                     source = "".join(cell["source"])
-                    trace = _ANSI.sub("", "\n".join(output["traceback"]))
+                    trace = printable("\n".join(output["traceback"]))
                     return cut(source), cut(trace, 3 * LONGEST)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         pass  # the notebook of a run whose worker died may be missing, or anything

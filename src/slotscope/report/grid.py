@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from slotscope.report.runs import Run
+from slotscope.report.runs_record import Run
 
 #: More colours can't be told apart, unless they are a scale, and more panels don't fit a page.
 _COLOURS, _SCALE, _PANELS = 7, 12, 6
@@ -21,6 +21,8 @@ _COLOURS, _SCALE, _PANELS = 7, 12, 6
 SAMPLED = 40
 #: Parameters of these names, and those that end so, repeat a run.
 _REPEATS = ("seed", "repeat", "replicate", "random_state")
+#: What a run has for a parameter that it was not given, and another run was.
+DEFAULT = "(default)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +45,14 @@ class Span:
         return [None] if name is None else self.levels[name]
 
     def ordered(self, name: str | None) -> bool:
-        """Whether all values of a parameter are numbers."""
-        return name is not None and all(map(is_number, self.levels[name]))
+        """Whether all values of a parameter are numbers that an axis can have."""
+        return name is not None and _ordered(self.levels[name])
 
     def level(self, run: Run, name: str | None) -> int:
         """The place of a run's value among those of a parameter; 0 where there is none."""
         if name is None:
             return 0
-        return [key(value) for value in self.levels[name]].index(key(run.parameters.get(name)))
+        return [key(value) for value in self.levels[name]].index(key(setting(run, name)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def grid_of(runs: Sequence[Run]) -> Grid:
     levels = {name: found for name, found in levels.items() if len(found) > 1}
     left = sorted(levels, key=lambda name: -len(levels[name]))
     left = [name for name in left if not name.lower().endswith(_REPEATS)] or left
-    x = next((name for name in left if all(map(is_number, levels[name]))), None)
+    x = next((name for name in left if _ordered(levels[name])), None)
     x = x or next(iter(left), None)
     span = span_of(levels, x, [name for name in left if name != x])
     used = (span.x, span.colour, span.column, span.row)
@@ -107,12 +109,17 @@ def span_of(levels: Mapping[str, Sequence[Any]], x: str | None, names: Sequence[
 
     def take(most: int, scale: int) -> str | None:
         for name in left:
-            if len(levels[name]) <= (scale if all(map(is_number, levels[name])) else most):
+            if len(levels[name]) <= (scale if _ordered(levels[name]) else most):
                 left.remove(name)
                 return name
         return None
 
     return Span(levels, x, take(_COLOURS, _SCALE), take(_PANELS, _PANELS), take(_PANELS, _PANELS))
+
+
+def setting(run: Run, name: str) -> Any:
+    """What a run was given for a parameter."""
+    return run.parameters.get(name, DEFAULT)
 
 
 def is_number(value: Any) -> bool:
@@ -132,8 +139,12 @@ def key(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
+def _ordered(levels: Sequence[Any]) -> bool:
+    return all(math.isfinite(number(level)) for level in levels)
+
+
 def _levels(runs: Sequence[Run], name: str) -> list[Any]:
-    found = list({key(v): v for v in (run.parameters.get(name) for run in runs)}.values())
+    found = list({key(v): v for v in (setting(run, name) for run in runs)}.values())
     return sorted(found) if all(map(is_number, found)) else found
 
 

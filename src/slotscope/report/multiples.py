@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from slotscope.report.grid import Grid, Span, is_number, number, span_of
-from slotscope.report.panels import curve_figure, scalar_figure, series
-from slotscope.report.runs import FAILED, Run
+import numpy as np
+
+from slotscope.report.grid import Grid, Span, is_number, number, setting, span_of
+from slotscope.report.panels import curve_figure, names_shown, scalar_figure, series
+from slotscope.report.runs_record import FAILED, Run
 from slotscope.report.shown import brief
 from slotscope.report.themed import image
 
@@ -34,14 +37,39 @@ class Multiple:
     caption: str
 
 
-def figures(runs: Sequence[Run], grid: Grid) -> tuple[list[Multiple], list[str]]:
-    """The figures, and the results that could be drawn too but are beyond the number for a page."""
+@dataclass(frozen=True, slots=True)
+class Undrawn:
+    """A result that has no figure.
+
+    Attributes:
+        name: of the result.
+        reason: why it can't be drawn; empty where it is only beyond the number for a page.
+    """
+
+    name: str
+    reason: str = ""
+
+
+def figures(runs: Sequence[Run], grid: Grid) -> tuple[list[Multiple], list[Undrawn]]:
+    """The figures, and the results of numbers that have none."""
     scalars, arrays = drawable(runs, grid)
     spans = [grid.span, *(replace(grid.span, x=name) for name in grid.sampled[1:SCALARS])]
     most = max(1, SCALARS // len(spans))
-    found = [_scalar(runs, grid, span, name) for name in scalars[:most] for span in spans]
-    found += [_curves(runs, grid, name) for name in arrays[:ARRAYS]]
-    return found, scalars[most:] + arrays[ARRAYS:]
+    wanted = [
+        (name, functools.partial(_scalar, runs, grid, span, name))
+        for name in scalars[:most]
+        for span in spans
+    ]
+    wanted += [(name, functools.partial(_curves, runs, grid, name)) for name in arrays[:ARRAYS]]
+    drawn: list[Multiple] = []
+    undrawn: dict[str, Undrawn] = {}
+    for name, draw in wanted:
+        try:
+            drawn.append(draw())
+        except Exception as error:  # whatever matplotlib raises, the rest of the page is written
+            undrawn[name] = Undrawn(name, str(error) or type(error).__name__)
+    beyond = map(Undrawn, scalars[most:] + arrays[ARRAYS:])
+    return drawn, [*undrawn.values(), *beyond]
 
 
 def drawable(runs: Sequence[Run], grid: Grid) -> tuple[list[str], list[str]]:
@@ -71,6 +99,10 @@ def _scalar(runs: Sequence[Run], grid: Grid, span: Span, name: str) -> Multiple:
         notes.append(f"A cross at the bottom is a run that failed ({failed}).")
     if odd := len(numbers) - len(finite):
         notes.append(f"A triangle at the top is a value that is not finite ({odd}).")
+        if "median" in notes[0]:
+            notes.append("Medians are of the finite values.")
+    if not span.ordered(span.x) and (every := names_shown(span)) > 1:
+        notes.append(f"There is room for one in {every} of the names on the axis.")
     extent = ""
     if finite:
         low, high = min(finite, key=lambda f: f[0]), max(finite, key=lambda f: f[0])
@@ -89,6 +121,12 @@ def _curves(runs: Sequence[Run], grid: Grid, name: str) -> Multiple:
     longest = max(map(len, curves))
     drawn = sum(len(axes.lines) for axes in figure.axes)
     some = "" if drawn == len(curves) else f" {drawn} of {len(curves)} runs are drawn."
+    gaps = [len(curve) - int(np.isfinite(curve).sum()) for curve in curves]
+    if sum(gaps):
+        some += (
+            f" {sum(gaps)} of {sum(map(len, curves))} values, in {sum(map(bool, gaps))} of"
+            f" {len(curves)} runs, are not finite and not drawn."
+        )
     lengths = f"{len(curves)} curves of up to {longest} values" if len(curves) > 1 else "a curve"
     alt = f"{name} over its index: {lengths}{_colours(span, 'curves')}{_panels(span)}."
     return _multiple(figure, used, alt, f"{name} over its index, a curve for each run.{some}")
@@ -115,4 +153,4 @@ def _panels(span: Span) -> str:
 
 
 def _at(run: Run, grid: Grid) -> str:
-    return ", ".join(f"{name} {brief(run.parameters.get(name))}" for name in grid.varying)
+    return ", ".join(f"{name} {brief(setting(run, name))}" for name in grid.varying)

@@ -17,16 +17,20 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from slotscope.report.grid import SAMPLED, Span, is_number, number
-from slotscope.report.runs import FAILED, Run
-from slotscope.report.shown import brief
+from slotscope.report.runs_record import FAILED, Run
+from slotscope.report.shown import brief, printable
 from slotscope.report.themed import BAD, STYLE, Shade, shades
 
 _MARKERS = "os^DvPX"
 #: From this ratio of the largest to the smallest on, an axis is logarithmic.
 _LOG_X, _LOG_Y = 50, 1000
 _POINTS, _CURVES = 200, 300
+#: matplotlib reckons with multiples of what it draws, which must be floats, too.
+_LARGEST = 1e300
 #: So few values are each a tick.
 _TICKS = 8
+#: So many names have room below an axis.
+_NAMES = 30
 #: Inches: the width of a panel, and of all panels together at most.
 _PANEL, _PAGE = 4.6, 10.5
 
@@ -35,9 +39,15 @@ Drawn = tuple[Figure, list[Shade]]
 
 
 def scalar_figure(runs: Sequence[Run], span: Span, name: str) -> Drawn:
-    """A number of each run over the parameter ``span.x``, with the colours that were used."""
+    """A number of each run over the parameter ``span.x``, with the colours that were used.
+
+    Raises:
+        OverflowError: what is drawn is further apart than floats can tell.
+    """
     places = {run.id: _place(run, span) for run in runs}
     values = {run.id: number(run.results.get(name)) for run in runs if run.status != FAILED}
+    _near([value for value in values.values() if math.isfinite(value)], name)
+    _near(list(places.values()), str(span.x))
     colours = shades(len(span.of(span.colour)), span.ordered(span.colour))
 
     def draw(axes: Any, level: int, found: Sequence[Run]) -> None:
@@ -63,9 +73,16 @@ def scalar_figure(runs: Sequence[Run], span: Span, name: str) -> Drawn:
 
 
 def curve_figure(runs: Sequence[Run], span: Span, name: str) -> Drawn:
-    """An array of each run over its index, with the colours that were used."""
+    """An array of each run over its index, with the colours that were used.
+
+    Raises:
+        OverflowError: what is drawn is further apart than floats can tell.
+    """
     have = [run for run in runs if series(run.results.get(name)) is not None]
     have = have[:: math.ceil(len(have) / _CURVES)]
+    for run in have:
+        curve = np.asarray(series(run.results[name]))
+        _near(curve[np.isfinite(curve)], name)
     colours = shades(len(span.of(span.colour)), span.ordered(span.colour))
 
     def draw(axes: Any, level: int, found: Sequence[Run]) -> None:
@@ -86,7 +103,7 @@ def series(value: Any) -> np.ndarray | None:
         return None
     if not isinstance(value, (list, np.ndarray)):
         return None
-    array = np.asarray(value)
+    array = np.asarray(list(map(number, value)) if isinstance(value, list) else value)
     if array.ndim != 1 or len(array) < 2 or array.dtype.kind not in "iuf":
         return None
     return array.astype(np.float64)
@@ -155,9 +172,15 @@ def _x_scale(all_axes: Sequence[Any], span: Span) -> None:
             all_axes[0].set_xticks(levels, labels)
         return
     for axes in all_axes:
-        axes.set_xticks(range(len(labels)), labels if len(labels) <= 30 else [""] * len(labels))
+        every = names_shown(span)
+        axes.set_xticks(range(0, len(labels), every), labels[::every])
         axes.tick_params(axis="x", labelrotation=60 if _crowded(span) else 0)
         axes.set_xlim(-0.5, len(labels) - 0.5)
+
+
+def names_shown(span: Span) -> int:
+    """Of how many names on the x axis one has room there; 1 where all have."""
+    return math.ceil(len(span.of(span.x)) / _NAMES)
 
 
 def _x_labels(span: Span) -> list[str]:
@@ -167,7 +190,8 @@ def _x_labels(span: Span) -> list[str]:
 def _crowded(span: Span) -> bool:
     """Whether the names on the x axis do not fit beside each other."""
     named = span.x is not None and not span.ordered(span.x)
-    return named and sum(map(len, _x_labels(span))) * len(span.of(span.column)) > 40
+    shown = _x_labels(span)[:: names_shown(span)]
+    return named and sum(map(len, shown)) * len(span.of(span.column)) > 40
 
 
 def _logarithmic(axes: Any, which: str) -> None:
@@ -191,9 +215,19 @@ def _place(run: Run, span: Span) -> float:
     return float(span.level(run, span.x))
 
 
+def _near(values: Sequence[float] | np.ndarray, name: str) -> None:
+    """
+    Raises:
+        OverflowError: an axis of ``values`` would need numbers that floats don't have.
+    """
+    if len(values) and np.abs(values).max() > _LARGEST:
+        raise OverflowError(f"{name} has values beyond {_LARGEST:g}")
+
+
 def _wide(values: Sequence[float], ratio: float) -> bool:
     return len(values) > 0 and min(values) > 0 and max(values) >= ratio * min(values)
 
 
 def _short(text: str) -> str:
+    text = printable(text)
     return text if len(text) <= 24 else f"{text[:22]}..."

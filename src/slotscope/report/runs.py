@@ -1,9 +1,9 @@
 """The runs of a sweep, read from its folder: one record each, and one table of them all.
 
 A sweep leaves a folder a run, with the executed notebook and a file ``run.json`` that was written
-last and whole: a run has finished if, and only if, it is there. Nothing here starts a kernel, and
-nothing but ``run.json`` is read, so a table of a thousand runs takes about a second; figures and
-recordings stay in their notebooks until they are asked for.
+last and whole: a run has finished if, and only if, it is there. ``sweep.json`` says which runs were
+asked for last. Nothing here starts a kernel, and no notebook is read, so a table of a thousand runs
+takes about a second.
 """
 
 from __future__ import annotations
@@ -11,77 +11,82 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slotscope.errors import DamagedRunWarning, NoRunsError
-from slotscope.report import values
-from slotscope.report.attached import StoredResult
-from slotscope.sweep.store import FORMAT, NOTEBOOK, RUN, SWEEP
+from slotscope.report.runs_record import Run, read_run
+from slotscope.sweep.store import RUN, SWEEP
 
 if TYPE_CHECKING:
     import pandas as pd
 
-DONE, FAILED = "done", "failed"
-
-_ERROR = ("kind", "cell", "name", "message")
-_SIGNS_OF_DAMAGE = (ValueError, LookupError, TypeError, AttributeError, OSError)
+#: So many are named, where runs are told of.
+_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
-class RunError:
-    """Why a run failed.
+class Sweep:
+    """What there is of a sweep.
 
     Attributes:
-        kind: ``cell``, ``kernel died``, ``time limit`` or ``worker died``.
-        cell: number of the cell, if it is known.
-        name: of the exception; empty where there was none.
-        message: its text.
+        folder: its path.
+        notebook: name of the notebook that was swept; empty where nothing says it.
+        runs: those that have finished, in the order of the sweep.
+        damaged: of each folder whose record cannot be read, its name and what is wrong.
+        unreadable: how many of these were asked for.
+        missing: how many were asked for and have not finished.
+        earlier: folders of runs that were asked for before, and no longer.
+        outdated: how many of ``runs`` the same sweep would run again, since the code or a version
+            has changed.
     """
 
-    kind: str
-    cell: int | None
-    name: str
-    message: str
+    folder: Path
+    runs: tuple[Run, ...]
+    notebook: str = ""
+    damaged: Mapping[str, str] = field(default_factory=dict)
+    unreadable: int = 0
+    missing: int = 0
+    earlier: tuple[str, ...] = ()
+    outdated: int = 0
 
-    def __str__(self) -> str:
-        what = ": ".join(part for part in (self.name, self.message) if part)
-        return what if self.kind == "cell" else ": ".join(filter(None, (self.kind, what)))
+    @property
+    def asked(self) -> int:
+        """How many runs were asked for."""
+        return len(self.runs) + self.unreadable + self.missing
 
+    @property
+    def warning(self) -> str:
+        """In words, which records cannot be read, and what to do; empty where all can."""
+        if not self.damaged:
+            return ""
+        told = [f"{self.folder / name / RUN}: {what}" for name, what in self.damaged.items()]
+        return (
+            f"{len(told)} of {len(told) + len(self.runs)} runs cannot be read and are left out:"
+            f" {'; '.join(told[:_NAMED])}{'; ...' if len(told) > _NAMED else ''}.\nRun the sweep"
+            " again: it makes anew what it asks for. A copied folder can go."
+        )
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One finished run.
-
-    Attributes:
-        id: name of its folder.
-        number: its place in the sweep.
-        status: ``done`` or ``failed``.
-        parameters: what the notebook was run with.
-        results: what it gave to :func:`slotscope.result`; those before the failure, if it failed.
-        error: why it failed; None if it did not.
-        started: when, in UTC.
-        seconds: how long it took.
-        attempts: how often it was started.
-        versions: version of each package involved.
-        notebook: path of the executed notebook.
-    """
-
-    id: str
-    number: int
-    status: str
-    parameters: Mapping[str, Any]
-    results: Mapping[str, Any]
-    error: RunError | None
-    started: datetime
-    seconds: float
-    attempts: int
-    versions: Mapping[str, str]
-    notebook: Path
+    @property
+    def notes(self) -> list[str]:
+        """In words, what else a reader should know."""
+        notes = []
+        if count := len(self.earlier):
+            names = ", ".join(self.earlier[:_NAMED]) + (", ..." if count > _NAMED else "")
+            what = "1 run of an earlier sweep is" if count == 1 else f"{count} runs of earlier"
+            what += "" if count == 1 else " sweeps are"
+            notes.append(f"{what} left out: {names}.")
+        if self.outdated:
+            were = "run was" if self.outdated == 1 else "runs were"
+            have = "has" if self.outdated == 1 else "have"
+            notes.append(
+                f"{self.outdated} {were} made by other code or versions, and {have} not run again"
+                " yet."
+            )
+        return notes
 
 
 def results(folder: str | PathLike[str]) -> pd.DataFrame:
@@ -99,6 +104,9 @@ def results(folder: str | PathLike[str]) -> pd.DataFrame:
     A parameter whose name is one of these fixed ones is the column ``parameter.NAME``; a result
     whose name is taken by any of them is ``result.NAME``. What a run lacks is missing.
 
+    Only the runs that the last ``slotscope sweep`` into the folder asked for are in it, by what
+    ``sweep.json`` says; where it says nothing, all are.
+
     Args:
         folder: that of a sweep, with a folder for each run in it.
 
@@ -107,10 +115,11 @@ def results(folder: str | PathLike[str]) -> pd.DataFrame:
 
     Raises:
         FileNotFoundError: there is no such folder.
+        NotADirectoryError, PermissionError: it is a file, or cannot be read.
         NoRunsError: it holds no finished run.
 
     Warns:
-        DamagedRunWarning: a ``run.json`` is not whole; the others are read.
+        DamagedRunWarning: a ``run.json`` is not whole, or of another folder; the others are read.
     """
     from slotscope.report.runs_table import table
 
@@ -119,88 +128,80 @@ def results(folder: str | PathLike[str]) -> pd.DataFrame:
 
 def read_runs(folder: str | PathLike[str]) -> list[Run]:
     """The finished runs of a sweep, in its order; raises and warns as :func:`results`."""
-    runs, damaged = scan(folder)
-    if damaged:
-        warnings.warn(left_out(runs, damaged), DamagedRunWarning, stacklevel=3)
-    return runs
+    found = scan(folder)
+    if found.warning:
+        warnings.warn(found.warning, DamagedRunWarning, stacklevel=3)
+    return list(found.runs)
 
 
-def scan(folder: str | PathLike[str]) -> tuple[list[Run], list[str]]:
-    """The finished runs of a sweep, in its order, and what is wrong with each damaged one.
-
-    Raises:
-        FileNotFoundError: there is no such folder.
-        NoRunsError: it holds no finished run.
-    """
+def scan(folder: str | PathLike[str]) -> Sweep:
+    """What there is of a sweep; raises as :func:`results`."""
     place = Path(folder)
-    if not place.is_dir():
-        raise FileNotFoundError(
-            f"There is no folder {os.fspath(folder)!r}. Expected the one that a sweep wrote:"
-            " slotscope sweep NOTEBOOK --out FOLDER."
-        )
-    runs, damaged = [], []
-    for path in sorted(place.glob(f"*/{RUN}")):
+    names = _names(place)
+    runs, damaged = {}, {}
+    for name in names:
         try:
-            runs.append(_run(path))
-        except FileNotFoundError:
-            pass  # a sweep that runs meanwhile took it back
-        except _SIGNS_OF_DAMAGE as error:
-            damaged.append(f"{path} ({type(error).__name__}: {error})")
-    if not runs:
+            runs[name] = read_run(place / name / RUN)
+        except (FileNotFoundError, NotADirectoryError):
+            pass  # another file, or a run that a sweep took back meanwhile
+        except ValueError as error:
+            damaged[name] = str(error)
+    found = _sweep(place, runs, damaged)
+    if not found.runs:
+        asked = f"None of the {found.asked} runs that were asked for has finished. "
         raise NoRunsError(
-            f"The folder {os.fspath(folder)!r} holds no finished run. Expected a folder for each,"
-            f" with a {RUN} in it. Is it the folder of a sweep, and has one run ended?"
-            + (f"\n{left_out(runs, damaged)}" if damaged else "")
+            f"The folder {os.fspath(folder)!r} holds no finished run."
+            f" {asked if found.missing else ''}Expected a folder for each, with a {RUN} in it. Is"
+            f" it the folder of a sweep, and has one run ended?\n{found.warning}".rstrip()
         )
-    return sorted(runs, key=lambda run: (run.number, run.id)), damaged
+    return found
 
 
-def left_out(runs: Sequence[Run], damaged: Sequence[str]) -> str:
-    """In words, which runs cannot be read, and what to do."""
-    return (
-        f"{len(damaged)} of {len(damaged) + len(runs)} runs cannot be read and are left out:"
-        f" {'; '.join(damaged[:10])}{'; ...' if len(damaged) > 10 else ''}.\nExpected a"
-        f" {RUN} as a sweep writes it. Delete their folders and run the sweep again."
-    )
-
-
-def notebook_of(folder: str | PathLike[str]) -> str:
-    """The name of the notebook that was swept, for people; empty where nothing says it."""
+def _names(place: Path) -> list[str]:
     try:
-        found = json.loads((Path(folder) / SWEEP).read_text(encoding="utf-8"))
-        return str(found["notebook"])
-    except _SIGNS_OF_DAMAGE:
-        return ""
+        return sorted(os.listdir(place))
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"There is no folder {os.fspath(place)!r}. Expected the one that a sweep wrote:"
+            " slotscope sweep NOTEBOOK --out FOLDER."
+        ) from None
+    except NotADirectoryError:
+        raise NotADirectoryError(
+            f"{os.fspath(place)!r} is no folder. Expected the one that a sweep wrote: slotscope"
+            " sweep NOTEBOOK --out FOLDER."
+        ) from None
+    except OSError as error:
+        raise type(error)(
+            f"The folder {os.fspath(place)!r} can't be read: {error.strerror or error}. Give"
+            " yourself the right to, or copy it to where you have it."
+        ) from error
 
 
-def _run(path: Path) -> Run:
-    found = json.loads(path.read_text(encoding="utf-8"))
-    if found["format"] != FORMAT:
-        raise ValueError(f"format {found['format']}, this version reads {FORMAT}")
-    if found["status"] not in (DONE, FAILED):
-        raise ValueError(f"status {found['status']!r}, expected {DONE!r} or {FAILED!r}")
-    notebook = path.with_name(NOTEBOOK)
-    kept = found["results"]
-    error = found["error"]
-    return Run(
-        id=path.parent.name,
-        number=int(found["number"]),
-        status=found["status"],
-        parameters=dict(found["parameters"]),
-        results={} if kept is None else values.restored(kept, _stored(notebook)),
-        error=None if error is None else RunError(*(error[name] for name in _ERROR)),
-        started=_utc(found["started"]),
-        seconds=float(found["seconds"]),
-        attempts=int(found["attempts"]),
-        versions=dict(found["versions"]),
-        notebook=notebook,
+def _sweep(place: Path, runs: Mapping[str, Run], damaged: Mapping[str, str]) -> Sweep:
+    """What was asked for, among what there is."""
+    about = _about(place)
+    notebook, asked = str(about.get("notebook", "")), about.get("runs")
+    if not isinstance(asked, list):
+        ordered = sorted(runs.values(), key=lambda run: (run.number, run.id))
+        return Sweep(place, tuple(ordered), notebook, damaged, unreadable=len(damaged))
+    ids = {str(id): number for number, id in enumerate(asked)}
+    kept = [replace(runs[id], number=number) for id, number in ids.items() if id in runs]
+    now = about.get("fingerprint")
+    return Sweep(
+        place,
+        tuple(kept),
+        notebook,
+        damaged,
+        unreadable=len(ids.keys() & damaged.keys()),
+        missing=len(ids.keys() - damaged.keys() - runs.keys()),
+        earlier=tuple(name for name in runs if name not in ids),
+        outdated=sum(run.fingerprint != now for run in kept) if now else 0,
     )
 
 
-def _utc(text: str) -> datetime:
-    found = datetime.fromisoformat(text)
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-
-
-def _stored(notebook: Path) -> values.Attached:
-    return lambda tag, place: StoredResult(notebook, tag.lstrip("$"), place)
+def _about(place: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((place / SWEEP).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -13,8 +13,8 @@ from typing import Any
 
 from slotscope.report.attached import StoredResult
 from slotscope.report.failures import cut
-from slotscope.report.grid import Grid, is_number, number
-from slotscope.report.runs import FAILED, Run
+from slotscope.report.grid import DEFAULT, Grid, is_number, number, setting
+from slotscope.report.runs_record import FAILED, Run
 from slotscope.report.runs_table import columns
 from slotscope.report.shown import brief
 from slotscope.report.values import tag_of
@@ -60,7 +60,7 @@ def columns_of(runs: Sequence[Run], grid: Grid) -> tuple[list[Column], list[tupl
     same: list[tuple[str, Cell]] = []
     parameters, results = columns(runs)
     for name, title in parameters.items():
-        column = _column(title, [run.parameters.get(name) for run in runs], _exact)
+        column = _column(title, [setting(run, name) for run in runs], _exact)
         if name in grid.varying or len(runs) == 1:
             found.append(column)
         else:
@@ -107,7 +107,7 @@ def _all_same(runs: Sequence[Run], name: str) -> bool:
 
 
 def _column(name: str, values: Sequence[Any], text: Callable[[Any], str] = brief) -> Column:
-    present = [value for value in values if value is not None]
+    present = [value for value in values if value is not None and value is not DEFAULT]
     if present and all(map(is_number, present)):
         return Column(name, NUMBER, tuple(_number(value, text) for value in values))
     cells = tuple(map(_cell, values))
@@ -120,9 +120,9 @@ def _exact(value: float) -> str:
     return cut(repr(value).removesuffix(".0"), _LONGEST)
 
 
-def _number(value: float | None, text: Callable[[Any], str]) -> Cell:
-    if value is None:
-        return Cell("")
+def _number(value: float | str | None, text: Callable[[Any], str]) -> Cell:
+    if not is_number(value):
+        return Cell("" if value is None else str(value))
     size, shown = number(value), text(value)
     order = {math.inf: "Infinity", -math.inf: "-Infinity"}.get(size, repr(size))
     whole = repr(value).removesuffix(".0")

@@ -11,6 +11,7 @@ import base64
 import functools
 import math
 import os
+import warnings
 from collections.abc import Sequence
 from importlib import metadata
 from os import PathLike
@@ -21,43 +22,45 @@ from urllib.parse import quote
 from slotscope.errors import ReportUnavailableError
 from slotscope.recording.whole import whole
 from slotscope.report.failures import cut, failures
-from slotscope.report.grid import Grid, grid_of
+from slotscope.report.grid import Grid, grid_of, setting
 from slotscope.report.multiples import figures
-from slotscope.report.runs import FAILED, Run, notebook_of
+from slotscope.report.runs import Sweep
 from slotscope.report.runs_cells import columns_of, elsewhere
-from slotscope.report.shown import brief
+from slotscope.report.runs_record import DONE, FAILED, Run
+from slotscope.report.shown import brief, printable
 
 #: So many different errors are told, each with so many of its runs; the table has all.
 _FAILURES, _LINKS = 20, 12
 
 
-def write_page(
-    runs: Sequence[Run],
-    folder: str | PathLike[str],
-    out: str | PathLike[str],
-    warning: str = "",
-) -> Path:
+def write_page(sweep: Sweep, out: str | PathLike[str]) -> Path:
     """Write the page of a sweep; it appears whole or not at all.
 
     Args:
-        runs: as :func:`~slotscope.report.runs.read_runs` returned them.
-        folder: that of the sweep.
+        sweep: as :func:`~slotscope.report.runs.scan` found it.
         out: path of the page. Its links are relative: move it together with the folder.
-        warning: what a reader must know besides, such as which runs are left out.
 
     Raises:
         ReportUnavailableError: the package that has the table's code is not installed.
     """
     out = Path(out)
-    text = page(runs, notebook_of(folder), out.parent, warning)
+    text = page(sweep, out.parent)
     out.parent.mkdir(parents=True, exist_ok=True)
     with whole(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return out
 
 
-def page(runs: Sequence[Run], notebook: str, place: Path, warning: str = "") -> str:
+def page(sweep: Sweep, place: Path) -> str:
     """The page, as it stands in the folder ``place``."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of glyphs and limits, from NumPy and matplotlib
+        return printable(_page(sweep, place))
+
+
+def _page(sweep: Sweep, place: Path) -> str:
+    runs = sweep.runs
+    headline, tone = headline_of(sweep)
     grid = grid_of(runs)
     ordered = sorted(runs, key=lambda run: (run.status != FAILED, run.number))
     shown, same = columns_of(ordered, grid)
@@ -67,14 +70,17 @@ def page(runs: Sequence[Run], notebook: str, place: Path, warning: str = "") -> 
         _environment()
         .get_template("runs.html.jinja")
         .render(
-            title=notebook or "A sweep",
+            title=sweep.notebook or "A sweep",
             runs=ordered,
             failed=sum(run.status == FAILED for run in runs),
             started=f"{min(run.started for run in runs):%Y-%m-%d %H:%M}",
             seconds=sum(run.seconds for run in runs),
             versions=same_versions,
             differing=differing,
-            warning=warning,
+            headline=headline,
+            tone=tone,
+            notes=sweep.notes,
+            warning=sweep.warning,
             failures=failures(runs, grid.varying),
             failures_shown=_FAILURES,
             links_shown=_LINKS,
@@ -83,6 +89,8 @@ def page(runs: Sequence[Run], notebook: str, place: Path, warning: str = "") -> 
             columns=shown,
             same=same,
             elsewhere=elsewhere(runs),
+            mute=_mute(runs),
+            partly=not all(run.results for run in runs),
             link=functools.partial(_link, place),
             about=functools.partial(_about, grid),
             library=_library(),
@@ -90,6 +98,25 @@ def page(runs: Sequence[Run], notebook: str, place: Path, warning: str = "") -> 
         )
     )
     return text
+
+
+def headline_of(sweep: Sweep) -> tuple[str, str]:
+    """What became of the runs, and whether that is ``good``, ``bad`` or, as yet, neither."""
+    asked, failed = sweep.asked, sum(run.status == FAILED for run in sweep.runs)
+    done = len(sweep.runs) - failed
+    if asked in (done, failed):
+        what = "failed" if failed else "done"
+        one, all_ = {"failed": ("failed", "failed"), "done": ("is done", "are done")}[what]
+        text = f"The run {one}." if asked == 1 else f"All {asked} runs {all_}."
+        return text, "bad" if failed else "" if sweep.outdated else "good"
+    parts = [f"{done} of {asked} runs {'is' if done == 1 else 'are'} done"]
+    if failed:
+        parts = [f"{failed} of {asked} runs failed", f"{done} {'is' if done == 1 else 'are'} done"]
+    if sweep.missing:
+        parts.append(f"{sweep.missing} {'has' if sweep.missing == 1 else 'have'} not run")
+    if sweep.unreadable:
+        parts.append(f"{sweep.unreadable} cannot be read")
+    return ", ".join(parts) + ".", "bad" if failed else ""
 
 
 @functools.cache
@@ -133,9 +160,14 @@ def _link(place: Path, run: Run) -> str:
     return quote(Path(relative).as_posix())
 
 
+def _mute(runs: Sequence[Run]) -> bool:
+    """Whether the notebook is to the end without a result."""
+    return any(run.status == DONE for run in runs) and not any(run.results for run in runs)
+
+
 def _about(grid: Grid, run: Run) -> str:
     """The parameters by which a run differs from the others."""
-    pairs = (f"{name} {brief(run.parameters.get(name))}" for name in grid.varying)
+    pairs = (f"{name} {brief(setting(run, name))}" for name in grid.varying)
     return cut(", ".join(pairs), 200) or f"run {run.number}"
 
 

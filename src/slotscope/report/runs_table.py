@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -12,7 +13,8 @@ import pandas as pd
 import pyarrow as pa
 
 from slotscope.recording.whole import whole
-from slotscope.report.runs import Run
+from slotscope.report.runs_record import Run
+from slotscope.report.shown import printable
 
 _FIRST = ("number", "status")
 _LAST = ("error", "seconds", "attempts", "started", "notebook")
@@ -55,7 +57,7 @@ def columns(runs: Sequence[Run]) -> tuple[dict[str, str], dict[str, str]]:
         names = dict.fromkeys(name for mapping in mappings for name in mapping)
         found = {}
         for name in names:
-            column = name
+            column = printable(name)
             while column in taken or column.startswith("version."):
                 column = f"{prefix}.{column}"
             found[name] = column
@@ -68,7 +70,7 @@ def write_parquet(frame: pd.DataFrame, path: str | PathLike[str]) -> list[str]:
     """Write the table to a file of Parquet, whole or not at all.
 
     Arrays become lists. Columns that Parquet cannot hold, as those of figures, recordings and
-    tables, are left out.
+    tables, whole numbers of more than 64 bits, and text that isn't Unicode, are left out.
 
     Returns:
         The columns that were left out.
@@ -103,13 +105,23 @@ def _typed(values: Any) -> Any:
     if types == {int} and all(-(2**63) <= v < 2**63 for v in values if v is not None):
         return pd.array(values, dtype="Int64") if missing else np.array(values, dtype=np.int64)
     if float in types and types <= {int, float}:
-        return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
-    if types == {str}:
+        with contextlib.suppress(OverflowError):  # of a whole number that no float can be
+            return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
+    if types == {str} and _is_unicode("".join(filter(None, values))):
         return values  # pandas has another type for strings in each of its generations
     column = np.empty(len(values), dtype=object)
     for index, value in enumerate(values):  # at once, NumPy would stack arrays of one shape
         column[index] = value
-    return column
+    # A lone surrogate would make pandas' own type for strings fail.
+    return column if types != {str} else pd.Series(column, dtype=object)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _parquet(value: Any) -> Any:

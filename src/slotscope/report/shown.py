@@ -6,6 +6,7 @@ Nothing here depends on when or where it runs, so that two executions of a noteb
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,10 @@ _SHOWN = 6
 #: An array of several axes and more values is described.
 _LISTED = 36
 _ROWS, _COLUMNS = 6, 8
+
+#: What a terminal takes as colours and the like, and what no document of XML may hold.
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?)")
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 
 
 def text(values: Mapping[str, Any]) -> str:
@@ -72,6 +77,12 @@ def brief(value: Any) -> str:
     if tag == FIGURE:
         return "a figure"
     return repr(value) if tag == RECORDING else str(value)
+
+
+def printable(text: str) -> str:
+    """``text`` without escape codes; a lone surrogate, which no file holds, is ``\\ud800``."""
+    plain = _CONTROLS.sub("", _ESCAPES.sub("", text))
+    return plain.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _array(array: np.ndarray) -> str:
