@@ -33,24 +33,6 @@ def notebook(*sources):
     return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
 
 
-@pytest.fixture
-def kept(monkeypatch):
-    """A notebook whose only cell called ``slotscope.result`` with some values."""
-
-    def keep(**values):
-        shown = []
-        monkeypatch.setattr(results, "_display", lambda *output: shown.append(output))
-        slotscope.result(**values)
-        written = notebook("slotscope.result(...)")
-        written.cells[0].outputs = [
-            nbformat.v4.new_output("display_data", data=data, metadata=metadata)
-            for data, metadata in shown
-        ]
-        return written
-
-    return keep
-
-
 def test_the_stored_experiment_holds_its_results():
     path = Path(__file__).parents[2] / "notebooks" / "experiments" / "momentum.ipynb"
     values = slotscope.read_results(path)

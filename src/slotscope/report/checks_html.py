@@ -13,6 +13,7 @@ from typing import Any
 
 from slotscope.checks.verdict import Report, Verdict
 from slotscope.report.checks import by_check, headline, smallest
+from slotscope.report.templating import environment
 
 #: What stands before the words of a verdict, for those who don't see its colour.
 MARKS = {
@@ -26,25 +27,15 @@ MARKS = {
 
 @functools.cache
 def _environment() -> Any:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("slotscope.report", "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
+    return environment(
+        Verdict=Verdict,
+        marks=MARKS,
+        by_check=by_check,
+        smallest=smallest,
+        headline=headline,
+        by_theme=by_theme,
+        key=key,
     )
-    environment.globals |= {
-        "Verdict": Verdict,
-        "marks": MARKS,
-        "by_check": by_check,
-        "smallest": smallest,
-        "headline": headline,
-        "by_theme": by_theme,
-        "key": key,
-    }
-    return environment
 
 
 def page(reports: Sequence[Report]) -> str:

@@ -21,9 +21,7 @@ from typing import Any
 
 from slotscope.errors import DamagedResultsError, NoResultsError, UnfitResultError
 from slotscope.report import attached, shown, values
-
-#: The mime type of the output.
-MIME = "application/vnd.slotscope.result+json"
+from slotscope.sweep.results import MIME
 
 _SIGNS_OF_DAMAGE = (ValueError, LookupError, TypeError, AttributeError, OSError)
 

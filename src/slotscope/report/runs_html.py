@@ -28,6 +28,7 @@ from slotscope.report.runs import Sweep
 from slotscope.report.runs_cells import columns_of, elsewhere
 from slotscope.report.runs_record import DONE, FAILED, Run
 from slotscope.report.shown import brief, printable
+from slotscope.report.templating import environment
 
 #: So many different errors are told, each with so many of its runs; the table has all.
 _FAILURES, _LINKS = 20, 12
@@ -121,17 +122,7 @@ def headline_of(sweep: Sweep) -> tuple[str, str]:
 
 @functools.cache
 def _environment() -> Any:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("slotscope.report", "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.globals |= {"cut": cut, "duration": _duration}
-    return environment
+    return environment(cut=cut, duration=_duration)
 
 
 @functools.cache

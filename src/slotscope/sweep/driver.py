@@ -15,7 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from slotscope.sweep.execution import Outcome, Task
+from slotscope.sweep.execution import Outcome, Task, error_of, now
 from slotscope.sweep.places import Place
 from slotscope.sweep.plan import Plan, Planned
 from slotscope.sweep.store import FORMAT, Store
@@ -145,11 +145,8 @@ class Sweep:
 
 def died(task: Task, death: BaseException) -> Outcome:
     """The outcome of a run whose worker did not answer: the notebook as it was handed out."""
-    import datetime
-
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     written = getattr(death, "written", "")
     message = f"{death}\n{written}".strip() or type(death).__name__
     kind = getattr(death, "kind", "worker died")
-    error = {"kind": kind, "cell": None, "name": type(death).__name__, "message": message[:2000]}
-    return Outcome(task.notebook, None, error, now, 0.0)
+    error = error_of(kind, None, type(death).__name__, message)
+    return Outcome(task.notebook, None, error, now(), 0.0)

@@ -149,7 +149,7 @@ def execute(task: Task, progress: bool = False) -> Outcome:
     Returns:
         What came of it; this function raises nothing that the notebook or its kernel did.
     """
-    started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    started = now()
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="slotscope-", ignore_cleanup_errors=True) as temporary:
         # The notebook's folder may be on another machine than this.
@@ -190,7 +190,7 @@ def _papermill(
     except papermill.PapermillExecutionError as error:
         # papermill put a heading and an anchor before the cell.
         place = _place(task, execution, error.cell_index + 2)
-        return _error("cell", place, error.ename, error.evalue)
+        return error_of("cell", place, error.ename, error.evalue)
     except CellTimeoutError:
         message = f"a cell took longer than its limit of {task.cell_time_limit:g} s"
         return _failed(task, execution, "time limit", "CellTimeout", message)
@@ -207,7 +207,13 @@ def _papermill(
     return None
 
 
-def _error(kind: str, cell: int | None, name: str, message: str) -> dict[str, Any]:
+def now() -> str:
+    """In ISO 8601, UTC."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def error_of(kind: str, cell: int | None, name: str, message: str) -> dict[str, Any]:
+    """An error as an outcome has it."""
     return {"kind": kind, "cell": cell, "name": name, "message": message[:LONGEST_MESSAGE]}
 
 
@@ -236,7 +242,7 @@ def _failed(task: Task, execution: Execution, kind: str, name: str, message: str
         cells[place].outputs.append(
             new_output("error", ename=name, evalue=message, traceback=[shown])
         )
-    return _error(kind, None if place is None else _place(task, execution, place), name, message)
+    return error_of(kind, None if place is None else _place(task, execution, place), name, message)
 
 
 def _outcome(

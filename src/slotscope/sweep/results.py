@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
-#: As in slotscope.report.results, which imports NumPy.
+#: The mime type of what it keeps. It stands here, as this module imports little.
 MIME = "application/vnd.slotscope.result+json"
 
 
