@@ -43,7 +43,7 @@ ENVIRONMENT: dict[str, str | None] = {
 }
 
 
-def run(session: nox.Session, *command: str, **variables: str) -> None:
+def run(session: nox.Session, *command: str, **variables: str | None) -> None:
     """Run a module of the shared environment: `python -m command`."""
     path = os.pathsep.join([str(BIN), os.environ.get("PATH", "")])
     environment = {**ENVIRONMENT, "PATH": path, **variables}
@@ -154,5 +154,9 @@ def mutants(session: nox.Session) -> None:
 
 @nox.session(requires=["env"], venv_backend="none", default=False)
 def bench(session: nox.Session) -> None:
-    """Measure what watching costs on this machine; `-- --smoke` only sees whether that runs."""
-    run(session, "benchmarks", *session.posargs)
+    """Measure what watching costs on this machine; `-- --smoke` only sees whether that runs.
+
+    On an accelerator too, where there is one.
+    """
+    devices = os.environ.get("CUDA_VISIBLE_DEVICES")
+    run(session, "benchmarks", *session.posargs, CUDA_VISIBLE_DEVICES=devices)

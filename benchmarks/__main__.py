@@ -1,6 +1,7 @@
 """Measure on this machine what watching costs: `python -m benchmarks`, or `nox -s bench`.
 
-Engines run one after the other, each in a process of its own. The numbers go to
+Engines run one after the other, each in a process of its own: on the CPU, and JAX and torch on an
+accelerator too, where there is one. The numbers go to
 docs/benchmarks/watching.json, and a page and a figure are made of them; `--smoke` runs a few steps
 of the smallest model on each engine and writes nothing, so it fails where a benchmark is broken
 and not where a machine is slow.
@@ -24,11 +25,23 @@ from slotscope.engines import ENGINES
 FOLDER = Path("docs/benchmarks")
 
 
-def measured(engine: str, options: list[str]) -> dict[str, Any]:
+#: What hides an accelerator from a framework.
+HIDDEN = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
+#: The engines that are measured on an accelerator.
+ACCELERATED = ("keras-jax", "keras-torch")
+
+
+def measured(engine: str, *options: str, **variables: str) -> dict[str, Any]:
     """What one engine's process found."""
     command = [sys.executable, "-m", "benchmarks.watching", engine, *options]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+    environment = {**os.environ, **variables}
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, env=environment)
     found: dict[str, Any] = json.loads(done.stdout)
+    for ratio in found["ratios"]:
+        click.echo(
+            f"  {ratio['size']:5} {ratio['variant']:20} {ratio['cpu']:6.2f} of plain fit in CPU"
+            f" time, {ratio['wall']:6.2f} in wall time"
+        )
     return found
 
 
@@ -36,26 +49,47 @@ def measured(engine: str, options: list[str]) -> dict[str, Any]:
 @click.argument("engines", nargs=-1)
 @click.option("--rounds", default=9, show_default=True, help="How often every variant runs.")
 @click.option("--smoke", is_flag=True, help="Only whether it runs.")
-def main(engines: tuple[str, ...], rounds: int, smoke: bool) -> None:
+@click.option(
+    "--on",
+    "places",
+    type=click.Choice(["cpu", "accelerator"]),
+    multiple=True,
+    default=["cpu", "accelerator"],
+    help="Where; by default both, if both are there.",
+)
+def main(engines: tuple[str, ...], rounds: int, smoke: bool, places: tuple[str, ...]) -> None:
     """Measure what watching costs on ENGINES, by default on all."""
     options = ["--smoke"] if smoke else ["--rounds", str(rounds)]
-    found = {}
-    for engine in engines or ENGINES:
+    engines = engines or tuple(ENGINES)
+    found, accelerated = {}, {}
+    for engine in engines if "cpu" in places else ():
         click.echo(f"{engine} ...")
-        found[engine] = measured(engine, options)
-        for ratio in found[engine]["ratios"]:
-            click.echo(
-                f"  {ratio['size']:5} {ratio['variant']:20} {ratio['cpu']:6.2f} of plain fit"
-            )
+        found[engine] = measured(engine, *options, **HIDDEN)
+    asked = ACCELERATED if "accelerator" in places else ()
+    for engine in (engine for engine in asked if engine in engines):
+        click.echo(f"{engine} on an accelerator ...")
+        accelerated[engine] = measured(engine, "--accelerator", *options)
+        click.echo(f"  on {accelerated[engine]['device'] or 'none: there is none here'}")
     if smoke:
         return
     FOLDER.mkdir(exist_ok=True)
     file = FOLDER / "watching.json"
-    kept = json.loads(file.read_text("utf-8"))["engines"] if file.exists() else {}
-    machine = {"cpus": os.cpu_count(), "machine": platform.machine(), "system": platform.system()}
-    everything = {"machine": machine, "engines": {**kept, **found}}
-    file.write_text(json.dumps(everything, indent=1) + "\n", "utf-8")
-    page.write(everything, FOLDER)
+    kept = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    kept.setdefault("engines", {}).update(found)
+    if found:
+        kept["machine"] = machine()
+    for engine, one in accelerated.items():
+        if one["device"]:
+            own = kept.setdefault("accelerators", {}).setdefault(one["device"], {})
+            own.setdefault("engines", {})[engine] = one
+            own["machine"] = machine()
+    file.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+    page.write(kept, FOLDER)
+
+
+def machine() -> dict[str, Any]:
+    """What is beside the accelerator, or all there is."""
+    return {"cpus": os.cpu_count(), "machine": platform.machine(), "system": platform.system()}
 
 
 if __name__ == "__main__":

@@ -22,36 +22,65 @@ SIZES = tuple(size.name for size in watching.SIZES)
 
 def write(found: dict[str, Any], folder: Path) -> None:
     """Write the page beside ``folder``, and the figure into it."""
-    ratios = [ratio for engine in found["engines"].values() for ratio in engine["ratios"]]
-    table = pd.DataFrame(ratios).set_index(["engine", "size", "variant"])
-    here = set(table.index.unique("variant"))
-    columns = [name for name in (*TARGETS, *peers.PEERS, watching.FLOOR) if name in here]
-    versions = {k: v for e in found["engines"].values() for k, v in e["versions"].items()}
+    table, columns = _table(found["engines"])
+    accelerators = [
+        {"name": name, **one, **_on_accelerator(one["engines"])}
+        for name, one in found.get("accelerators", {}).items()
+    ]
     text = (
         Environment(loader=FileSystemLoader(Path(__file__).parent), keep_trailing_newline=True)
         .get_template("page.md.jinja")
         .render(
             rounds=int(table["rounds"].min()),
             machine=found["machine"],
-            versions=", ".join(f"{name} {version}" for name, version in versions.items()),
+            versions=_versions(found["engines"]),
             sizes=SIZES,
             columns=columns,
             engines=[name for name in ENGINES if name in found["engines"]],
             target=lambda column, size: TARGETS.get(column, {}).get(size, "-"),
             cell=lambda *key: _cell(table, *key),
+            accelerators=accelerators,
         )
     )
     folder.with_suffix(".md").write_text(text, "utf-8")
     _draw(table, columns, folder / "watching.svg")
 
 
-def _cell(table: pd.DataFrame, engine: str, size: str, column: str) -> str:
+def _table(engines: dict[str, Any]) -> tuple[pd.DataFrame, list[str]]:
+    """Every ratio, and the variants in the order of the page."""
+    ratios = [ratio for engine in engines.values() for ratio in engine["ratios"]]
+    table = pd.DataFrame(ratios).set_index(["engine", "size", "variant"])
+    here = set(table.index.unique("variant"))
+    return table, [name for name in (*TARGETS, *peers.PEERS, watching.FLOOR) if name in here]
+
+
+def _versions(engines: dict[str, Any]) -> str:
+    found = {k: v for engine in engines.values() for k, v in engine["versions"].items()}
+    return ", ".join(f"{name} {version}" for name, version in found.items())
+
+
+def _on_accelerator(engines: dict[str, Any]) -> dict[str, Any]:
+    """What the page says of one accelerator."""
+    table, columns = _table(engines)
+    return {
+        "columns": columns,
+        "versions": _versions(engines),
+        "rounds": int(table["rounds"].min()),
+        "rows": [
+            [engine, size, *(_cell(table, engine, size, column, "wall") for column in columns)]
+            for engine in engines
+            for size in SIZES
+        ],
+    }
+
+
+def _cell(table: pd.DataFrame, engine: str, size: str, column: str, time: str = "cpu") -> str:
     if (engine, size, column) not in table.index:
         return "-"
     row = table.loc[(engine, size, column)]
-    low, high = row["cpu_quartiles"]
-    missed = row["cpu"] > TARGETS.get(column, {}).get(size, float("inf"))
-    number = f"**{row['cpu']:.2f}**" if missed else f"{row['cpu']:.2f}"
+    low, high = row[f"{time}_quartiles"]
+    missed = row[time] > TARGETS.get(column, {}).get(size, float("inf"))
+    number = f"**{row[time]:.2f}**" if missed else f"{row[time]:.2f}"
     return f"{number} ({low:.2f} to {high:.2f})"
 
 

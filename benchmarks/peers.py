@@ -64,20 +64,20 @@ class Peer:
 
     Attributes:
         callback: makes it, as a context manager, of the engine and what reads its optimizer.
-        package: what must be installed; empty where nothing must.
+        packages: what must be installed.
         graphs: whether it runs on the engines of graphs too.
     """
 
     callback: Callable[[Engine, Read], contextlib.AbstractContextManager[Any]]
-    package: str = ""
+    packages: tuple[str, ...] = ()
     graphs: bool = True
 
 
 #: By the name of the variant.
 PEERS = {
     "copy in a callback": Peer(copier),
-    "W&B histograms": Peer(wandb, "wandb"),
-    "TensorBoard histograms": Peer(tensorboard, "tensorboard", graphs=False),
+    "W&B histograms": Peer(wandb, ("wandb",)),
+    "TensorBoard histograms": Peer(tensorboard, ("tensorboard", "tensorflow"), graphs=False),
 }
 
 
@@ -87,5 +87,5 @@ def here(engine: Engine) -> list[str]:
     return [
         name
         for name, peer in PEERS.items()
-        if (not peer.package or importlib.util.find_spec(peer.package)) and peer.graphs >= graph
+        if peer.graphs >= graph and all(map(importlib.util.find_spec, peer.packages))
     ]

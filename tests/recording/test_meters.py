@@ -114,10 +114,25 @@ def test_odd_numbers_are_described_as_numpy_does(engine):
             tensor = convert(np.array(numbers, "float32"), dtype)
             exact = np.asarray(engine.keras.ops.convert_to_numpy(convert(tensor, "float32")))
             for level, kept in LEVELS.items():
-                (found,) = np.asarray(module.numbers([tensor], level), dtype=float)
+                (found,) = engine.keras.ops.convert_to_numpy(module.numbers([tensor], level))
                 wanted = describe(exact)[:kept]
                 message = f"{name} {dtype} {level}"
                 np.testing.assert_allclose(found, wanted, rtol=1e-6, err_msg=message)
+
+
+@on("keras-torch")
+def test_what_an_accelerator_does_finds_the_same(engine):
+    from slotscope.engines.meters import torch_numbers
+
+    torch = importlib.import_module("torch")
+    for name, numbers in ODD.items():
+        if not np.size(numbers):
+            continue  # only a large tensor is described alone
+        exact = np.array(numbers, "float32")
+        for level, kept in LEVELS.items():
+            found = torch_numbers._queued(torch.tensor(exact), level)
+            wanted = describe(exact)[:kept]
+            np.testing.assert_allclose(found, wanted, rtol=1e-6, err_msg=f"{name} {level}")
 
 
 @on("tf_keras", *KERAS_3)

@@ -126,13 +126,31 @@ def _rows(rows: Any, measures: str) -> Any:
 
 def _alone(tensor: Any, measures: str) -> Any:
     """The numbers of a large tensor."""
+    return (_asked if tensor.device.type == "cpu" else _queued)(tensor, measures)
+
+
+def _queued(tensor: Any, measures: str) -> Any:
+    """The numbers in few operations, none of which is waited for: what an accelerator likes."""
+    import torch
+
+    norm = torch.linalg.vector_norm(tensor, dtype=torch.float64)
+    if measures == "norms":
+        return norm[None]
+    size = tensor.numel()
+    zeros = size - torch.count_nonzero(tensor)
+    nonfinite = torch.count_nonzero(tensor - tensor)  # what is finite leaves zero, all else NaN
+    mean = tensor.sum(dtype=torch.float64) / size
+    found = (norm, mean, *torch.aminmax(tensor), zeros / size, nonfinite)
+    return torch.stack([number.double() for number in found])
+
+
+def _asked(tensor: Any, measures: str) -> Any:
+    """The numbers in few reads: whether one is needed depends on what others found."""
     import torch
 
     norm = _norm(tensor)
-    unsafe = ~((norm > SAFE[0] ** 0.5) & (norm < SAFE[1] ** 0.5))
-    if norm.device.type != "cpu" or unsafe:  # elsewhere, asking would wait
-        precise = torch.linalg.vector_norm(tensor, dtype=torch.float64)
-        norm = torch.where(unsafe, precise, norm)
+    if not SAFE[0] ** 0.5 < norm < SAFE[1] ** 0.5:
+        norm = torch.linalg.vector_norm(tensor, dtype=torch.float64)
     return norm[None] if measures == "norms" else torch.stack([norm, *_others(tensor)])
 
 
@@ -152,13 +170,11 @@ def _others(tensor: Any) -> list[Any]:
     import torch
 
     size = tensor.numel()
-    asked = tensor.device.type == "cpu"  # elsewhere, asking would wait
     smallest, largest = torch.aminmax(tensor)
     total = tensor.sum()
-    none = torch.zeros((), dtype=torch.float64, device=tensor.device)
-    apart = asked and (smallest > 0 or largest < 0)
+    none = torch.zeros((), dtype=torch.float64)
+    apart = smallest > 0 or largest < 0
     zeros = none if apart else size - torch.count_nonzero(tensor)
-    finite = asked and torch.isfinite(total)
-    nonfinite = none if finite else size - torch.isfinite(tensor).sum()
+    nonfinite = none if torch.isfinite(total) else size - torch.isfinite(tensor).sum()
     found = (total / size, smallest, largest, zeros / size, nonfinite)
     return [number.double() for number in found]
