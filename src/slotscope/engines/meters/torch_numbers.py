@@ -1,7 +1,8 @@
 """Numbers about tensors, in operations of torch, each of which has its price.
 
 So small tensors are only copied at a step, all of them by one operation, and those of many steps
-are described together. A large one is described where it lies.
+are described together. A large one is described where it lies: on the host by NumPy, which reads
+it once.
 """
 
 from __future__ import annotations
@@ -9,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from slotscope.engines.meters.meter import MEASURES, SAFE, parted
+from slotscope.engines.meters import host_numbers
+from slotscope.engines.meters.meter import MEASURES, parted
 
 #: Tensors of so many elements, at most, are copied.
 SMALL = 16_384
 #: Copies are described when they have so many elements, or are of so many steps.
 ROOM, STEPS = 1 << 20, 64
-#: So many squares of a large one are added up in its own precision.
-PART = 512
 
 
 class Describing:
@@ -56,8 +56,8 @@ class Describing:
             flat = [tensors[place].reshape(-1) for place in self._small]
             torch.cat(flat, out=self._copies[self._copied])
         if self._large:
-            found = [_alone(_wide(tensors[place]), self._measures) for place in self._large]
-            self._of_large.append(torch.stack(found))
+            large = [_wide(tensors[place]) for place in self._large]
+            self._of_large.append(_one_by_one(large, self._measures))
         self._added += 1
         self._copied += 1
         if self._copied == self._steps:
@@ -124,9 +124,15 @@ def _rows(rows: Any, measures: str) -> Any:
     return torch.stack([number.double() for number in found], dim=1)
 
 
-def _alone(tensor: Any, measures: str) -> Any:
-    """The numbers of a large tensor."""
-    return (_asked if tensor.device.type == "cpu" else _queued)(tensor, measures)
+def _one_by_one(tensors: Sequence[Any], measures: str) -> Any:
+    """The numbers of large tensors: tensor (tensors, numbers), in float64."""
+    import torch
+
+    if tensors[0].device.type != "cpu":
+        return torch.stack([_queued(tensor, measures) for tensor in tensors])
+    flat = [tensor.reshape(-1).numpy() for tensor in tensors]
+    found = [host_numbers.numbers(array, measures) for array in flat]
+    return torch.tensor(found, dtype=torch.float64)
 
 
 def _queued(tensor: Any, measures: str) -> Any:
@@ -142,39 +148,3 @@ def _queued(tensor: Any, measures: str) -> Any:
     mean = tensor.sum(dtype=torch.float64) / size
     found = (norm, mean, *torch.aminmax(tensor), zeros / size, nonfinite)
     return torch.stack([number.double() for number in found])
-
-
-def _asked(tensor: Any, measures: str) -> Any:
-    """The numbers in few reads: whether one is needed depends on what others found."""
-    import torch
-
-    norm = _norm(tensor)
-    if not SAFE[0] ** 0.5 < norm < SAFE[1] ** 0.5:
-        norm = torch.linalg.vector_norm(tensor, dtype=torch.float64)
-    return norm[None] if measures == "norms" else torch.stack([norm, *_others(tensor)])
-
-
-def _norm(tensor: Any) -> Any:
-    """The L2 norm by parts: a long sum of squares in float32 drifts."""
-    import torch
-
-    norm = torch.linalg.vector_norm
-    flat = tensor.reshape(-1)
-    whole = flat.numel() // PART * PART
-    parts = norm(flat[:whole].view(-1, PART), dim=1).double()
-    return norm(torch.cat([parts, norm(flat[whole:]).double()[None]]))
-
-
-def _others(tensor: Any) -> list[Any]:
-    """Mean, min, max, zero fraction and number of nonfinite elements, in float64."""
-    import torch
-
-    size = tensor.numel()
-    smallest, largest = torch.aminmax(tensor)
-    total = tensor.sum()
-    none = torch.zeros((), dtype=torch.float64)
-    apart = smallest > 0 or largest < 0
-    zeros = none if apart else size - torch.count_nonzero(tensor)
-    nonfinite = none if torch.isfinite(total) else size - torch.isfinite(tensor).sum()
-    found = (total / size, smallest, largest, zeros / size, nonfinite)
-    return [number.double() for number in found]
