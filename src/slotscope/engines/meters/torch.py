@@ -35,7 +35,8 @@ class TorchMeter(Meter):
         self._last = value
         if self._steps % self.every == 0:
             self._counters.append(value.clone())
-            tensors = [ref.value.detach() for ref in self._refs]
+            # Not `value`, which would cast in an autocast scope, and takes its time to find out.
+            tensors = [ref._value.detach() for ref in self._refs]
             if self._describing is None:
                 self._describing = Describing(tensors, self.measures)
             self._describing.add(tensors)
