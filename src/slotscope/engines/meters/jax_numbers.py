@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 
 from slotscope.engines.meters.meter import ABREAST, LARGE, MEASURES, SAFE, TIMES, parted, pieces
+from slotscope.engines.meters.together import WIDTH, Layout
 
 #: Arrays of so many elements, at most, are measured together: each operation has its price.
 SMALL = 16_384
-#: So many elements of one are reduced at once.
-WIDTH = 128
 
 
 def numbers(arrays: Sequence[Any], measures: str) -> Any:
@@ -77,53 +76,44 @@ def _each(function: Callable[[Any], Any], arrays: Sequence[Any]) -> Any:
 
 
 class Together:
-    """Small arrays, as the rows of one: a few operations reduce them all.
+    """Small arrays, as the rows of one matrix.
 
     Args:
-        arrays: flat ones; the last row of each is filled up with zeros.
+        arrays: flat ones.
     """
 
     def __init__(self, arrays: Sequence[Any]) -> None:
         import jax.numpy as jnp
 
-        self.sizes = np.array([a.size for a in arrays], dtype=np.int64)
-        padded = [jnp.pad(a, (0, -a.size % WIDTH)) for a in arrays]
-        self.rows = jnp.concatenate([jnp.zeros(0), *padded]).reshape(-1, WIDTH)
-        counts = -(-self.sizes // WIDTH)
-        # Which rows are of which array; where one has fewer than the longest, one that is no row.
-        column = np.arange(counts.max(initial=0))
-        places = (np.cumsum(counts) - counts)[:, None] + column
-        self._places = np.where(column < counts[:, None], places, len(self.rows))
-        used = np.full(len(self.rows), WIDTH)
-        whole = counts > 0
-        used[np.cumsum(counts)[whole] - 1] -= (-self.sizes % WIDTH)[whole]
-        self._inside = np.arange(WIDTH) < used[:, None]
+        self._lie = Layout([array.size for array in arrays])
+        padded = [jnp.pad(a, (0, fill)) for a, fill in zip(arrays, self._lie.fill, strict=True)]
+        self._rows = jnp.concatenate([jnp.zeros(0), *padded]).reshape(-1, WIDTH)
 
     def sums(self, of: Callable[[Any], Any]) -> Any:
         """For each array, the sum of what ``of`` makes of its elements, 0 where that was added."""
         import jax.numpy as jnp
 
-        return self._reduced(jnp.sum, of(self.rows), 0)
+        return self._reduced(jnp.sum, of(self._rows), 0)
 
     def _reduced(self, reduce: Any, rows: Any, neutral: float) -> Any:
         import jax.numpy as jnp
 
         of_rows = jnp.append(reduce(rows, axis=1), neutral)
-        return reduce(of_rows[self._places], axis=1, initial=neutral)
+        return reduce(of_rows[self._lie.places], axis=1, initial=neutral)
 
     def others(self) -> Any:
         """Mean, min, max, zero fraction and number of nonfinite elements of each."""
         import jax.numpy as jnp
 
-        inside, dtype = self._inside, self.rows.dtype
+        inside, dtype = self._lie.inside, self._rows.dtype
         smallest, largest = (
-            self._reduced(reduce, jnp.where(inside, self.rows, neutral), neutral)
+            self._reduced(reduce, jnp.where(inside, self._rows, neutral), neutral)
             for reduce, neutral in ((jnp.min, jnp.inf), (jnp.max, -jnp.inf))
         )
         zeros = self.sums(lambda rows: ((rows == 0) & inside).astype(dtype))
         nonfinite = self.sums(lambda rows: (~jnp.isfinite(rows)).astype(dtype))
-        sizes = self.sizes.astype(dtype)
-        extremes = [jnp.where(self.sizes > 0, found, jnp.nan) for found in (smallest, largest)]
+        sizes = self._lie.sizes.astype(dtype)
+        extremes = [jnp.where(sizes > 0, found, jnp.nan) for found in (smallest, largest)]
         mean = self.sums(lambda rows: rows) / sizes
         return jnp.stack([mean, *extremes, zeros / sizes, nonfinite], axis=1)
 

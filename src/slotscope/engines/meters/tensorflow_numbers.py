@@ -1,9 +1,8 @@
 """Numbers about arrays, in operations of TensorFlow.
 
-A norm is one fast operation of TensorFlow's own. Of all six numbers XLA makes one call for the
-small arrays; it adds up one number after the other, so that larger ones are better left to
-operations that each read the array. A large one on the CPU is read once, by a loop over pieces
-that fit in the cache, which XLA compiles.
+Small arrays are put together, and reduced as one; a larger one is read by TensorFlow's own fast
+operations, once for each number. A large one on the CPU is read once for all six, by a loop over
+pieces that fit in the cache, which XLA compiles.
 """
 
 from __future__ import annotations
@@ -15,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from slotscope.engines.meters.meter import ABREAST, LARGE, MEASURES, SAFE, TIMES, parted, pieces
+from slotscope.engines.meters.together import WIDTH, Layout
 from slotscope.engines.tensorflow_runtime import tensorflow
 
-#: Arrays of so many elements, at most, are measured in one call.
+#: Arrays of so many elements, at most, are measured together: each operation has its price.
 SMALL = 16_384
 #: So many elements of a larger one are added up in its own precision.
 PART = 64
@@ -29,16 +29,66 @@ def numbers(values: Sequence[Any], measures: str) -> Any:
     if not values:
         return tf.zeros((0, len(MEASURES[measures])), tf.float64)
     arrays = [tf.reshape(v, [-1]) for v in values]
-    small, others, places = parted(arrays, lambda a: a.shape[0], SMALL)
-    # One that is zero, or tiny, makes those beside it be read again.
-    groups = [small] * bool(small) + [[a] for a in others]
-    if measures == "norms":
-        rows = [_norms(group, tf.stack([_squares(a) for a in group]))[:, None] for group in groups]
-    else:
-        rows = [_compiled(_statistics_of_small)(small)] if small else []
-        rows += [_statistics([a], _five) for a in others]
+    small, others, places = parted(arrays, _size, SMALL)
+    rows = [Together(small).numbers(measures)] if small else []
+    rows += [_alone(array, measures)[None] for array in others]
     found = tf.concat(rows, axis=0)
     return found if places is None else tf.gather(found, places)
+
+
+def _size(array: Any) -> int:
+    """Elements; of float64 never few, as there is no wider dtype to add squares in."""
+    is_double = array.dtype == tensorflow().float64
+    return max(array.shape[0], SMALL + 1) if is_double else int(array.shape[0])
+
+
+class Together:
+    """Small arrays, as the rows of one matrix of float64.
+
+    Args:
+        arrays: flat ones, at least one, of dtypes whose squares float64 holds.
+    """
+
+    def __init__(self, arrays: Sequence[Any]) -> None:
+        tf = tensorflow()
+        self._lie = Layout([array.shape[0] for array in arrays])
+        padded = []
+        for array, fill in zip(arrays, self._lie.fill, strict=True):
+            padded += [_wide(array), tf.zeros(fill)]
+        self._rows = _precise(tf.reshape(tf.concat(padded, axis=0), [-1, WIDTH]))
+
+    def numbers(self, measures: str) -> Any:
+        """Tensor (arrays, numbers)."""
+        tf = tensorflow()
+        rows, inside, sizes = self._rows, self._lie.inside, self._lie.sizes.astype(np.float64)
+        norms = tf.sqrt(self._sums(rows * rows))
+        if measures == "norms":
+            return norms[:, None]
+        # A minimum here may leave NaN out, NumPy's doesn't.
+        none = (sizes == 0) | (self._sums(tf.math.is_nan(rows)) > 0)
+        smallest, largest = (
+            tf.where(none, tf.constant(np.nan, tf.float64), self._reduced(reduce, rows, neutral))
+            for reduce, neutral in ((tf.reduce_min, np.inf), (tf.reduce_max, -np.inf))
+        )
+        zeros = self._sums(tf.equal(rows, 0) & inside)
+        share, mean = zeros / sizes, self._sums(rows) / sizes
+        return tf.stack([norms, mean, smallest, largest, share, self._sums(_nonfinite(rows))], 1)
+
+    def _sums(self, rows: Any) -> Any:
+        return self._of_arrays(tensorflow().reduce_sum, _precise(rows), 0)
+
+    def _reduced(self, reduce: Any, rows: Any, neutral: float) -> Any:
+        """The same of a minimum or maximum; what fills the last rows has no part in it."""
+        neutrals = tensorflow().constant(neutral, rows.dtype)
+        return self._of_arrays(
+            reduce, tensorflow().where(self._lie.inside, rows, neutrals), neutral
+        )
+
+    def _of_arrays(self, reduce: Any, rows: Any, neutral: float) -> Any:
+        """``rows`` reduced to one number for each array."""
+        tf = tensorflow()
+        of_rows = tf.concat([reduce(rows, axis=1), tf.constant([neutral], tf.float64)], axis=0)
+        return reduce(tf.gather(of_rows, self._lie.places), axis=1)
 
 
 @functools.cache
@@ -47,32 +97,20 @@ def _compiled(function: Callable[[Any], Any]) -> Any:
     return tf.function(tf.autograph.experimental.do_not_convert(function), jit_compile=True)
 
 
-def _statistics_of_small(arrays: Sequence[Any]) -> Any:
-    return _statistics(arrays, _at_once)
-
-
-def _statistics(arrays: Sequence[Any], five: Callable[[Any], Any]) -> Any:
-    """The six numbers of flat arrays.
-
-    Args:
-        arrays: at least one.
-        five: makes of one its sum of squares, sum, minimum, maximum and number of zeros.
-    """
+def _alone(array: Any, measures: str) -> Any:
+    """The numbers of a flat array."""
     tf = tensorflow()
-    fives = [five(a) for a in arrays]
-    norms = _norms(arrays, tf.stack([found[0] for found in fives]))
-    rest = tf.stack([_described(*pair) for pair in zip(arrays, fives, strict=True)])
-    return tf.concat([norms[:, None], rest], axis=1)
+    if measures == "norms":
+        return _norm(array, _squares(array))[None]
+    five = _five(array)
+    return tf.concat([_norm(array, five[0])[None], _described(array, five)], axis=0)
 
 
-def _norms(arrays: Sequence[Any], squares: Any) -> Any:
-    """The L2 norms, of sums of squares where those are safe."""
+def _norm(array: Any, squares: Any) -> Any:
+    """The L2 norm, of the sum of squares where that is safe."""
     tf = tensorflow()
-    return tf.cond(
-        tf.reduce_all((squares > SAFE[0]) & (squares < SAFE[1])),
-        lambda: tf.sqrt(squares),
-        lambda: tf.stack([_scaled_norm(a) for a in arrays]),
-    )
+    safe = (squares > SAFE[0]) & (squares < SAFE[1])
+    return tf.cond(safe, lambda: tf.sqrt(squares), lambda: _scaled_norm(array))
 
 
 def _scaled_norm(array: Any) -> Any:
