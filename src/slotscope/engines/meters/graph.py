@@ -114,10 +114,10 @@ class Operations:
         tf = tensorflow()
         place, last, iterations, rows = self.ring
         now = tf.cast(counter.read_value(), tf.int64)
-        values = [ref.read_value() for ref in self.refs]
         before = place.read_value()
 
         def write() -> Any:
+            values = [ref.read_value() for ref in self.refs]
             row = tf.cast(numbers(values, meter.measures), tf.float64)
             at = (before % meter.capacity)[None]
             written = [
