@@ -48,6 +48,9 @@ def measured(engine: str, *options: str, **variables: str) -> dict[str, Any]:
 @click.command()
 @click.argument("engines", nargs=-1)
 @click.option("--rounds", default=9, show_default=True, help="How often every variant runs.")
+@click.option(
+    "--only", default="", help="A size: '10 k', '1 M' or '20 M'; others stay as they are."
+)
 @click.option("--smoke", is_flag=True, help="Only whether it runs.")
 @click.option(
     "--on",
@@ -57,9 +60,11 @@ def measured(engine: str, *options: str, **variables: str) -> dict[str, Any]:
     default=["cpu", "accelerator"],
     help="Where; by default both, if both are there.",
 )
-def main(engines: tuple[str, ...], rounds: int, smoke: bool, places: tuple[str, ...]) -> None:
+def main(
+    engines: tuple[str, ...], rounds: int, only: str, smoke: bool, places: tuple[str, ...]
+) -> None:
     """Measure what watching costs on ENGINES, by default on all."""
-    options = ["--smoke"] if smoke else ["--rounds", str(rounds)]
+    options = ["--smoke"] if smoke else ["--rounds", str(rounds), "--only", only]
     engines = engines or tuple(ENGINES)
     found, accelerated = {}, {}
     for engine in engines if "cpu" in places else ():
@@ -75,21 +80,27 @@ def main(engines: tuple[str, ...], rounds: int, smoke: bool, places: tuple[str, 
     FOLDER.mkdir(exist_ok=True)
     file = FOLDER / "watching.json"
     kept = json.loads(file.read_text("utf-8")) if file.exists() else {}
-    kept.setdefault("engines", {}).update(found)
-    if found:
-        kept["machine"] = machine()
+    for engine, one in found.items():
+        merge(kept, engine, one)
     for engine, one in accelerated.items():
         if one["device"]:
-            own = kept.setdefault("accelerators", {}).setdefault(one["device"], {})
-            own.setdefault("engines", {})[engine] = one
-            own["machine"] = machine()
+            merge(kept.setdefault("accelerators", {}).setdefault(one["device"], {}), engine, one)
     file.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
     page.write(kept, FOLDER)
 
 
-def machine() -> dict[str, Any]:
-    """What is beside the accelerator, or all there is."""
-    return {"cpus": os.cpu_count(), "machine": platform.machine(), "system": platform.system()}
+def merge(kept: dict[str, Any], engine: str, one: dict[str, Any]) -> None:
+    """Put what was measured in the place of what was; sizes that were not measured stay."""
+    engines = kept.setdefault("engines", {})
+    sizes = {ratio["size"] for ratio in one["ratios"]}
+    before = engines.get(engine, {}).get("ratios", [])
+    left = [ratio for ratio in before if ratio["size"] not in sizes]
+    engines[engine] = {**one, "ratios": [*left, *one["ratios"]]}
+    kept["machine"] = {
+        "cpus": os.cpu_count(),
+        "machine": platform.machine(),
+        "system": platform.system(),
+    }
 
 
 if __name__ == "__main__":
