@@ -29,6 +29,10 @@ def report(folder: Path, out: Path | None) -> None:
     """
     from slotscope.errors import SlotscopeError
 
+    if out and not out.parent.is_dir():
+        raise click.UsageError(
+            f"There is no folder {out.parent}. Make it, or choose another by --out."
+        )
     try:
         page = out or folder / "report.html"
         write(folder, page, page.with_name(_TABLE))
@@ -46,7 +50,8 @@ def write(folder: Path, page: Path, parquet: Path) -> None:
     """
     from slotscope.report.runs import scan
     from slotscope.report.runs_html import write_page
-    from slotscope.report.runs_table import table, write_parquet
+    from slotscope.report.runs_parquet import write_parquet
+    from slotscope.report.runs_table import table
     from slotscope.report.shown import printable
 
     found = scan(folder)
@@ -55,12 +60,14 @@ def write(folder: Path, page: Path, parquet: Path) -> None:
     if found.warning:
         click.echo(f"Warning: {printable(found.warning)}", err=True)
     with _written(parquet):
-        parquet.parent.mkdir(parents=True, exist_ok=True)
         lacking = write_parquet(table(found.runs), parquet)
     click.echo(f"written: {parquet}")
-    if lacking:
-        names = printable(", ".join(lacking))
+    if lacking.columns:
+        names = printable(", ".join(lacking.columns))
         click.echo(f"left out of it, as Parquet cannot hold them: {names}")
+    if lacking.values:
+        odd = printable(", ".join(f"{name} ({count})" for name, count in lacking.values.items()))
+        click.echo(f"null in it, as most values of the column are of another kind: {odd}")
     with _written(page):
         write_page(found, page)
     click.echo(f"written: {page}")

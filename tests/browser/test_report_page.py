@@ -125,6 +125,21 @@ def test_the_failed_run_is_first_and_its_error_above_all(opened):
     assert failed.location["y"] < browser.find_element(By.ID, "table").location["y"]
 
 
+def test_an_error_is_seen_beside_its_run_however_many_results_there_are(opened):
+    names = [f"parameter_{n}" for n in range(5)]
+    results = {f"result_{n}": f"some long words {n}" for n in range(4)}
+    browser = opened(
+        [
+            run(dict.fromkeys(names, f"value {n}"), {k: f"{v} {n}" for k, v in results.items()})
+            for n in range(3)
+        ]
+        + [run(dict.fromkeys(names, "a value"), error=failure("the loss is nan"))]
+    )
+    (error,) = browser.find_elements(By.CSS_SELECTOR, "#table tr.failed td.long")
+    assert error.text == "ValueError: the loss is nan"
+    assert error.location["x"] + error.size["width"] < browser.execute_script("return innerWidth")
+
+
 def test_a_click_sorts_by_number_and_what_is_none_comes_last(opened):
     browser = opened(RUNS)
     sort(browser, "loss")

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 import slotscope
 from slotscope.errors import DamagedRunWarning, NoRunsError
 from slotscope.recording.recording import Recording
-from slotscope.report.runs_table import write_parquet
+from slotscope.report.runs_parquet import write_parquet
 from sweep_folders import failure, make, run, thousand
 
 
@@ -167,10 +167,10 @@ def test_the_table_is_parquet_too_and_says_what_it_lacks(tmp_path):
         tmp_path / "runs", [run({"rate": 1}, results), run({"rate": 2}, error=failure("no"))]
     )
     found = slotscope.results(folder)
-    left_out = write_parquet(found, tmp_path / "runs.parquet")
+    lacking = write_parquet(found, tmp_path / "runs.parquet")
     read = pd.read_parquet(tmp_path / "runs.parquet").set_index("run")
-    assert left_out == ["figure", "table", "huge"]
-    assert read.columns.tolist() == [name for name in found if name not in left_out]
+    assert (lacking.columns, lacking.values) == (("figure", "table", "huge"), {})
+    assert read.columns.tolist() == [name for name in found if name not in lacking.columns]
     assert [row.tolist() for row in read["curve"].iloc[0]] == [[0.0, 1.0], [2.0, 3.0]]
     assert read["words"].iloc[0].tolist() == ["a", "b"]
     assert read["loss"].isna().tolist() == [False, True]

@@ -94,13 +94,37 @@ def test_none_of_those_asked_for_has_finished(folder):
         slotscope.results(folder)
 
 
-def test_a_copied_folder_counts_as_damaged(folder):
-    make(folder, RUNS, about={"runs": IDS})
+def test_a_copied_folder_counts_as_damaged_where_nothing_says_what_was_asked_for(folder):
+    make(folder, RUNS)
     shutil.copytree(folder / IDS[0], folder / "a copy")
     with pytest.warns(DamagedRunWarning, match=f"it belongs into a folder {IDS[0]}"):
         assert len(slotscope.results(folder)) == 3
-    (folder / "sweep.json").unlink()
     assert headline(folder) == ("3 of 4 runs are done, 1 cannot be read.", "")
+
+
+def test_a_damaged_record_that_was_not_asked_for_is_a_note_and_no_warning(folder):
+    make(folder, RUNS, about={"runs": IDS[:2]})
+    (folder / IDS[2] / "run.json").write_text("{")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(slotscope.results(folder)) == 2
+    assert headline(folder) == ("All 2 runs are done.", "good")
+    said = "1 record that cannot be read is of no run that was asked for, and left out: "
+    assert scan(folder).notes == [f"{said}{folder / IDS[2] / 'run.json'}: it is not whole JSON."]
+    assert scan(folder).warning == ""
+    (folder / IDS[1] / "run.json").write_text("{")
+    assert headline(folder) == ("1 of 2 runs is done, 1 cannot be read.", "")
+    assert scan(folder).warning.startswith(f"1 of 2 runs cannot be read and are left out: {folder}")
+    assert IDS[2] not in scan(folder).warning
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"id": "of mine"}'])
+def test_a_file_of_that_name_in_a_folder_of_another_is_nobody_s_run(folder, content):
+    make(folder, RUNS)
+    (folder / "data").mkdir()
+    (folder / "data" / "run.json").write_text(content)
+    assert headline(folder) == ("All 3 runs are done.", "good")
+    assert scan(folder).notes == []
 
 
 def test_what_is_wrong_with_a_record_is_said_in_plain_words(folder):

@@ -21,6 +21,7 @@ def test_the_command_writes_the_page_and_the_table(tmp_path):
         f"written: {folder / 'report.html'}",
     ]
     out = tmp_path / "elsewhere" / "page.html"
+    out.parent.mkdir()
     (folder / "results.parquet").unlink()
     assert CliRunner().invoke(main, ["report", str(folder), "--out", str(out)]).exit_code == 0
     assert out.with_name("results.parquet").is_file()
@@ -52,14 +53,15 @@ def test_a_page_that_cannot_be_written_leaves_what_was_there(tmp_path):
     assert sorted(path.name for path in folder.iterdir() if path.name.startswith(".")) == []
 
 
-def test_a_place_that_cannot_be_made_is_said(tmp_path):
-    folder = make(tmp_path / "runs", [run({"rate": 1})])
+def test_a_page_in_a_folder_that_is_not_there_is_refused_before_anything_is_read(tmp_path):
     (tmp_path / "file").write_text("")
-    out = tmp_path / "file" / "page.html"
-    result = CliRunner().invoke(main, ["report", str(folder), "--out", str(out)])
-    assert result.exit_code == 1
-    assert re.search(r"results.parquet can't be written: \w.*by --out\.", result.output)
-    assert "Errno" not in result.output
+    for place in (tmp_path / "none" / "deep", tmp_path / "file"):
+        out = place / "page.html"
+        result = CliRunner().invoke(main, ["report", str(tmp_path), "--out", str(out)])
+        assert result.exit_code == 2
+        said = f"There is no folder {place}. Make it, or choose another by --out."
+        assert said in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_folder_that_is_none_or_cannot_be_read_is_said(tmp_path, monkeypatch):

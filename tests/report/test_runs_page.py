@@ -137,7 +137,7 @@ def test_results_beyond_those_drawn_are_named(read):
 
 
 def test_a_random_sample_is_drawn_over_each_of_its_parameters(read):
-    runs = read(*(run({"a": i / 64, "b": -i / 64}, {"loss": i % 7}) for i in range(64)))
+    runs = read(*(run({"a": i / 64, "b": i * 37 % 64}, {"loss": i % 7}) for i in range(64)))
     drawn, _ = figures(runs, grid_of(runs))
     assert [figure.alt.partition(".")[0] for figure in drawn] == ["loss over a", "loss over b"]
     assert [figure.caption for figure in drawn] == [
@@ -173,6 +173,7 @@ def test_messages_that_differ_in_numbers_are_one_error(read):
 def test_the_table_tells_runs_apart_and_no_more(many):
     columns, same = columns_of(many, grid_of(many))
     assert [(column.name, column.kind) for column in columns] == [
+        ("error", "long"),
         ("optimizer", "choice"),
         ("learning_rate", "number"),
         ("momentum", "number"),
@@ -180,7 +181,6 @@ def test_the_table_tells_runs_apart_and_no_more(many):
         ("loss", "number"),
         ("limit", "number"),
         ("velocity", "text"),
-        ("error", "long"),
         ("seconds", "number"),
         ("attempts", "number"),
     ]
@@ -253,6 +253,13 @@ def test_no_notebook_is_needed(tmp_path):
     assert "<h1>A sweep</h1>" in page
     links = set(re.findall(r'href="([^"]*notebook\.ipynb)"', page))
     assert links == {f"{torn.parent.name}/notebook.ipynb"}
+
+
+def test_the_page_says_when_the_first_run_started_and_the_last_ended(read):
+    times = [("2026-11-25T20:54:42+00:00", 7200.0), ("2026-11-25T21:00:00+00:00", 60.0)]
+    runs = [run({"r": s}, started=start, seconds=s) for start, s in times]
+    said = "First started 2026-11-25 20:54, last ended 2026-11-25 22:54 UTC; 2.02 h of running"
+    assert said in page_of(read(*runs))
 
 
 def test_other_versions_are_said(read):

@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from slotscope.report.closed import closed
 from slotscope.report.figures import COLOURS
 
 if TYPE_CHECKING:
@@ -49,8 +50,7 @@ def closed_form_figure(
     _draw(rates, recorded, closed_form, [(f"η = {e:.4g}", mu, e) for e in etas])
     momenta.set_ylabel(label)
     figure.suptitle(heading, fontsize=10)
-    plt.close(figure)
-    return figure
+    return closed(figure)
 
 
 def _draw(
@@ -74,7 +74,6 @@ def _draw(
     axes.axhline(alone, color=_ORANGE, linestyle=(0, (6, 3)), linewidth=1.4, label=zero)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("batches trained")
-    axes.spines[["top", "right"]].set_visible(False)
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles[: len(curves)], labels[: len(curves)], frameon=False, fontsize=8)
     if axes.get_subplotspec().is_last_col():  # type: ignore[union-attr]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import matplotlib.pyplot as plt
 import pandas as pd
 
+from slotscope.report.closed import closed
 from slotscope.report.figures import COLOURS
 
 if TYPE_CHECKING:
@@ -48,7 +49,5 @@ def distances_figure(distances: pd.DataFrame, limit: float, heading: str) -> Fig
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)
     axes.set_xlabel("how far apart, as a part of the largest move")
     axes.set_title(heading, fontsize=10, loc="left")
-    axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside lower center", ncols=5, frameon=False, fontsize=9)
-    plt.close(figure)
-    return figure
+    return closed(figure)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import matplotlib.pyplot as plt
 from matplotlib.lines import Line2D
 
+from slotscope.report.closed import closed
 from slotscope.report.figures import COLOURS
 
 if TYPE_CHECKING:
@@ -60,10 +61,9 @@ def events_figure(
     axes.set_xticks(range(1, last + 1))
     axes.set_xlabel("batches trained")
     axes.tick_params(axis="y", length=0)
-    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["left"].set_visible(False)
     draw_key(figure, recordings)
-    plt.close(figure)
-    return figure
+    return closed(figure)
 
 
 def draw_events(axes: Axes, recording: Recording, height: float) -> None:

@@ -1,8 +1,8 @@
 """Which parameters of a sweep span its figures.
 
 Only a parameter that varies tells anything. The x axis takes the numeric one of most values, colour
-the next, columns and rows of panels the two after that. What repeats a run, such as a seed, spans
-nothing: its runs lie above each other.
+the next, columns and rows of panels the two after that. Parameters that go together take one place.
+What repeats a run, such as a seed, spans nothing: its runs lie above each other.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from slotscope.report.runs_record import Run
+from slotscope.report.together import led, sampled
 
 #: More colours can't be told apart, unless they are a scale, and more panels don't fit a page.
 _COLOURS, _SCALE, _PANELS = 7, 12, 6
-#: A parameter of more values was sampled: a line through it is a scribble, points say it better.
-SAMPLED = 40
+#: A line through more values is a scribble, points say it better.
+_JOINED = 40
 #: Parameters of these names, and those that end so, repeat a run.
 _REPEATS = ("seed", "repeat", "replicate", "random_state")
 #: What a run has for a parameter that it was not given, and another run was.
@@ -32,6 +33,7 @@ class Span:
     Attributes:
         levels: the values of each parameter that varies.
         x, colour, column, row: names of parameters; None where there is no more to tell.
+        joined: whether runs are joined over ``x``: it is numbers, and they were not sampled.
     """
 
     levels: Mapping[str, Sequence[Any]]
@@ -39,6 +41,7 @@ class Span:
     colour: str | None
     column: str | None
     row: str | None
+    joined: bool = False
 
     def of(self, name: str | None) -> Sequence[Any]:
         """The values of a parameter."""
@@ -63,24 +66,18 @@ class Grid:
         levels: for each parameter that varies, its values: numbers by size, others as they came.
         span: those that span the figures.
         pooled: those that vary and span nothing.
+        together: for each parameter that leads others, those that go with it.
+        sampled: numeric parameters that were drawn together. They span nothing together, so a
+            result is drawn over each of them; the x axis comes first.
         echoes: results that are a parameter again, in every run that has them.
     """
 
     levels: Mapping[str, Sequence[Any]]
     span: Span
     pooled: tuple[str, ...]
+    together: Mapping[str, Sequence[str]]
+    sampled: tuple[str, ...]
     echoes: frozenset[str]
-
-    @property
-    def sampled(self) -> tuple[str, ...]:
-        """Numeric parameters of many values, as random samples have; the x axis comes first.
-
-        They span nothing together, so a result is drawn over each of them.
-        """
-        first = (self.span.x, *self.pooled)
-        return tuple(
-            n for n in first if n and self.span.ordered(n) and len(self.levels[n]) > SAMPLED
-        )
 
     @property
     def varying(self) -> tuple[str, ...]:
@@ -93,14 +90,21 @@ def grid_of(runs: Sequence[Run]) -> Grid:
     names = dict.fromkeys(name for run in runs for name in run.parameters)
     levels = {name: _levels(runs, name) for name in names}
     levels = {name: found for name, found in levels.items() if len(found) > 1}
-    left = sorted(levels, key=lambda name: -len(levels[name]))
-    left = [name for name in left if not name.lower().endswith(_REPEATS)] or left
-    x = next((name for name in left if _ordered(levels[name])), None)
+    ordered = [name for name in levels if _ordered(levels[name])]
+    places = {name: _places(runs, name, found) for name, found in levels.items()}
+    # Names lead numbers, as what a person compares; what repeats a run leads nothing else.
+    first = sorted(levels, key=lambda name: (_repeats(name), name in ordered))
+    together = led(places, first, ordered)
+    left = sorted((n for n in levels if n in together), key=lambda name: -len(levels[name]))
+    left = [name for name in left if not _repeats(name)] or left
+    drawn = sampled(places, [name for name in left if name in ordered])
+    x = next((name for name in left if name in (drawn or ordered)), None)
     x = x or next(iter(left), None)
-    span = span_of(levels, x, [name for name in left if name != x])
+    span = span_of(levels, x, [name for name in left if name != x and name not in drawn])
+    joined = x in ordered and x not in drawn and len(span.of(x)) <= _JOINED
     used = (span.x, span.colour, span.column, span.row)
-    pooled = tuple(name for name in levels if name not in used)
-    return Grid(levels, span, pooled, _echoes(runs))
+    pooled = tuple(name for name in levels if name in together and name not in used)
+    return Grid(levels, replace(span, joined=joined), pooled, together, drawn, _echoes(runs))
 
 
 def span_of(levels: Mapping[str, Sequence[Any]], x: str | None, names: Sequence[str]) -> Span:
@@ -146,6 +150,15 @@ def _ordered(levels: Sequence[Any]) -> bool:
 def _levels(runs: Sequence[Run], name: str) -> list[Any]:
     found = list({key(v): v for v in (setting(run, name) for run in runs)}.values())
     return sorted(found) if all(map(is_number, found)) else found
+
+
+def _places(runs: Sequence[Run], name: str, levels: Sequence[Any]) -> list[int]:
+    place = {key(level): number for number, level in enumerate(levels)}
+    return [place[key(setting(run, name))] for run in runs]
+
+
+def _repeats(name: str) -> bool:
+    return name.lower().endswith(_REPEATS)
 
 
 def _echoes(runs: Sequence[Run]) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Which results of a sweep are drawn, over which parameters, and what a figure says in words."""
+"""The figures of a sweep's results: over which parameters they are, and what they say in words."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from slotscope.report.drawable import Undrawn, drawable, is_curve, odd, series
 from slotscope.report.grid import Grid, Span, is_number, number, setting, span_of
-from slotscope.report.panels import curve_figure, names_shown, scalar_figure, series
+from slotscope.report.lines import alternate
+from slotscope.report.panels import curve_figure, names_shown, scalar_figure
 from slotscope.report.runs_record import FAILED, Run
 from slotscope.report.shown import brief
 from slotscope.report.themed import image
@@ -37,30 +39,19 @@ class Multiple:
     caption: str
 
 
-@dataclass(frozen=True, slots=True)
-class Undrawn:
-    """A result that has no figure.
-
-    Attributes:
-        name: of the result.
-        reason: why it can't be drawn; empty where it is only beyond the number for a page.
-    """
-
-    name: str
-    reason: str = ""
-
-
 def figures(runs: Sequence[Run], grid: Grid) -> tuple[list[Multiple], list[Undrawn]]:
-    """The figures, and the results of numbers that have none."""
-    scalars, arrays = drawable(runs, grid)
-    spans = [grid.span, *(replace(grid.span, x=name) for name in grid.sampled[1:SCALARS])]
+    """The figures, and the results that have none, or not over each parameter."""
+    found = drawable(runs, grid)
+    spans = [grid.span, *(replace(grid.span, x=name) for name in grid.sampled[1:])]
     most = max(1, SCALARS // len(spans))
     wanted = [
         (name, functools.partial(_scalar, runs, grid, span, name))
-        for name in scalars[:most]
-        for span in spans
+        for name in found.scalars[:most]
+        for span in spans[:SCALARS]
     ]
-    wanted += [(name, functools.partial(_curves, runs, grid, name)) for name in arrays[:ARRAYS]]
+    wanted += [
+        (name, functools.partial(_curves, runs, grid, name)) for name in found.arrays[:ARRAYS]
+    ]
     drawn: list[Multiple] = []
     undrawn: dict[str, Undrawn] = {}
     for name, draw in wanted:
@@ -68,39 +59,31 @@ def figures(runs: Sequence[Run], grid: Grid) -> tuple[list[Multiple], list[Undra
             drawn.append(draw())
         except Exception as error:  # whatever matplotlib raises, the rest of the page is written
             undrawn[name] = Undrawn(name, str(error) or type(error).__name__)
-    beyond = map(Undrawn, scalars[most:] + arrays[ARRAYS:])
-    return drawn, [*undrawn.values(), *beyond]
-
-
-def drawable(runs: Sequence[Run], grid: Grid) -> tuple[list[str], list[str]]:
-    """The results that are numbers and vary over the grid, and those that are arrays."""
-    done = [run for run in runs if run.status != FAILED]
-    names = list(dict.fromkeys(name for run in done for name in run.results))
-    scalars, arrays = [], []
-    for name in names:
-        values = [run.results[name] for run in done if run.results.get(name) is not None]
-        if all(map(is_number, values)):
-            if grid.span.x and name not in grid.echoes and len(set(map(repr, values))) > 1:
-                scalars.append(name)
-        elif any(series(value) is not None for value in values):
-            arrays.append(name)
-    return scalars, arrays
+    beyond = [f"{n} over {s.x}" for n in found.scalars[:most] for s in spans[SCALARS:]]
+    beyond += [*found.scalars[most:], *found.arrays[ARRAYS:]]
+    return drawn, [*undrawn.values(), *found.mixed, *map(Undrawn, beyond)]
 
 
 def _scalar(runs: Sequence[Run], grid: Grid, span: Span, name: str) -> Multiple:
     figure, used = scalar_figure(runs, span, name)
-    values = [(run.results.get(name), run) for run in runs if run.status != FAILED]
-    numbers = [(number(value), run) for value, run in values if is_number(value)]
+    numbers = [
+        (number(run.results[name]), run)
+        for run in runs
+        if run.status != FAILED and is_number(run.results.get(name))
+    ]
     finite = [(value, run) for value, run in numbers if math.isfinite(value)]
+    medians = span.joined and _repeated([run for _, run in finite], span)
     notes = ["Each point is a run."]
-    if grid.pooled and span.ordered(span.x) and not grid.sampled:
+    if medians:
         notes = [f"Each point is a run, a line their median over {' and '.join(grid.pooled)}."]
+    notes += _notes(grid, span, figure)
     if failed := sum(run.status == FAILED for run in runs):
         notes.append(f"A cross at the bottom is a run that failed ({failed}).")
-    if odd := len(numbers) - len(finite):
-        notes.append(f"A triangle at the top is a value that is not finite ({odd}).")
-        if "median" in notes[0]:
-            notes.append("Medians are of the finite values.")
+    if beyond := len(numbers) - len(finite):
+        notes.append(f"A triangle at the top is a value that is not finite ({beyond}).")
+        notes += ["Medians are of the finite values."] if medians else []
+    if others := odd(runs, name, is_number):
+        notes.append(f"Not drawn, as no number: {others}.")
     if not span.ordered(span.x) and (every := names_shown(span)) > 1:
         notes.append(f"There is room for one in {every} of the names on the axis.")
     extent = ""
@@ -120,16 +103,36 @@ def _curves(runs: Sequence[Run], grid: Grid, name: str) -> Multiple:
     curves = [c for run in runs if (c := series(run.results.get(name))) is not None]
     longest = max(map(len, curves))
     drawn = sum(len(axes.lines) for axes in figure.axes)
-    some = "" if drawn == len(curves) else f" {drawn} of {len(curves)} runs are drawn."
+    notes = [f"{name} over its index, a curve for each run.", *_notes(grid, span, figure)]
+    if drawn < len(curves):
+        notes.append(f"{drawn} of {len(curves)} runs are drawn.")
     gaps = [len(curve) - int(np.isfinite(curve).sum()) for curve in curves]
     if sum(gaps):
-        some += (
-            f" {sum(gaps)} of {sum(map(len, curves))} values, in {sum(map(bool, gaps))} of"
+        notes.append(
+            f"{sum(gaps)} of {sum(map(len, curves))} values, in {sum(map(bool, gaps))} of"
             f" {len(curves)} runs, are not finite and not drawn."
         )
+    if others := odd(runs, name, is_curve):
+        notes.append(f"Not drawn, as no array of one axis: {others}.")
     lengths = f"{len(curves)} curves of up to {longest} values" if len(curves) > 1 else "a curve"
     alt = f"{name} over its index: {lengths}{_colours(span, 'curves')}{_panels(span)}."
-    return _multiple(figure, used, alt, f"{name} over its index, a curve for each run.{some}")
+    return _multiple(figure, used, alt, " ".join(notes))
+
+
+def _notes(grid: Grid, span: Span, figure: object) -> list[str]:
+    """What goes with the parameters of a figure, and what its lines hide."""
+    found = []
+    for leader in filter(None, (span.x, span.colour, span.column, span.row)):
+        if followers := grid.together[leader]:
+            go = "goes" if len(followers) == 1 else "go"
+            found.append(f"{' and '.join(followers)} {go} with {leader}.")
+    return found + ["Where lines lie on each other, their colours alternate."] * alternate(figure)
+
+
+def _repeated(runs: Sequence[Run], span: Span) -> bool:
+    """Whether two runs are at one place of a figure."""
+    names = (span.x, span.colour, span.column, span.row)
+    return len({tuple(span.level(run, name) for name in names) for run in runs}) < len(runs)
 
 
 def curves_span(grid: Grid) -> Span:

@@ -16,7 +16,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from slotscope.report.grid import SAMPLED, Span, is_number, number
+from slotscope.report.drawable import series
+from slotscope.report.grid import Span, is_number, number
+from slotscope.report.lines import Line, draw_lines
 from slotscope.report.runs_record import FAILED, Run
 from slotscope.report.shown import brief, printable
 from slotscope.report.themed import BAD, STYLE, Shade, shades
@@ -45,25 +47,27 @@ def scalar_figure(runs: Sequence[Run], span: Span, name: str) -> Drawn:
         OverflowError: what is drawn is further apart than floats can tell.
     """
     places = {run.id: _place(run, span) for run in runs}
-    values = {run.id: number(run.results.get(name)) for run in runs if run.status != FAILED}
+    numbers = [r for r in runs if r.status != FAILED and is_number(r.results.get(name))]
+    values = {run.id: number(run.results[name]) for run in numbers}
     _near([value for value in values.values() if math.isfinite(value)], name)
     _near(list(places.values()), str(span.x))
     colours = shades(len(span.of(span.colour)), span.ordered(span.colour))
 
-    def draw(axes: Any, level: int, found: Sequence[Run]) -> None:
-        done = [r for r in found if r.status != FAILED and r.results.get(name) is not None]
-        finite = [run for run in done if math.isfinite(values[run.id])]
-        light, marker = colours[level][0], _MARKERS[level % len(_MARKERS)]
-        x, y = [places[run.id] for run in finite], [values[run.id] for run in finite]
-        many = len(x) > len(set(x))
-        axes.plot(x, y, marker, color=light, markersize=4, alpha=0.45 if many else 1, mew=0)
-        if span.ordered(span.x) and len(span.of(span.x)) <= SAMPLED:
-            axes.plot(*_medians(x, y), "-", color=light, linewidth=1.5)
-        edge = axes.get_xaxis_transform()
-        beyond = [places[run.id] for run in done if not math.isfinite(values[run.id])]
-        axes.plot(beyond, [0.97] * len(beyond), "^", color=BAD[0], ms=5, transform=edge, mew=0)
-        failed = [places[run.id] for run in found if run.status == FAILED]
-        axes.plot(failed, [0.03] * len(failed), "x", color=BAD[0], ms=5, transform=edge)
+    def draw(axes: Any, found: Sequence[Sequence[Run]]) -> None:
+        lines = []
+        for level, here in enumerate(found):
+            finite = [run for run in here if math.isfinite(values.get(run.id, math.nan))]
+            x, y = [places[run.id] for run in finite], [values[run.id] for run in finite]
+            marker, alpha = _MARKERS[level % len(_MARKERS)], 0.7 if len(x) > len(set(x)) else 1
+            axes.plot(x, y, marker, color=colours[level][0], markersize=5, alpha=alpha, mew=0)
+            lines += [Line(level, *_medians(x, y))] if span.joined else []
+        draw_lines(axes, lines, [light for light, _ in colours], linewidth=1.5)
+        every = [run for here in found for run in here]
+        beyond = [places[r.id] for r in every if not math.isfinite(values.get(r.id, 0))]
+        failed = [places[run.id] for run in every if run.status == FAILED]
+        for height, mark, at in ((0.97, "^", beyond), (0.03, "x", failed)):
+            edge = {"transform": axes.get_xaxis_transform(), "mew": 0 if mark == "^" else None}
+            axes.plot(at, [height] * len(at), mark, color=BAD[0], ms=5, **edge)
 
     figure = _panels(runs, span, colours, draw, name, span.x or "run", _MARKERS)
     _x_scale(figure.axes, span)
@@ -85,35 +89,24 @@ def curve_figure(runs: Sequence[Run], span: Span, name: str) -> Drawn:
         _near(curve[np.isfinite(curve)], name)
     colours = shades(len(span.of(span.colour)), span.ordered(span.colour))
 
-    def draw(axes: Any, level: int, found: Sequence[Run]) -> None:
-        for run in found:
-            curve = np.asarray(series(run.results[name]))
-            index = np.unique(np.linspace(0, len(curve) - 1, _POINTS).round().astype(int))
-            index = index if len(curve) > _POINTS else np.arange(len(curve))
-            axes.plot(index, curve[index], color=colours[level][0], linewidth=1.1, alpha=0.8)
+    def draw(axes: Any, found: Sequence[Sequence[Run]]) -> None:
+        lines = [
+            _thinned(level, np.asarray(series(run.results[name])))
+            for level, here in enumerate(found)
+            for run in here
+        ]
+        draw_lines(axes, lines, [light for light, _ in colours], linewidth=1.1, alpha=0.8)
 
     figure = _panels(have, span, colours, draw, name, "index", "")
     figure.axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure, colours
 
 
-def series(value: Any) -> np.ndarray | None:
-    """``value`` as an array of one axis and at least two numbers; None where it is none."""
-    if isinstance(value, list) and not all(map(is_number, value)):
-        return None
-    if not isinstance(value, (list, np.ndarray)):
-        return None
-    array = np.asarray(list(map(number, value)) if isinstance(value, list) else value)
-    if array.ndim != 1 or len(array) < 2 or array.dtype.kind not in "iuf":
-        return None
-    return array.astype(np.float64)
-
-
 def _panels(
     runs: Sequence[Run],
     span: Span,
     colours: Sequence[Shade],
-    draw: Callable[[Any, int, Sequence[Run]], None],
+    draw: Callable[[Any, Sequence[Sequence[Run]]], None],
     name: str,
     below: str,
     markers: str,
@@ -130,8 +123,14 @@ def _panels(
                 for run in runs
                 if span.level(run, span.row) == row and span.level(run, span.column) == column
             ]
-            for level in range(len(colours)):
-                draw(axes, level, [run for run in here if span.level(run, span.colour) == level])
+            levels = [span.level(run, span.colour) for run in here]
+            draw(
+                axes,
+                [
+                    [run for run, of in zip(here, levels, strict=True) if of == level]
+                    for level in range(len(colours))
+                ],
+            )
             axes.set_title(_title(span, row, column), loc="left")
         for axes in grid[-1]:
             axes.set_xlabel(_short(below))
@@ -202,11 +201,18 @@ def _logarithmic(axes: Any, which: str) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def _medians(x: Sequence[float], y: Sequence[float]) -> tuple[list[float], list[float]]:
+def _medians(x: Sequence[float], y: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
     at: dict[float, list[float]] = {}
     for place, value in zip(x, y, strict=True):
         at.setdefault(place, []).append(value)
-    return sorted(at), [float(np.median(at[place])) for place in sorted(at)]
+    return np.array(sorted(at)), np.array([np.median(at[place]) for place in sorted(at)])
+
+
+def _thinned(level: int, curve: np.ndarray) -> Line:
+    index = np.arange(len(curve))
+    if len(curve) > _POINTS:
+        index = np.unique(np.linspace(0, len(curve) - 1, _POINTS).round().astype(int))
+    return Line(level, index, curve[index])
 
 
 def _place(run: Run, span: Span) -> float:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slotscope.errors import DamagedRunWarning, NoRunsError
-from slotscope.report.runs_record import Run, read_run
+from slotscope.report.runs_record import ForeignRecordError, Run, read_run
 from slotscope.sweep.store import RUN, SWEEP
 
 if TYPE_CHECKING:
@@ -36,8 +36,9 @@ class Sweep:
         folder: its path.
         notebook: name of the notebook that was swept; empty where nothing says it.
         runs: those that have finished, in the order of the sweep.
-        damaged: of each folder whose record cannot be read, its name and what is wrong.
-        unreadable: how many of these were asked for.
+        damaged: of each run that was asked for and whose record cannot be read, the name of its
+            folder and what is wrong.
+        strays: the same of those that were not asked for.
         missing: how many were asked for and have not finished.
         earlier: folders of runs that were asked for before, and no longer.
         outdated: how many of ``runs`` the same sweep would run again, since the code or a version
@@ -48,7 +49,7 @@ class Sweep:
     runs: tuple[Run, ...]
     notebook: str = ""
     damaged: Mapping[str, str] = field(default_factory=dict)
-    unreadable: int = 0
+    strays: Mapping[str, str] = field(default_factory=dict)
     missing: int = 0
     earlier: tuple[str, ...] = ()
     outdated: int = 0
@@ -56,18 +57,17 @@ class Sweep:
     @property
     def asked(self) -> int:
         """How many runs were asked for."""
-        return len(self.runs) + self.unreadable + self.missing
+        return len(self.runs) + len(self.damaged) + self.missing
 
     @property
     def warning(self) -> str:
         """In words, which records cannot be read, and what to do; empty where all can."""
         if not self.damaged:
             return ""
-        told = [f"{self.folder / name / RUN}: {what}" for name, what in self.damaged.items()]
         return (
-            f"{len(told)} of {len(told) + len(self.runs)} runs cannot be read and are left out:"
-            f" {'; '.join(told[:_NAMED])}{'; ...' if len(told) > _NAMED else ''}.\nRun the sweep"
-            " again: it makes anew what it asks for. A copied folder can go."
+            f"{len(self.damaged)} of {self.asked} runs cannot be read and are left out:"
+            f" {self._places(self.damaged)}.\nRun the sweep again: it makes anew what it asks for."
+            " A copied folder can go."
         )
 
     @property
@@ -86,7 +86,16 @@ class Sweep:
                 f"{self.outdated} {were} made by other code or versions, and {have} not run again"
                 " yet."
             )
+        if count := len(self.strays):
+            what = "1 record that cannot be read is of no run that was"
+            if count > 1:
+                what = f"{count} records that cannot be read are of no runs that were"
+            notes.append(f"{what} asked for, and left out: {self._places(self.strays)}.")
         return notes
+
+    def _places(self, records: Mapping[str, str]) -> str:
+        told = [f"{self.folder / name / RUN}: {what}" for name, what in records.items()]
+        return "; ".join(told[:_NAMED]) + ("; ..." if len(told) > _NAMED else "")
 
 
 def results(folder: str | PathLike[str]) -> pd.DataFrame:
@@ -119,7 +128,8 @@ def results(folder: str | PathLike[str]) -> pd.DataFrame:
         NoRunsError: it holds no finished run.
 
     Warns:
-        DamagedRunWarning: a ``run.json`` is not whole, or of another folder; the others are read.
+        DamagedRunWarning: the ``run.json`` of a run that was asked for is not whole, or of another
+            folder; the others are read.
     """
     from slotscope.report.runs_table import table
 
@@ -142,8 +152,8 @@ def scan(folder: str | PathLike[str]) -> Sweep:
     for name in names:
         try:
             runs[name] = read_run(place / name / RUN)
-        except (FileNotFoundError, NotADirectoryError):
-            pass  # another file, or a run that a sweep took back meanwhile
+        except (FileNotFoundError, NotADirectoryError, ForeignRecordError):
+            pass  # something else's, or a run that a sweep took back meanwhile
         except ValueError as error:
             damaged[name] = str(error)
     found = _sweep(place, runs, damaged)
@@ -183,7 +193,7 @@ def _sweep(place: Path, runs: Mapping[str, Run], damaged: Mapping[str, str]) -> 
     notebook, asked = str(about.get("notebook", "")), about.get("runs")
     if not isinstance(asked, list):
         ordered = sorted(runs.values(), key=lambda run: (run.number, run.id))
-        return Sweep(place, tuple(ordered), notebook, damaged, unreadable=len(damaged))
+        return Sweep(place, tuple(ordered), notebook, damaged)
     ids = {str(id): number for number, id in enumerate(asked)}
     kept = [replace(runs[id], number=number) for id, number in ids.items() if id in runs]
     now = about.get("fingerprint")
@@ -191,8 +201,8 @@ def _sweep(place: Path, runs: Mapping[str, Run], damaged: Mapping[str, str]) -> 
         place,
         tuple(kept),
         notebook,
-        damaged,
-        unreadable=len(ids.keys() & damaged.keys()),
+        {name: what for name, what in damaged.items() if name in ids},
+        {name: what for name, what in damaged.items() if name not in ids},
         missing=len(ids.keys() - damaged.keys() - runs.keys()),
         earlier=tuple(name for name in runs if name not in ids),
         outdated=sum(run.fingerprint != now for run in kept) if now else 0,

@@ -55,8 +55,11 @@ class Column:
 
 
 def columns_of(runs: Sequence[Run], grid: Grid) -> tuple[list[Column], list[tuple[str, Cell]]]:
-    """The columns that tell runs apart, and what is the same in all of them, by name."""
-    found: list[Column] = []
+    """The columns that tell runs apart, and what is the same in all of them, by name.
+
+    Errors come first: beside the status of the runs that they explain.
+    """
+    found = _errors(runs)
     same: list[tuple[str, Cell]] = []
     parameters, results = columns(runs)
     for name, title in parameters.items():
@@ -88,12 +91,14 @@ def elsewhere(runs: Sequence[Run]) -> dict[str, str]:
     return found
 
 
+def _errors(runs: Sequence[Run]) -> list[Column]:
+    if not any(run.error for run in runs):
+        return []
+    return [Column("error", LONG, tuple(_cell(run.error and str(run.error)) for run in runs))]
+
+
 def _run_columns(runs: Sequence[Run]) -> list[Column]:
-    found = []
-    if any(run.error for run in runs):
-        errors = [_cell(run.error and str(run.error)) for run in runs]
-        found.append(Column("error", LONG, tuple(errors)))
-    found.append(_column("seconds", [run.seconds for run in runs]))
+    found = [_column("seconds", [run.seconds for run in runs])]
     if any(run.attempts > 1 for run in runs):
         found.append(_column("attempts", [run.attempts for run in runs]))
     return found
@@ -108,7 +113,7 @@ def _all_same(runs: Sequence[Run], name: str) -> bool:
 
 def _column(name: str, values: Sequence[Any], text: Callable[[Any], str] = brief) -> Column:
     present = [value for value in values if value is not None and value is not DEFAULT]
-    if present and all(map(is_number, present)):
+    if 2 * sum(map(is_number, present)) > len(present):
         return Column(name, NUMBER, tuple(_number(value, text) for value in values))
     cells = tuple(map(_cell, values))
     words = all(isinstance(value, (str, bool)) for value in present)
@@ -120,9 +125,9 @@ def _exact(value: float) -> str:
     return cut(repr(value).removesuffix(".0"), _LONGEST)
 
 
-def _number(value: float | str | None, text: Callable[[Any], str]) -> Cell:
+def _number(value: Any, text: Callable[[Any], str]) -> Cell:
     if not is_number(value):
-        return Cell("" if value is None else str(value))
+        return _cell(value)
     size, shown = number(value), text(value)
     order = {math.inf: "Infinity", -math.inf: "-Infinity"}.get(size, repr(size))
     whole = repr(value).removesuffix(".0")

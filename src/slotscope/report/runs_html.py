@@ -13,6 +13,7 @@ import math
 import os
 import warnings
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from importlib import metadata
 from os import PathLike
 from pathlib import Path
@@ -46,7 +47,6 @@ def write_page(sweep: Sweep, out: str | PathLike[str]) -> Path:
     """
     out = Path(out)
     text = page(sweep, out.parent)
-    out.parent.mkdir(parents=True, exist_ok=True)
     with whole(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return out
@@ -74,7 +74,8 @@ def _page(sweep: Sweep, place: Path) -> str:
             title=sweep.notebook or "A sweep",
             runs=ordered,
             failed=sum(run.status == FAILED for run in runs),
-            started=f"{min(run.started for run in runs):%Y-%m-%d %H:%M}",
+            started=_minute(min(run.started for run in runs)),
+            ended=_minute(max(run.started + timedelta(seconds=run.seconds) for run in runs)),
             seconds=sum(run.seconds for run in runs),
             versions=same_versions,
             differing=differing,
@@ -115,8 +116,8 @@ def headline_of(sweep: Sweep) -> tuple[str, str]:
         parts = [f"{failed} of {asked} runs failed", f"{done} {'is' if done == 1 else 'are'} done"]
     if sweep.missing:
         parts.append(f"{sweep.missing} {'has' if sweep.missing == 1 else 'have'} not run")
-    if sweep.unreadable:
-        parts.append(f"{sweep.unreadable} cannot be read")
+    if sweep.damaged:
+        parts.append(f"{len(sweep.damaged)} cannot be read")
     return ", ".join(parts) + ".", "bad" if failed else ""
 
 
@@ -171,6 +172,10 @@ def _versions(runs: Sequence[Run]) -> tuple[list[str], list[str]]:
     same = [f"{name} {version}" for name, (version, *more) in found.items() if not more]
     differ = [f"{name} {' and '.join(v)}" for name, v in found.items() if len(v) > 1]
     return same, differ
+
+
+def _minute(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M}"
 
 
 def _duration(seconds: float) -> str:

@@ -6,6 +6,7 @@ Figures and recordings stay in the run's notebook until they are asked for.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ from slotscope.sweep.store import FORMAT, NOTEBOOK
 
 DONE, FAILED = "done", "failed"
 
+#: The name of a run's folder, as the store makes it.
+_ID = re.compile("[0-9a-f]{16}")
 _ERROR = ("kind", "cell", "name", "message")
 
 
@@ -75,13 +78,36 @@ class Run:
     notebook: Path
 
 
+class ForeignRecordError(ValueError):
+    """A ``run.json`` that no sweep wrote: its folder's name is no run's, nor is that within it."""
+
+
 def read_run(path: Path) -> Run:
     """The run of a ``run.json``.
 
     Raises:
         FileNotFoundError, NotADirectoryError: there is none.
+        ForeignRecordError: it is another program's.
         ValueError: it is not as a sweep wrote it; the message says how.
     """
+    try:
+        return _read(path)
+    except ValueError as error:
+        if _ID.fullmatch(path.parent.name) or _is_copy(path):
+            raise
+        raise ForeignRecordError(str(error)) from error
+
+
+def _is_copy(path: Path) -> bool:
+    """Whether what is in a folder of another name is a run's record."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return _ID.fullmatch(found["id"]) is not None
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+
+
+def _read(path: Path) -> Run:
     try:
         return _run(json.loads(path.read_text(encoding="utf-8")), path)
     except (FileNotFoundError, NotADirectoryError):

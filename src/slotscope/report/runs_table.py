@@ -1,18 +1,14 @@
-"""Runs as a table of pandas, and that table as Parquet."""
+"""Runs as a table of pandas."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
-from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
-from slotscope.recording.whole import whole
 from slotscope.report.runs_record import Run
 from slotscope.report.shown import printable
 
@@ -66,30 +62,6 @@ def columns(runs: Sequence[Run]) -> tuple[dict[str, str], dict[str, str]]:
     return both[0], both[1]
 
 
-def write_parquet(frame: pd.DataFrame, path: str | PathLike[str]) -> list[str]:
-    """Write the table to a file of Parquet, whole or not at all.
-
-    Arrays become lists. Columns that Parquet cannot hold, as those of figures, recordings and
-    tables, whole numbers of more than 64 bits, and text that isn't Unicode, are left out.
-
-    Returns:
-        The columns that were left out.
-    """
-    kept, left_out = {}, []
-    for name, column in frame.items():
-        try:
-            values = [_parquet(v) for v in column] if column.dtype == object else column
-            kept[name] = pa.array(values, from_pandas=True)
-        except (pa.ArrowException, TypeError, ValueError, OverflowError):
-            left_out.append(str(name))
-    kept = {"run": pa.array(frame.index), **kept}
-    with whole(Path(path)) as temporary:
-        import pyarrow.parquet as pq
-
-        pq.write_table(pa.table(kept), temporary)
-    return left_out
-
-
 def _column(mappings: Iterable[Mapping[str, Any]], name: str) -> list[Any]:
     return [mapping.get(name) for mapping in mappings]
 
@@ -122,12 +94,3 @@ def _is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _parquet(value: Any) -> Any:
-    """``value`` as pyarrow takes it; it would take a table apart."""
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, (pd.DataFrame, pd.Series)):
-        raise TypeError("a table within a table")
-    return value

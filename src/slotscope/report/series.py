@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import matplotlib.pyplot as plt
 import numpy as np
 
+from slotscope.report.closed import closed
 from slotscope.report.figures import COLOURS
 
 if TYPE_CHECKING:
@@ -42,8 +43,6 @@ def series_figure(series: Mapping[str, np.ndarray], label: str, limit: float) ->
     axes.set_xticks(range(1, last + 1))
     axes.set_xlim(0.7, last + 0.3)
     axes.margins(y=0.15)
-    axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel("batches trained")
     axes.set_ylabel(label)
-    plt.close(figure)
-    return figure
+    return closed(figure)

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
+from slotscope.report.closed import closed
 from slotscope.report.figures import COLOURS
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ def slot_norms_figure(norms: pd.DataFrame, heading: str) -> Figure:
             axes.plot(table["batch"], table["norm"], ".", color=colour, label=str(slot))
         axes.set_yscale("log")
         axes.set_title(name, fontsize=9, loc="left")
-        axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=7)
         handles = [line for line in axes.lines if not str(line.get_label()).startswith("rule")]
         axes.legend(handles=handles, fontsize=6.5, frameon=False, handletextpad=0.1)
@@ -55,5 +55,4 @@ def slot_norms_figure(norms: pd.DataFrame, heading: str) -> Figure:
     figure.supxlabel("batches trained", fontsize=9)
     figure.supylabel("L2 norm", fontsize=9)
     figure.suptitle(heading, fontsize=10)
-    plt.close(figure)
-    return figure
+    return closed(figure)

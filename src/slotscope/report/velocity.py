@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import matplotlib.pyplot as plt
 import numpy as np
 
+from slotscope.report.closed import closed
 from slotscope.report.figures import COLOURS
 
 if TYPE_CHECKING:
@@ -43,14 +44,11 @@ def velocity_figure(recording: Recording, g: float, mu: float, eta: float) -> Fi
     )
     draw_velocity(values, recording, g, mu, eta)
     draw_life(life, recording)
-    for axes in (values, life):
-        axes.spines[["top", "right"]].set_visible(False)
     last = int(recording.iterations[-1])
     life.set_xlim(-0.5, last + 0.5)
     life.set_xticks(range(0, last + 1, 1 if last <= 20 else 5))
     life.set_xlabel("batches trained")
-    plt.close(figure)
-    return figure
+    return closed(figure)
 
 
 def draw_velocity(axes: Axes, recording: Recording, g: float, mu: float, eta: float) -> None:
