@@ -51,8 +51,10 @@ def _watch(folder: str) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
-        execution.stop_all()
-        shutil.rmtree(folder, ignore_errors=True)
+        for _ in range(2):  # a kernel may have been about to start
+            execution.stop_all()
+            shutil.rmtree(folder, ignore_errors=True)
+            time.sleep(execution.AGAIN)
         os._exit(1)
 
 
