@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,13 +125,14 @@ def executed(
         SlotscopeError: it was not.
         click.UsageError: the executed notebook could not be written.
     """
+    from slotscope.sweep.beforehand import check_kernel
     from slotscope.sweep.execution import Task, execute
     from slotscope.sweep.notebook import read_notebook
 
     found = read_notebook(path)
     values = checked(found, given)
     check_output(path, output)
-    check_kernel(kernel or found.kernel)
+    check_kernel(found, kernel)
     folder = str(path.parent.resolve())
     task = Task(found.text, values, folder, language=found.language, kernel=kernel, **limits)
     return execute(task, progress=sys.stderr.isatty())
@@ -173,28 +175,11 @@ def check_output(notebook: Path, output: Path) -> None:
         raise click.UsageError(f"{output} can't be written. Choose a file in a writable folder.")
 
 
-def check_kernel(name: str) -> None:
-    """
-    Raises:
-        UnknownKernelError: no such kernel is installed here.
-    """
-    from jupyter_client.kernelspec import KernelSpecManager
-
-    from slotscope.errors import UnknownKernelError
-
-    installed = KernelSpecManager().find_kernel_specs()
-    if name not in installed:
-        raise UnknownKernelError(
-            f"{f'No kernel {name!r} is installed' if name else 'The notebook names no kernel'}. "
-            f"Choose one by --kernel: {', '.join(sorted(installed)) or 'none is installed'}."
-        )
-
-
 def write(outcome: Outcome, output: Path) -> None:
     """Write the executed notebook, whole.
 
     Raises:
-        click.ClickException: it can't be written.
+        click.ClickException: it can't be written there; the message says where it is instead.
     """
     from slotscope.recording.whole import whole
 
@@ -202,4 +187,19 @@ def write(outcome: Outcome, output: Path) -> None:
         with whole(output) as temporary:
             temporary.write_text(outcome.notebook, encoding="utf-8")
     except OSError as error:
-        raise click.ClickException(f"{output} can't be written: {error.strerror}.") from error
+        raise click.ClickException(
+            f"{output} can't be written: {error.strerror}. {_rescued(outcome, output)}"
+        ) from error
+
+
+def _rescued(outcome: Outcome, output: Path) -> str:
+    """Hours may be in a notebook: keep it where files that nobody needs for long are kept."""
+    name, suffix = f"{output.stem}-", output.suffix
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", prefix=name, suffix=suffix, delete=False
+        ) as file:
+            file.write(outcome.notebook)
+    except OSError as error:
+        return f"Nor can a temporary file: {error.strerror}. The executed notebook is lost."
+    return f"The executed notebook is in {file.name}: move it to where it shall stay."

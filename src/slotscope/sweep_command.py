@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slotscope.run_command import PATH, check_kernel, usage
+from slotscope.run_command import PATH, usage
 from slotscope.sweep.typed import Given, WithParameters, several
 
 if TYPE_CHECKING:
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from slotscope.sweep.plan import Plan
     from slotscope.sweep.store import Store
 
-#: Exit codes: all done, some failed or not written, and what a shell has for Ctrl-C.
-DONE, FAILED, INTERRUPTED = 0, 1, 130
+#: Exit codes: all done, some failed or not written, and what a shell has for Ctrl-C: it adds the
+#: number of a signal.
+DONE, FAILED, INTERRUPTED, SIGNALLED = 0, 1, 130, 128
 #: Seconds beyond its time limit after which a run's process is given up.
 GRACE = 60.0
 
@@ -77,19 +78,20 @@ def sweep(
     """
     try:
         with usage(context):
+            from slotscope.sweep.beforehand import check_kernel
             from slotscope.sweep.notebook import read_notebook
             from slotscope.sweep.store import Store
 
             found = read_notebook(notebook)
             combinations = combined(found, grid, given)
             store = Store(out)
-            store.check(notebook.name)
+            store.check(notebook)
             with place(scheduler, jobs, options["time_limit"]) as where:
                 if dry_run:
                     show(store, found, combinations, where, options)
                     context.exit(DONE)
                 if where.local and not out.exists():  # a mistake makes no folder
-                    check_kernel(options["kernel"] or found.kernel)
+                    check_kernel(found, options["kernel"])
                 with store.alone():
                     context.exit(swept(store, found, combinations, where, options))
     except KeyboardInterrupt:
@@ -137,15 +139,14 @@ def planned(
     Raises:
         UnknownKernelError: there is something to run, and its kernel is not installed here.
     """
-    from rich.console import Console
-
+    from slotscope.sweep.beforehand import check_kernel
     from slotscope.sweep.plan import make_plan
-    from slotscope.sweep.shown import print_plan
+    from slotscope.sweep.shown import LastingConsole, print_plan
 
-    console = Console(highlight=False)
+    console = LastingConsole(highlight=False)
     plan = make_plan(store, notebook, combinations.runs, where.environment)
     if plan.waiting and where.local:
-        check_kernel(options["kernel"] or notebook.kernel)
+        check_kernel(notebook, options["kernel"])
     print_plan(plan, combinations.repeated, console)
     return plan, console
 
@@ -173,7 +174,7 @@ def swept(
 ) -> int:
     """Run what is to be run: the exit code; errors are those of :func:`planned`."""
     plan, console = planned(store, notebook, combinations, where, options)
-    store.begin(notebook.path.name, [run.id for run in plan.runs], plan.fingerprint)
+    store.begin(notebook.path, [run.id for run in plan.runs], plan.fingerprint)
     for run in plan.runs:
         if run.moved:
             store.renumber(run.id, run.number)
@@ -194,7 +195,7 @@ def swept(
     print_summary(plan, sweep.finished, store, console)
     if len(sweep.finished) < len(plan.waiting):
         click.echo(problem, err=True)
-        return INTERRUPTED if sweep.interrupted else FAILED
+        return SIGNALLED + sweep.interrupted if sweep.interrupted else FAILED
     return FAILED if any(run["error"] for run in sweep.finished) else DONE
 
 

@@ -101,7 +101,8 @@ def test_a_wide_range_is_drawn_by_its_logarithm():
         ({"random": {"samples": 2, "b": {"loguniform": [0, 1]}}}, "expected numbers above 0"),
         ({"random": {"samples": 2, "a": {"integers": [0.5, 1]}}}, "expected two whole numbers"),
         ({"random": {"samples": 2, "b": 3}}, "expected one of"),
-        ({"random": {"samples": 9, "b": {"uniform": [-9, -1]}}}, r"\[random\] \(value 1\) b"),
+        ({"random": {"samples": 9, "b": {"uniform": [-9, -1]}}}, r"\[random\] b = .*\(9 of 9"),
+        ({"random": {"samples": 10**9, "a": {"integers": [1, 9]}}}, "not above 1,000,000"),
         ({"grid": {"a": [*range(2000)], "b": [*range(1, 2000)]}}, "more than 1,000,000 runs"),
     ],
 )
@@ -122,12 +123,49 @@ def test_all_mistakes_are_told_at_once(signature):
     assert len(caught.value.mistakes) == 8
 
 
+def test_samples_of_one_parameter_make_one_mistake_which_says_what_to_draw(signature):
+    table = {"samples": 20, "a": {"uniform": [0.5, 10]}, "c": {"integers": [1, 2]}}
+    with pytest.raises(BadParametersError) as caught:
+        combine(signature, {"random": table})
+    first, second = caught.value.mistakes
+    assert first.startswith("[random] a = ")
+    assert first.endswith("(20 of 20 samples do not fit; {integers = [0, 10]} may be meant)")
+    assert second.endswith("a valid string (20 of 20 samples do not fit)")
+
+
+def test_all_mistakes_of_a_random_table_are_told_at_once(signature):
+    table = {
+        "seed": "x",
+        "aa": {"integers": [1, 2]},
+        "b": {"normal": [0, 1]},
+        "c": {"uniform": [1]},
+    }
+    with pytest.raises(BadParametersError) as caught:
+        combine(signature, {"random": table})
+    found = "\n".join(caught.value.mistakes)
+    for said in (
+        "expected samples",
+        "seed is that",
+        "did you mean a?",
+        "normal is not",
+        "two numbers",
+    ):
+        assert said in found
+    assert len(caught.value.mistakes) == 5
+
+
 def test_a_required_parameter_is_given_somewhere(tmp_path):
     path = write(tmp_path / "some.ipynb", "a: int\nb = 1")
     signature = Signature(read_parameters(read_notebook(path)))
     with pytest.raises(BadParametersError, match="a is missing"):
         combine(signature, {"grid": {"b": [1]}})
     assert combine(signature, {"fixed": {"a": 1}}).runs == ({"a": 1},)
+
+
+def test_a_file_of_combinations_may_begin_with_a_mark_of_the_order_of_bytes(tmp_path):
+    path = tmp_path / "grid.toml"
+    path.write_text("[grid]\na = [1]", encoding="utf-8-sig")
+    assert read_grid(path) == {"grid": {"a": [1]}}
 
 
 def test_nothing_to_vary_is_an_error(signature):

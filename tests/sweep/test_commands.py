@@ -1,10 +1,13 @@
 """What is asked for wrongly is told before any kernel starts, and exits with 2."""
 
+import errno
+import json
 import math
 import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,10 +15,12 @@ from click.testing import CliRunner
 
 from slotscope.cli import main
 from slotscope.sweep import execution
+from slotscope.sweep.beforehand import check_kernel
 from slotscope.sweep.environment import environment
+from slotscope.sweep.execution import Outcome
 from slotscope.sweep.notebook import read_notebook
 from slotscope.sweep.plan import make_plan
-from slotscope.sweep.store import Store
+from slotscope.sweep.store import Store, identity
 from slotscope.sweep_command import provisioner
 from sweep_cases import LOGGED, write
 
@@ -189,11 +194,75 @@ def test_the_grid_of_the_guide_is_one_of_the_notebook_it_names(tmp_path):
     assert result.output.splitlines()[0] == f"{count} runs: 0 done, {count} to run"
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_folder_that_cannot_be_made_is_told(tmp_path, more):
     (tmp_path / "file").write_text("")
-    result = command("sweep", LOGGED, "-p", "x=1", "--out", tmp_path / "file" / "runs")
+    result = command("sweep", LOGGED, "-p", "x=1", "--out", tmp_path / "file" / "runs", *more)
     assert result.exit_code == 2
     assert "can't be written" in result.output
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_file_in_the_place_of_a_run_is_told_before_anything_runs(tmp_path, more):
+    (tmp_path / identity({"x": 1})).write_text("")
+    result = command("sweep", LOGGED, "-p", "x=1", "--out", tmp_path, *more)
+    assert result.exit_code == 2
+    assert "Something else has its place" in " ".join(result.output.split())
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """A kernel of each language, by its name."""
+    for language in ("python", "R", "klingon"):
+        place = tmp_path / "share" / "kernels" / f"my{language.lower()}"
+        place.mkdir(parents=True)
+        spec = {"argv": ["no"], "display_name": language, "language": language}
+        (place / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share"))
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("verb", ["run", "sweep"])
+@pytest.mark.parametrize(
+    ("language", "kernel", "said"),
+    [
+        ("R", "mypython", "The kernel 'mypython' runs python, and"),
+        ("python", "myr", "The kernel 'myr' runs R, and"),
+        ("klingon", "myklingon", "in which papermill can't write values"),
+    ],
+)
+def test_a_kernel_that_can_run_no_such_notebook_is_told_once(
+    tmp_path, verb, language, kernel, said
+):
+    spec = {"name": "other", "display_name": "Other", "language": language}
+    path = write(tmp_path / "some.ipynb", "x = 1", kernelspec=spec)
+    out = tmp_path / "out"
+    words = ["-p", "x=2", "--kernel", kernel, "-o" if verb == "run" else "--out", out]
+    result = command(verb, path, *words)
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.split())
+    assert not out.exists()
+
+
+@pytest.mark.usefixtures("installed")
+def test_papermill_writes_values_in_r(tmp_path):
+    spec = {"name": "myr", "display_name": "R", "language": "R"}
+    check_kernel(read_notebook(write(tmp_path / "some.ipynb", "x <- 1", kernelspec=spec)), "")
+
+
+def test_run_keeps_the_notebook_where_its_output_cannot_be_written(tmp_path, monkeypatch):
+    def full(_path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    outcome = Outcome('{"cells": "hours"}', None, None, "2026-01-01T00:00:00+00:00", 1.0)
+    monkeypatch.setattr(execution, "execute", lambda *_, **__: outcome)
+    monkeypatch.setattr("slotscope.recording.whole.whole", full)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    result = command("run", LOGGED, "-o", tmp_path / "out.ipynb")
+    assert result.exit_code == 1
+    (kept,) = tmp_path.glob("out-*.ipynb")
+    assert f"No space left on device. The executed notebook is in {kept}" in result.output
+    assert kept.read_text() == outcome.notebook
 
 
 def finished(folder, x):

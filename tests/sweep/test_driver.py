@@ -1,15 +1,17 @@
 """The driver tries again what died, keeps what came back, and ends cleanly when it must."""
 
+import datetime
 import errno
 import os
 import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from slotscope.errors import SweepFolderError
-from slotscope.sweep.driver import Sweep
+from slotscope.sweep.driver import ENDING, Sweep
 from slotscope.sweep.environment import Environment
 from slotscope.sweep.execution import Outcome, Task
 from slotscope.sweep.notebook import read_notebook
@@ -72,7 +74,7 @@ def test_every_run_is_kept_with_its_place(sweep):
     assert set(attempts.values()) == {1}
 
 
-@pytest.mark.parametrize("kind", ["kernel died", "worker died"])
+@pytest.mark.parametrize("kind", ["kernel died", "no kernel", "worker died"])
 def test_what_died_is_tried_once_more(sweep, kind):
     made, attempts = sweep(3, lambda x, attempt: failed(kind) if attempt == 1 else GOOD)
     made.run()
@@ -109,6 +111,20 @@ def test_a_worker_that_dies_leaves_an_outcome(sweep):
     assert run["error"]["message"] == "its process ended"
 
 
+def test_a_worker_that_dies_leaves_when_it_began_and_for_how_long_it_ran(sweep):
+    def die(x, attempt):
+        time.sleep(0.25)
+        raise OSError("its process ended")
+
+    made, _ = sweep(1, die)
+    begin = datetime.datetime.now(datetime.UTC)
+    made.run()
+    (run,) = kept(made).values()
+    assert 0.25 <= run["seconds"] < 20
+    started = datetime.datetime.fromisoformat(run["started"])
+    assert begin.replace(microsecond=0) <= started <= begin + datetime.timedelta(seconds=20)
+
+
 def test_a_full_disk_ends_the_sweep_and_keeps_what_had_finished(sweep, monkeypatch):
     made, attempts = sweep(9, lambda x, attempt: GOOD)
     replace, left = os.replace, [6]  # two files a run
@@ -128,13 +144,24 @@ def test_a_full_disk_ends_the_sweep_and_keeps_what_had_finished(sweep, monkeypat
     assert sum(attempts.values()) < 9
 
 
-def test_ctrl_c_keeps_what_had_finished_and_hands_out_no_more(sweep):
+@pytest.fixture
+def _heard_as_before():
+    """What a sweep that a signal ended leaves unheard is heard again."""
+    before = {number: signal.getsignal(number) for number in ENDING}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("_heard_as_before")
+@pytest.mark.parametrize("number", ENDING)
+def test_a_signal_keeps_what_had_finished_and_hands_out_no_more(sweep, number):
     hold = threading.Event()
 
     def execute(x, attempt):
         if x < 2:
             return GOOD
-        signal.raise_signal(signal.SIGINT) if x == 2 else None
+        signal.raise_signal(number) if x == 2 else None
         hold.wait(20)
         return GOOD
 
@@ -143,6 +170,8 @@ def test_ctrl_c_keeps_what_had_finished_and_hands_out_no_more(sweep):
         made.run()
     finally:
         hold.set()
-    assert made.interrupted
+    assert made.interrupted == number
+    for other in ENDING:
+        signal.raise_signal(other)  # one more changes nothing
     assert sorted(kept(made)) == [0, 1]
     assert sum(attempts.values()) <= 4

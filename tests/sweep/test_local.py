@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -77,6 +79,38 @@ def test_processes_end_with_the_one_that_made_them():
     limit = time.monotonic() + 30
     while alive(pid):
         assert time.monotonic() < limit
+        time.sleep(0.05)
+
+
+def test_temporary_files_go_with_the_executor(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with LocalExecutor(1) as executor:
+        made = Path(executor.submit(tempfile.mkdtemp).result())
+        assert made.is_relative_to(tmp_path)
+        os.kill(executor.submit(os.getpid).result(), signal.SIGKILL)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_temporary_files_go_also_where_the_one_that_made_the_executor_is_killed(tmp_path):
+    code = (
+        "import tempfile, time\n"
+        "from slotscope.sweep.local import LocalExecutor\n"
+        "if __name__ == '__main__':\n"
+        "    executor = LocalExecutor(1)\n"
+        "    print(executor.submit(tempfile.mkdtemp).result(), flush=True)\n"
+        "    executor.submit(time.sleep, 600)\n"
+        "    time.sleep(600)\n"
+    )
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment
+    )
+    with process:
+        assert Path(process.stdout.readline().strip()).is_relative_to(tmp_path)
+        process.kill()
+    limit = time.monotonic() + 30
+    while [*tmp_path.iterdir()]:
+        assert time.monotonic() < limit, [*tmp_path.iterdir()]
         time.sleep(0.05)
 
 

@@ -1,10 +1,14 @@
 """What a notebook can be given is read from its parameters cell, and nothing is executed."""
 
+import json
+from datetime import date
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import nbformat
 import pytest
 from annotated_types import Ge, Gt, Lt
+from pydantic import PositiveInt
 
 from slotscope.errors import UnfitNotebookError
 from slotscope.sweep.notebook import read_notebook
@@ -85,7 +89,37 @@ def test_without_an_annotation_the_default_says_the_type(read, value, meant):
 def test_a_type_comment_is_papermills(read):
     x, y = read("x = 1  # type: float the rate\ny = None  #type: int, how often")
     assert (x.type, x.help) == (float, "the rate")
-    assert (y.type, y.help) == (int, "how often")
+    assert (y.type, y.help) == (int | None, "how often")
+
+
+def test_what_is_said_to_a_type_checker_is_neither_type_nor_help(read):
+    lines = ("x = 1  # type: ignore", "y = 2.0  # type: ignore[assignment]  # eta")
+    x, y, z = read("\n".join([*lines, "z = 'a'  # type: ignored"]))
+    assert [(p.type, p.help) for p in (x, y)] == [(int, ""), (float, "eta")]
+    assert z.type_text == "ignored (not checked)"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "meant", "shown"),
+    [
+        ("str", str | None, "str or None"),
+        ("Annotated[int, Gt(0)]", Annotated[int, Gt(0)] | None, "int, > 0 or None"),
+        ("Optional[str]", str | None, "str or None"),
+        ("Literal['a', None]", Literal["a", None], "'a' or None"),
+        ("Any", Any, "Any"),
+    ],
+)
+def test_a_default_of_none_may_be_given_as_well(read, annotation, meant, shown):
+    (parameter,) = read(f"x: {annotation} = None")
+    assert (parameter.type, parameter.type_text) == (meant, shown)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "meant"),
+    [("Final[int]", int), ("typing.Final[float]", float), ("Final", int), ("t.Final", int)],
+)
+def test_what_is_final_has_the_type_within(read, annotation, meant):
+    assert read(f"x: {annotation} = 1")[0].type == meant
 
 
 def test_an_annotation_that_names_something_unknown_takes_anything(read):
@@ -94,11 +128,51 @@ def test_an_annotation_that_names_something_unknown_takes_anything(read):
     assert y.type == Any
 
 
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        "Annotated[str, Field(pattern='(')]",
+        "Annotated[float, Gt('0')]",
+        "Annotated[int, MultipleOf(0)]",
+        "3",
+    ],
+)
+def test_an_annotation_to_which_no_value_can_be_held_takes_anything(read, annotation):
+    cell = f"from pydantic import Field\nx: {annotation} = 1"
+    (parameter,) = read(cell)
+    assert (parameter.type, parameter.type_text[-13:]) == (Any, "(not checked)")
+
+
+def test_types_beside_pythons_own_are_known_where_they_are_imported(read):
+    cell = "x: PositiveInt = 1\ny: Path = 'a'\nz: date = None"
+    assert {p.type for p in read(cell)} == {Any}
+    imports = (
+        "from pathlib import Path\nfrom datetime import date\nfrom pydantic import PositiveInt"
+    )
+    x, y, z = read(imports, cell, tag=1)
+    assert (x.type, y.type) == (PositiveInt, Path)
+    assert z.type == date | None
+
+
 def test_nothing_is_executed(read, tmp_path):
     path = tmp_path / "made"
     parameters = read(f"x: Annotated[int, open({str(path)!r}, 'w')] = open({str(path)!r}, 'w')")
     assert [p.name for p in parameters] == ["x"]
     assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("cell", "defaults"),
+    [
+        ("files = !ls\nx = 1", {"files": "get_ipython().getoutput('ls')", "x": "1"}),
+        ("home = %env HOME\nx = 1  # how many", {"x": "1"}),
+        ('x = """\n%d items\n!\n"""', {"x": repr("\n%d items\n!\n")}),
+        ("%%time\nx = 1\n!ls", {"x": "1"}),
+    ],
+)
+def test_what_ipython_alone_reads_may_be_in_the_cell(read, cell, defaults):
+    found = {parameter.name: parameter.default for parameter in read(cell)}
+    assert found | defaults == found
 
 
 def test_several_targets_magics_and_repeated_names(read):
@@ -129,8 +203,32 @@ def test_a_file_that_is_not_there_is_refused(tmp_path):
 def test_an_old_format_is_refused(tmp_path):
     path = tmp_path / "old.ipynb"
     path.write_text('{"nbformat": 3, "worksheets": [], "cells": []}')
-    with pytest.raises(UnfitNotebookError, match="old format 3"):
+    with pytest.raises(UnfitNotebookError, match="format 3, not 4"):
         read_notebook(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"nbformat": 5}, "of format 5, not 4"),
+        ({"nbformat_minor": None}, "is not a notebook"),
+        ({"metadata": None}, "is not a notebook"),
+        ({"cells": [{"cell_type": "code", "source": "", "outputs": []}]}, "it has no `metadata`"),
+    ],
+    ids=["format", "minor", "notebook", "cell"],
+)
+def test_what_would_end_every_run_is_told_of_a_notebook(tmp_path, changes, said):
+    path = write(tmp_path / "some.ipynb", "x = 1")
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    with pytest.raises(UnfitNotebookError, match=said):
+        read_notebook(path)
+
+
+def test_a_mark_of_the_order_of_bytes_is_none_of_the_content(tmp_path):
+    path = write(tmp_path / "some.ipynb", "x = 1")
+    text = path.read_text()
+    path.write_text(text, encoding="utf-8-sig")
+    assert read_notebook(path).text == text
 
 
 def test_a_notebook_without_the_tag_says_what_to_do(read):
@@ -144,7 +242,7 @@ def test_a_cell_that_is_not_python_says_where(read):
 
 
 def test_another_language_is_said_to_be_one(read):
-    with pytest.raises(UnfitNotebookError, match="written in r"):
+    with pytest.raises(UnfitNotebookError, match="written in R"):
         read("x <- 1", language_info={"name": "R"})
 
 

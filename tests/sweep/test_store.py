@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ PARAMETERS = {"b": 1.0, "a": [1, "ü"]}
 ID = identity(PARAMETERS)
 FINGERPRINT = {"code": "c", "package": "p", "versions": "v"}
 ASKED = ([ID], FINGERPRINT)
+NOTEBOOK_FILE = Path("some.ipynb")
 
 
 def run(**changes):
@@ -161,27 +163,52 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_told_before_anything_runs(store, monkeypatch):
     with store.alone():
-        store.begin("some.ipynb", *ASKED)
+        store.begin(NOTEBOOK_FILE, *ASKED)
         monkeypatch.setattr(os, "replace", full)
         with pytest.raises(SweepFolderError, match="make this one writable"):
-            store.begin("some.ipynb", *ASKED)
+            store.begin(NOTEBOOK_FILE, *ASKED)
 
 
 def test_one_folder_is_for_one_notebook(store):
     with store.alone():
-        store.begin("some.ipynb", *ASKED)
-        store.begin("some.ipynb", *ASKED)
+        store.begin(NOTEBOOK_FILE, *ASKED)
+        store.begin(NOTEBOOK_FILE, *ASKED)
         with pytest.raises(SweepFolderError, match=r"holds a sweep of some\.ipynb"):
-            store.begin("other.ipynb", *ASKED)
+            store.begin(Path("other.ipynb"), *ASKED)
+
+
+def test_notebooks_of_one_name_have_folders_of_their_own(tmp_path, store):
+    first, second = (tmp_path / name / "nb.ipynb" for name in "ab")
+    for path in (first, second):
+        path.parent.mkdir()
+        path.write_text("{}")
+    with store.alone():
+        store.begin(first, *ASKED)
+        with pytest.raises(SweepFolderError, match=rf"holds a sweep of {first}, and this one"):
+            store.check(second)
+        first.rename(tmp_path / "moved.ipynb")
+        store.check(second)  # it is the same one, elsewhere
+
+
+def test_a_notebook_and_its_runs_may_be_copied_together(tmp_path):
+    there, copy = tmp_path / "there", tmp_path / "copy"
+    there.mkdir()
+    (there / "nb.ipynb").write_text("{}")
+    store = Store(there / "runs")
+    with store.alone():
+        store.begin(there / "nb.ipynb", *ASKED)
+    shutil.copytree(there, copy)
+    Store(copy / "runs").check(copy / "nb.ipynb")
 
 
 def test_what_was_asked_for_last_is_kept(store):
     store.write(run(), "{}")
-    store.begin("some.ipynb", ["b" * 16, "a" * 16], {"code": "old"})
-    store.begin("some.ipynb", *ASKED)
+    store.begin(NOTEBOOK_FILE, ["b" * 16, "a" * 16], {"code": "old"})
+    store.begin(NOTEBOOK_FILE, *ASKED)
     assert json.loads((store.folder / SWEEP).read_text()) == {
         "format": 1,
         "notebook": "some.ipynb",
+        "path": os.path.relpath("some.ipynb", store.folder),
         "runs": [ID],
         "fingerprint": FINGERPRINT,
     }
@@ -192,20 +219,24 @@ def test_what_was_asked_for_last_is_kept(store):
     [
         (b"{", "it is not JSON, or was cut off"),
         (b"\xff", "it is not JSON, or was cut off"),
-        (b"{}", "it has no `notebook`"),
+        (b"{}", "it has no `format`"),
+        (b'{"name": "mine"}', "it has no `format`"),
+        (b'{"format": 2}', "it has format 2, this version reads 1"),
+        (b'{"format": 1}', "it has no `notebook`"),
         (b"[]", "its content is of another form"),
     ],
 )
-def test_runs_of_nobody_knows_which_notebook_are_refused(store, content, said):
-    store.write(run(), "{}")
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_folder_of_nobody_knows_which_notebook_is_refused(store, content, said, runs):
+    store.folder.mkdir()
+    if runs:
+        store.write(run(), "{}")
     (store.folder / SWEEP).write_bytes(content)
     with pytest.raises(SweepFolderError) as caught:
-        store.begin("some.ipynb", *ASKED)
-    assert f"sweep.json can't be read ({said}), so nobody can say which" in str(caught.value)
-    assert "if they are of some.ipynb, remove that file" in str(caught.value)
+        store.begin(NOTEBOOK_FILE, *ASKED)
+    assert f"sweep.json can't be read ({said}), so nobody can say of which" in str(caught.value)
+    assert "if it is of some.ipynb, remove that file" in str(caught.value)
     assert (store.folder / SWEEP).read_bytes() == content
-    shutil.rmtree(store.run_folder(ID))
-    store.begin("some.ipynb", *ASKED)  # there is nothing to lose
 
 
 def test_what_a_killed_driver_left_is_removed(store):
@@ -214,9 +245,40 @@ def test_what_a_killed_driver_left_is_removed(store):
     for name in left:
         (store.folder / name).write_text("{")
     assert store.read(ID) == run()
-    store.begin("some.ipynb", *ASKED)
+    store.begin(NOTEBOOK_FILE, *ASKED)
     assert not any((store.folder / name).exists() for name in left)
     assert store.read(ID) == run()
+
+
+def test_what_no_driver_left_stays(store):
+    store.write(run(), "{}")
+    other = ["data/.run.json-7-7", "data/.run.json-notes", "data/.notebook.ipynb-backup"]
+    other += [f"{ID}/.run.json-notes", f".{SWEEP}-old", f"{ID}/.{RUN}-7-7.txt"]
+    (store.folder / "data").mkdir()
+    for name in other:
+        (store.folder / name).write_text("mine")
+    store.begin(NOTEBOOK_FILE, *ASKED)
+    assert [(store.folder / name).read_text() for name in other] == ["mine"] * len(other)
+
+
+@pytest.mark.parametrize("name", ["", RUN])
+def test_what_has_the_place_of_a_run_is_told_when_it_is_read(store, name):
+    place = store.run_folder(ID) / name
+    if name:
+        place.mkdir(parents=True)
+    else:
+        place.parent.mkdir()
+        place.write_text("")
+    with pytest.raises(SweepFolderError, match="Something else has its place"):
+        store.read(ID)
+
+
+def test_a_folder_that_can_only_be_read_is_told_before_anything_is_written(store, monkeypatch):
+    store.check(NOTEBOOK_FILE)
+    assert not store.folder.exists()
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(SweepFolderError, match="can't be written: Permission denied"):
+        store.check(NOTEBOOK_FILE)
 
 
 def test_a_second_sweep_is_refused_until_the_first_ends(store):

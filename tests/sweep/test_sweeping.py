@@ -143,6 +143,7 @@ def test_what_was_asked_for_is_written_also_where_nothing_is_to_run(tmp_path):
     assert asked == {
         "format": 1,
         "notebook": "some.ipynb",
+        "path": "../some.ipynb",
         "runs": [two],
         "fingerprint": run["fingerprint"],
     }
@@ -169,6 +170,47 @@ def test_a_cell_has_a_time_limit_of_its_own():
     assert outcome.error["cell"] == 3
 
 
+def executed(path, *sources, tag=None, **options):
+    """What came of a notebook of these cells."""
+    text = write(path / "some.ipynb", *sources, tag=tag).read_text()
+    return execute(Task(text, {}, **({"kernel": "python3"} | options)))
+
+
+def test_a_limit_need_not_be_whole_seconds(tmp_path):
+    outcome = executed(tmp_path, "import time\ntime.sleep(0.9)", cell_time_limit=0.6)
+    assert outcome.error["message"] == "a cell took longer than its limit of 0.6 s"
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "message"),
+    [
+        ("raise ExceptionGroup('g', [ValueError(1)])", "ExceptionGroup", "g (1 sub-exception)"),
+        ("def f(x):\n    assert x\n\nf(0)", "AssertionError", "assert x"),
+    ],
+)
+def test_an_error_always_says_something_and_has_its_cell(tmp_path, source, name, message):
+    outcome = executed(tmp_path, source)
+    assert outcome.error == {"kind": "cell", "cell": 1, "name": name, "message": message}
+    cells = nbformat.reads(outcome.notebook, as_version=4).cells
+    errors = [
+        output.ename
+        for cell in cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "error"
+    ]
+    assert errors == [name]
+
+
+def test_a_kernel_that_never_came_up_has_not_died(tmp_path, monkeypatch):
+    place = tmp_path / "kernels" / "broken"
+    place.mkdir(parents=True)
+    spec = {"argv": [str(tmp_path / "no")], "display_name": "Broken", "language": "python"}
+    (place / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    outcome = executed(tmp_path, "1", kernel="broken")
+    assert (outcome.error["kind"], outcome.error["name"]) == ("no kernel", "FileNotFoundError")
+
+
 @pytest.mark.parametrize("tag", [0, None])
 def test_a_failing_cell_is_counted_as_the_notebook_itself_has_it(tmp_path, tag):
     path = write(tmp_path / "some.ipynb", "x = 1", "1 / x", tag=tag)
@@ -192,10 +234,10 @@ def ended(pid):
     return False
 
 
-def test_what_a_kernel_started_ends_with_it(tmp_path):
-    source = "import subprocess\nprint(subprocess.Popen(['sleep', '600']).pid)"
-    path = write(tmp_path / "some.ipynb", source, tag=None)
-    outcome = execute(Task(path.read_text(), {}, kernel="python3"))
+@pytest.mark.parametrize("detached", [False, True])
+def test_what_a_kernel_started_ends_with_it(tmp_path, detached):
+    started = f"subprocess.Popen(['sleep', '600'], start_new_session={detached})"
+    outcome = executed(tmp_path, f"import subprocess\nprint({started}.pid)")
     pid = int(nbformat.reads(outcome.notebook, as_version=4).cells[0].outputs[0].text)
     assert ended(pid)
 
@@ -216,19 +258,27 @@ def test_what_a_kernel_started_ends_also_where_the_kernel_dies(tmp_path):
 
 def test_ctrl_c_ends_what_runs_and_the_same_command_goes_on(tmp_path):
     words = [*SWEEP, "-p", "x=1,2", "-p", "seconds=0,600", "--out", str(tmp_path / "runs")]
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     process = subprocess.Popen(
-        [sys.executable, "-m", "slotscope", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-m", "slotscope", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"TMPDIR": str(temporary)},
     )
     limit = time.monotonic() + 120
     while len(runs(tmp_path / "runs")) < 1 and time.monotonic() < limit:
         time.sleep(0.1)
     time.sleep(1)
-    process.send_signal(signal.SIGINT)
+    while process.poll() is None and time.monotonic() < limit:  # whoever presses it may not wait
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.05)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert errors.decode().splitlines()[-1] == (
+    assert errors.decode().splitlines() == [
         "Interrupted. The same command goes on where this one stopped."
-    )
+    ]
+    assert [*temporary.iterdir()] == []
     finished = runs(tmp_path / "runs")
     assert finished
     assert all(run["status"] == "done" for run in finished)

@@ -1,5 +1,6 @@
 """A value is what its parameter declares, or a sentence says why not."""
 
+import datetime
 import math
 
 import pytest
@@ -22,13 +23,21 @@ flag = False
 both: int | str = 1
 table: dict[str, float] = {}
 other = None
+listed: Annotated[list[int], Gt(0)] = [1]
+many: Annotated[int, Len(3)] = 1
+where: Path = "a"
+day: date = "2026-01-31"
+whom: str = None
+often: int = None
 needed: int
 """
+IMPORTS = "from datetime import date\nfrom pathlib import Path"
 
 
 @pytest.fixture
 def signature(tmp_path):
-    return Signature(read_parameters(read_notebook(write(tmp_path / "some.ipynb", CELL))))
+    path = write(tmp_path / "some.ipynb", IMPORTS, CELL, tag=1)
+    return Signature(read_parameters(read_notebook(path)))
 
 
 @pytest.mark.parametrize(
@@ -40,6 +49,17 @@ def signature(tmp_path):
         ("name", "12", "12"),
         ("name", "None", "None"),
         ("name", "[1", "[1"),
+        ("name", "'quoted'", "'quoted'"),
+        ("maybe", '"quoted"', '"quoted"'),
+        ("both", "'2'", "2"),
+        ("whom", "None", None),
+        ("whom", "7", "7"),
+        ("often", "None", None),
+        ("listed", "[1]", [1]),
+        ("many", "3", 3),
+        ("where", "a/b", "a/b"),
+        ("where", "3", "3"),
+        ("day", "2026-02-28", "2026-02-28"),
         ("one", "Adam", "Adam"),
         ("maybe", "None", None),
         ("maybe", "some", "some"),
@@ -74,6 +94,12 @@ def test_a_typed_text_becomes_a_value_by_its_type(signature, name, typed, value)
         ("some", [1, "a"], r"\[1\]: it should be a valid integer"),
         ("flag", 1, "a valid boolean"),
         ("other", {1, 2}, "a parameter is None, a boolean"),
+        ("other", datetime.date(2026, 1, 31), "dictionary of these: quote it"),
+        ("often", Text("2.5"), "a valid integer"),
+        ("where", 3, "where = 3"),
+        ("day", Text("bad"), "day = 'bad'"),
+        ("one", "sgd", "did you mean 'SGD'"),
+        ("RATE", 1, "did you mean rate?"),
         ("rates", 1, "rates is not a parameter of the notebook; did you mean rate?"),
     ],
 )

@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import IO, Any, TypeVar, cast
@@ -40,7 +40,11 @@ class DiedError(Exception):
 def serve(connection: Connection, log: str, folder: str) -> None:
     """Answer what is asked, until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other side hears it, and decides
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     file = open(log, "ab", buffering=0)  # noqa: SIM115 - for as long as the process lives
+    with contextlib.suppress(OSError):  # both sides have it open; who is killed leaves nothing
+        os.unlink(log)
     for descriptor in (1, 2):
         os.dup2(file.fileno(), descriptor)
     faulthandler.enable(file)
@@ -133,12 +137,15 @@ class Process:
     def _start(self) -> None:
         if self._process is not None:
             return
-        self._log = tempfile.NamedTemporaryFile(suffix=".log")  # noqa: SIM115 - closed in _stopped
+        descriptor, log = tempfile.mkstemp(suffix=".log")
+        os.close(descriptor)
+        self._log = open(log, "rb")  # noqa: SIM115 - closed in _stopped
         context = multiprocessing.get_context("spawn")
         self._connection, there = context.Pipe()
         # Not a daemon: those may have no children, and a check of two devices needs one.
-        self._process = context.Process(target=serve, args=(there, self._log.name, os.getcwd()))
-        self._process.start()
+        self._process = context.Process(target=serve, args=(there, log, os.getcwd()))
+        with _deaf():
+            self._process.start()
         there.close()
 
     def _stopped(self) -> str:
@@ -150,8 +157,26 @@ class Process:
         self._log.seek(0)
         written = self._log.read().decode(errors="replace")
         self._log.close()
+        with contextlib.suppress(OSError):  # it is gone, once the process has opened it
+            os.unlink(self._log.name)
         self._process = self._connection = self._log = None
         return _telling(written.splitlines())
+
+
+@contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+    """A process that starts within this hears no Ctrl-C before :func:`serve` ignores it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # to start it would end the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _telling(lines: list[str]) -> str:

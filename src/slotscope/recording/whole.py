@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,3 +23,11 @@ def whole(path: Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def left_behind(folder: Path, *names: str) -> Iterator[Path]:
+    """What killed processes left half-written of the files of these names in a folder."""
+    written = re.compile(rf"\.({'|'.join(map(re.escape, names))})-\d+-\d+")
+    for path in folder.iterdir():
+        if written.fullmatch(path.name):
+            yield path

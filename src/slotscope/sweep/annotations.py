@@ -1,15 +1,19 @@
 """What an annotation in a parameters cell means, found without running the cell.
 
 The annotation's syntax tree is evaluated by hand, and knows Python's plain types, the names of
-``typing``, and the constraints of ``annotated_types``. What else a cell may name (a constant, a
-class of its own) is not known here: such a parameter takes anything, as it does in papermill.
+``typing``, the constraints of ``annotated_types``, and a few types of pydantic, ``pathlib`` and
+``datetime``. What else a cell may name (a constant, a class of its own) is not known here, nor
+does anybody know what a constraint means that doesn't fit its type: such a parameter takes
+anything, as it does in papermill.
 """
 
 from __future__ import annotations
 
 import ast
 import functools
+import importlib
 import operator
+import types
 import typing
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +35,19 @@ _TYPING = (
     "Tuple",
     "Union",
 )
-_MODULES = ("annotated_types", "pydantic", "typing", "typing_extensions")
+_CONSTRAINTS = ("Gt", "Ge", "Lt", "Le", "Interval", "MultipleOf", "MinLen", "MaxLen", "Len")
+_SIGNED = ("Positive", "Negative", "NonPositive", "NonNegative")
+#: What is known of each module.
+_MODULES = {
+    "annotated_types": _CONSTRAINTS,
+    "datetime": ("date", "datetime", "time", "timedelta"),
+    "pathlib": ("Path",),
+    "pydantic": ("Field", *(f"{sign}{kind}" for sign in _SIGNED for kind in ("Int", "Float"))),
+    "typing": _TYPING,
+    "typing_extensions": _TYPING,
+}
+#: Where that comes from which an annotation may call.
+_CALLED = ("annotated_types", "pydantic.fields")
 #: How a constraint is shown.
 _SIGNS = {"Gt": ">", "Ge": ">=", "Lt": "<", "Le": "<=", "MultipleOf": "a multiple of"}
 
@@ -47,30 +63,18 @@ class _Module:
         self.name = name
 
     def member(self, name: str) -> Any:
-        if self.name.startswith("typing"):
-            if name in _TYPING:
-                return getattr(typing, name)
-        elif self.name == "annotated_types":
-            import annotated_types
-
-            found = getattr(annotated_types, name, None)
-            if isinstance(found, type):
-                return found
-        elif name == "Field":
-            import pydantic
-
-            return pydantic.Field
-        raise UnknownAnnotationError(f"{self.name}.{name}")
+        if name not in _MODULES[self.name]:
+            raise UnknownAnnotationError(f"{self.name}.{name}")
+        return getattr(importlib.import_module(self.name), name)
 
 
 @functools.cache
 def _names() -> dict[str, Any]:
     constraints = _Module("annotated_types")
-    names = ("Gt", "Ge", "Lt", "Le", "Interval", "MultipleOf", "MinLen", "MaxLen", "Len")
     return {
         **_PLAIN,
         **{name: getattr(typing, name) for name in _TYPING},
-        **{name: constraints.member(name) for name in names},
+        **{name: constraints.member(name) for name in _CONSTRAINTS},
         **{name: _Module(name) for name in _MODULES},
         "t": _Module("typing"),
         "at": _Module("annotated_types"),
@@ -101,14 +105,43 @@ def meaning(node: ast.expr, names: Mapping[str, Any]) -> Any:
         names: what the notebook's cells imported.
 
     Raises:
-        UnknownAnnotationError: it names something that isn't known here.
+        UnknownAnnotationError: it names something that isn't known here, or is no type to which
+            a value can be held.
     """
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return meaning(_parsed(node.value), names)
+    from pydantic import TypeAdapter
+    from pydantic_core import SchemaError
+
     try:
-        return _value(node, {**_names(), **names})
-    except (TypeError, ValueError, AttributeError) as error:
+        kind = _meaning(node, {**_names(), **names})
+        TypeAdapter(kind)
+    except (TypeError, ValueError, AttributeError, RuntimeError, SchemaError) as error:
         raise UnknownAnnotationError(str(error)) from error
+    return kind
+
+
+def within_final(node: ast.expr | None) -> ast.expr | None:
+    """An annotation without its ``Final``, which says nothing of values; None if that is all."""
+    match node:
+        case ast.Subscript(value=owner, slice=inner) if _last(owner) == "Final":
+            return inner
+        case ast.Name() | ast.Attribute() if _last(node) == "Final":
+            return None
+    return node
+
+
+def or_none(kind: Any, text: str) -> tuple[Any, str]:
+    """A type that takes None besides, and the words for it."""
+    outer = typing.get_args(kind)[0] if typing.get_origin(kind) is typing.Annotated else kind
+    if outer in (Any, object, None) or {None, types.NoneType} & {*typing.get_args(outer)}:
+        return kind, text
+    return typing.Optional[kind], f"{text} or None"  # noqa: UP045
+
+
+def _meaning(node: ast.expr, names: Mapping[str, Any]) -> Any:
+    """The same, unjudged; within brackets a text is an annotation, too."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return _meaning(_parsed(node.value), names)
+    return _value(node, names)
 
 
 def _parsed(text: str) -> ast.expr:
@@ -141,7 +174,7 @@ def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
             return [_value(item, names) for item in items]
         case ast.Call(func=function, args=arguments, keywords=keywords):
             called = _value(function, names)
-            if isinstance(called, _Module) or called in _PLAIN.values():
+            if getattr(called, "__module__", "") not in _CALLED:
                 raise UnknownAnnotationError(ast.unparse(node))
             named = {word.arg: _value(word.value, names) for word in keywords if word.arg}
             return called(*(_value(argument, names) for argument in arguments), **named)
@@ -153,12 +186,12 @@ def _subscript(owner: Any, inner: ast.expr, names: Mapping[str, Any]) -> Any:
         return operator.getitem(owner, _value(inner, names))
     items = inner.elts if isinstance(inner, ast.Tuple) else [inner]
     if owner is typing.Annotated:
-        first, rest = meaning(items[0], names), [_value(item, names) for item in items[1:]]
+        first, rest = _meaning(items[0], names), [_value(item, names) for item in items[1:]]
         return operator.getitem(owner, (first, *rest))
     found = [
         _value(item, names)
         if isinstance(item, ast.Constant) and not isinstance(item.value, str)
-        else meaning(item, names)
+        else _meaning(item, names)
         for item in items
     ]
     return operator.getitem(owner, tuple(found) if len(found) > 1 else found[0])

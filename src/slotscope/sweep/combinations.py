@@ -59,7 +59,7 @@ def read_grid(path: Path) -> dict[str, Any]:
         BadGridError: it can't be read, is not TOML, or has something else than the four tables.
     """
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise BadGridError(f"{path} can't be read: {error.strerror or error}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -164,28 +164,48 @@ class _Reading:
     def _drawn(self, table: Mapping[str, Any]) -> Iterator[Axis]:
         samples, seed = table.get("samples"), table.get("seed", 0)
         names = [name for name in table if name not in ("samples", "seed")]
-        if type(samples) is not int or samples < 1:
-            self.mistakes.append("[random]: expected samples, a whole number above 0")
+        if type(samples) is not int or not 0 < samples <= MOST:
+            self.mistakes.append(
+                f"[random]: expected samples, a whole number above 0 and not above {MOST:,}"
+            )
+            samples = 1  # of which mistakes can be told
         if type(seed) is not int:
             self.mistakes.append(
                 "[random]: seed is that of the samples, a whole number; a parameter of that name "
                 "can be varied in [grid]"
             )
+            seed = 0
         if not names:
             self.mistakes.append("[random]: it names no parameter")
-        if type(samples) is not int or type(seed) is not int or samples < 1 or not names:
-            return
-        drawn = {}
-        for name in names:
-            try:
-                drawn[name] = draws(name, table[name], samples, seed)
-            except ValueError as error:
-                self.mistakes.append(f"[random] {name}: {error}")
-        if len(drawn) == len(names):
-            yield from self._listed("[random]", drawn)
+        drawn = {name: self._samples(name, table[name], samples, seed) for name in names}
+        if drawn and all(drawn.values()):
+            yield drawn
 
-    def _values(self, place: str, name: str, values: Any) -> list[Any]:
-        """The checked values of one parameter; none where one of them is a mistake."""
+    def _samples(self, name: str, description: Any, samples: int, seed: int) -> list[Any]:
+        """The checked samples of one parameter; none, and one mistake, where some do not fit."""
+        if not self._named("[random]", name):
+            return []
+        try:
+            drawn = draws(name, description, samples, seed)
+        except ValueError as error:
+            self.mistakes.append(f"[random] {name}: {error}")
+            return []
+        checked, mistakes = self._checked(name, drawn)
+        if mistakes:
+            (_, first), unfit = mistakes[0], f"{len(mistakes):,} of {samples:,} samples do not fit"
+            hint = self._whole(name, drawn[0], description)
+            self.mistakes.append(f"[random] {first} ({unfit}{hint})")
+        return [] if mistakes else checked
+
+    def _whole(self, name: str, sample: Any, description: Mapping[str, Any]) -> str:
+        """What to write where whole numbers are wanted, and others are drawn."""
+        if not isinstance(sample, float) or self._checked(name, [round(sample)])[1]:
+            return ""
+        (ends,) = description.values()
+        return f"; {{integers = {[*map(round, ends)]}}} may be meant"
+
+    def _named(self, place: str, name: str) -> bool:
+        """Whether a parameter exists and was not given before; where not, that is told."""
         if name in self.places:
             twice = place == self.places[name] == "-p"
             self.mistakes.append(
@@ -193,8 +213,19 @@ class _Reading:
                 if twice
                 else f"{place} {name}: it is given in {self.places[name]}, too"
             )
-            return []
+            return False
         self.places[name] = place
+        try:
+            self.signature.check_name(name)
+        except UnfitValueError as error:
+            self.mistakes.append(f"{place} {error}")
+            return False
+        return True
+
+    def _values(self, place: str, name: str, values: Any) -> list[Any]:
+        """The checked values of one parameter; none where one of them is a mistake."""
+        if not self._named(place, name):
+            return []
         if not isinstance(values, list) or not values:
             self.mistakes.append(
                 f"{place} {name}: expected a list of values, such as [{values!r}]"
@@ -202,15 +233,18 @@ class _Reading:
                 else f"{place} {name}: the list is empty, so nothing would run"
             )
             return []
+        checked, mistakes = self._checked(name, values)
+        for number, mistake in mistakes:
+            where = f" (value {number})" if len(values) > 1 else ""
+            self.mistakes.append(f"{place}{where} {mistake}")
+        return [] if mistakes else checked
+
+    def _checked(self, name: str, values: Sequence[Any]) -> tuple[list[Any], list[tuple[int, str]]]:
+        """Values that fit, and what is wrong with each other one, with its number from 1."""
         checked, mistakes = [], []
-        for number, value in enumerate(values):
+        for number, value in enumerate(values, 1):
             try:
                 checked.append(self.signature.value(name, value))
             except UnfitValueError as error:
-                where = f" (value {number + 1})" if len(values) > 1 else ""
-                mistakes.append(f"{place}{where} {error}")
-                if name not in self.signature.by_name:
-                    mistakes = [f"{place} {error}"]
-                    break
-        self.mistakes += dict.fromkeys(mistakes)
-        return [] if mistakes else checked
+                mistakes.append((number, str(error)))
+        return checked, mistakes

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
@@ -21,11 +22,13 @@ from slotscope.sweep.plan import Plan, Planned
 from slotscope.sweep.store import FORMAT, Store
 
 #: Kinds of errors after which a run is tried once more.
-RETRIED = frozenset({"kernel died", "worker died"})
+RETRIED = frozenset({"kernel died", "no kernel", "worker died"})
 ATTEMPTS = 2
 #: What is remembered of a run that was written.
 BRIEF = ("id", "number", "status", "parameters", "error", "attempts")
-#: Seconds between two looks at whether someone pressed Ctrl-C.
+#: What ends a sweep before its time: Ctrl-C, and what a scheduler sends when time is up.
+ENDING = (signal.SIGINT, signal.SIGTERM)
+#: Seconds between two looks at whether such a signal came.
 LOOK = 0.2
 
 
@@ -50,7 +53,7 @@ class Sweep:
         where: what runs it.
         watcher: who is told.
         finished: a few words on each run that was written, in the order in which they came.
-        interrupted: whether someone pressed Ctrl-C.
+        interrupted: the signal that ended it before its time; None where none did.
     """
 
     store: Store
@@ -59,11 +62,12 @@ class Sweep:
     where: Place
     watcher: Watcher
     finished: list[dict[str, Any]] = field(default_factory=list)
-    interrupted: bool = False
+    interrupted: int | None = None
     _attempts: dict[str, int] = field(default_factory=dict)
+    _begun: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     def run(self) -> None:
-        """Run what the plan says, until all have finished or someone presses Ctrl-C.
+        """Run what the plan says, until all have finished or a signal ends it.
 
         Raises:
             SweepFolderError: a run can't be written; those before it are.
@@ -87,7 +91,7 @@ class Sweep:
 
     def _ended(self, future: Future[Outcome], planned: Planned, waiting: deque[Planned]) -> None:
         """A run is back: try it again, or write it."""
-        outcome = self._outcome(future)
+        outcome = self._outcome(future, *self._begun.pop(planned.id))
         retried = outcome.error is not None and outcome.error["kind"] in RETRIED
         if retried and self._attempts[planned.id] < ATTEMPTS:
             waiting.appendleft(planned)
@@ -99,15 +103,16 @@ class Sweep:
 
     def _submitted(self, planned: Planned) -> Future[Outcome]:
         self._attempts[planned.id] = self._attempts.get(planned.id, 0) + 1
+        self._begun[planned.id] = now(), time.monotonic()
         task = replace(self.task, parameters=planned.parameters)
         return self.where.executor.submit(self.where.execute, task)
 
-    def _outcome(self, future: Future[Outcome]) -> Outcome:
+    def _outcome(self, future: Future[Outcome], started: str, begin: float) -> Outcome:
         """What came of a run; where its process died with it, that."""
         try:
             return future.result()
         except (Exception, CancelledError) as death:
-            return died(self.task, death)
+            return died(self.task, death, started, time.monotonic() - begin)
 
     def _kept(self, planned: Planned, outcome: Outcome) -> dict[str, Any]:
         run = {
@@ -129,24 +134,32 @@ class Sweep:
 
     @contextlib.contextmanager
     def _heard(self) -> Iterator[None]:
-        """While this is entered, Ctrl-C is heard between two writes, never within one."""
+        """While this is entered, a signal is heard between two writes, never within one.
+
+        After the first one no other is heard, as long as the process lives: what follows takes
+        seconds, and would be torn.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = signal.signal(signal.SIGINT, self._interrupt)
+        before = {number: signal.signal(number, self._interrupt) for number in ENDING}
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, before)
+            if self.interrupted is None:
+                for number, handler in before.items():
+                    signal.signal(number, handler)
 
-    def _interrupt(self, *_signal: Any) -> None:
-        self.interrupted = True
+    def _interrupt(self, number: int, _frame: Any) -> None:
+        self.interrupted = number
+        for other in ENDING:
+            signal.signal(other, signal.SIG_IGN)
 
 
-def died(task: Task, death: BaseException) -> Outcome:
+def died(task: Task, death: BaseException, started: str, seconds: float) -> Outcome:
     """The outcome of a run whose worker did not answer: the notebook as it was handed out."""
     written = getattr(death, "written", "")
     message = f"{death}\n{written}".strip() or type(death).__name__
     kind = getattr(death, "kind", "worker died")
     error = error_of(kind, None, type(death).__name__, message)
-    return Outcome(task.notebook, None, error, now(), 0.0)
+    return Outcome(task.notebook, None, error, started, seconds)

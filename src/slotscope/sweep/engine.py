@@ -12,6 +12,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from nbclient.exceptions import CellExecutionError
+from nbformat.v4 import new_output
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.log import logger
@@ -56,10 +58,22 @@ class Client(PapermillNotebookClient):
     def setup_kernel(self, **options: Any) -> Iterator[None]:
         """papermill's; the kernel and its children are killed first, so nothing is waited for."""
         with super().setup_kernel(**options):
+            self.execution.ready = True
             try:
                 yield
             finally:
                 self.execution.kill()
+
+    def execute_cell(self, cell: Any, cell_index: int, *args: Any, **options: Any) -> Any:
+        """nbclient's; of an error that the kernel only answered with, the cell has an output."""
+        try:
+            return super().execute_cell(cell, cell_index, *args, **options)
+        except CellExecutionError as error:
+            if not any(output.output_type == "error" for output in cell.outputs):
+                said = {"ename": error.ename, "evalue": error.evalue}
+                trace = [f"{error.ename}: {error.evalue}"]
+                cell.outputs.append(new_output("error", **said, traceback=trace))
+            raise
 
 
 class Engine(NBClientEngine):
@@ -87,7 +101,7 @@ class Engine(NBClientEngine):
             resources=resources or {},
             shutdown_kernel="immediate",
             startup_timeout=start_timeout,
-            timeout=execution_timeout,
+            timeout_func=None if execution_timeout is None else lambda _: execution_timeout,
         )
         return client.execute()
 

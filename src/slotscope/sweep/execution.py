@@ -11,17 +11,19 @@ import contextlib
 import datetime
 import json
 import logging
-import math
 import os
+import re
 import signal
 import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from slotscope.checks.process import ending
 from slotscope.sweep.results import kept_results
@@ -34,6 +36,9 @@ AGAIN = 0.5
 INJECTED = "injected-parameters"
 #: Characters of an error's message that are kept.
 LONGEST_MESSAGE = 2000
+#: In a trace of IPython, a color, and the line of source that an arrow points at.
+_COLOR = re.compile(r"\x1b\[[0-9;]*m")
+_POINTED = re.compile(r"^-+> *\d+ (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,7 @@ class Execution:
         sockets: a folder for those between this process and the kernel.
         notebook: as far as it came; None before the kernel was asked for.
         client: what talks to the kernel.
+        ready: whether its kernel came up.
         stopped: why its kernel was ended, where it was.
         status: with which exit status its kernel ended by itself; None where it did not.
     """
@@ -97,6 +103,7 @@ class Execution:
     sockets: str = ""
     notebook: Any = None
     client: Any = None
+    ready: bool = False
     stopped: str = ""
     status: int | None = None
     over: threading.Event = field(default_factory=threading.Event)
@@ -117,9 +124,14 @@ class Execution:
             return
         status = process.poll()
         group = getattr(provisioner, "pgid", None)
+        # Some may have left the group. The number of one that has ended may be another's.
+        below = _descendants(process.pid) if status is None else []
         with contextlib.suppress(OSError):
             if group and hasattr(os, "killpg") and group != os.getpgrp():
                 os.killpg(group, signal.SIGKILL)
+        for started in below:
+            with contextlib.suppress(psutil.Error):
+                started.kill()
         if status is None:
             self._killed = process
             process.kill()
@@ -131,6 +143,14 @@ class Execution:
 
 #: What runs in this process, by the thread that runs it.
 RUNNING: dict[int, Execution] = {}
+
+
+def _descendants(process: int) -> list[psutil.Process]:
+    """What a process has started that still hangs on it."""
+    try:
+        return list(psutil.Process(process).children(recursive=True))
+    except psutil.Error:
+        return []
 
 
 def stop_all() -> None:
@@ -151,7 +171,7 @@ def execute(task: Task, progress: bool = False) -> Outcome:
     """
     started = now()
     begin = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="slotscope-", ignore_cleanup_errors=True) as temporary:
+    with tempfile.TemporaryDirectory(prefix="run-", ignore_cleanup_errors=True) as temporary:
         # The notebook's folder may be on another machine than this.
         folder = task.folder if task.folder and Path(task.folder).is_dir() else temporary
         execution = Execution(task.provisioner, temporary)
@@ -183,14 +203,15 @@ def _papermill(
             progress_bar=progress,
             autosave_cell_every=0,
             start_timeout=START,
-            execution_timeout=task.cell_time_limit and math.ceil(task.cell_time_limit),
+            execution_timeout=task.cell_time_limit,
             resources={"metadata": {"path": folder}},
             execution=execution,
         )
     except papermill.PapermillExecutionError as error:
         # papermill put a heading and an anchor before the cell.
         place = _place(task, execution, error.cell_index + 2)
-        return error_of("cell", place, error.ename, error.evalue)
+        message = error.evalue or failing_line(error.traceback)
+        return error_of("cell", place, error.ename, message)
     except CellTimeoutError:
         message = f"a cell took longer than its limit of {task.cell_time_limit:g} s"
         return _failed(task, execution, "time limit", "CellTimeout", message)
@@ -203,8 +224,14 @@ def _papermill(
         message = str(error) or traceback.format_exc(limit=-1)
         if execution.status is not None:
             message = f"{message}: {ending(execution.status)}"
-        return _failed(task, execution, "kernel died", name, message)
+        kind = "kernel died" if execution.ready else "no kernel"
+        return _failed(task, execution, kind, name, message)
     return None
+
+
+def failing_line(trace: Sequence[str]) -> str:
+    """The innermost line of source that IPython points at; empty where it does at none."""
+    return (_POINTED.findall(_COLOR.sub("", "\n".join(trace))) or [""])[-1].strip()
 
 
 def now() -> str:

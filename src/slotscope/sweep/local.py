@@ -11,7 +11,9 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import shutil
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -31,20 +33,29 @@ END = 3.0
 # ---- in the process
 
 
-def attend() -> int:
-    """See to it that this process, and its kernels, end when the driver does: its number."""
+def attend(folder: str) -> int:
+    """See to it that this process, and its kernels, end when the driver does: its number.
+
+    Args:
+        folder: where temporary files go; the driver removes it, or who outlives the driver.
+    """
+    tempfile.tempdir = folder
     signal.signal(signal.SIGTERM, _end)
-    threading.Thread(target=_watch, daemon=True).start()
+    threading.Thread(target=_watch, args=(folder,), daemon=True).start()
     import papermill  # noqa: F401 - its time is no run's
 
     return os.getpid()
 
 
-def _watch() -> None:
+def _watch(folder: str) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
-        _end()
+        for _ in range(2):  # a kernel may have been about to start
+            execution.stop_all()
+            shutil.rmtree(folder, ignore_errors=True)
+            time.sleep(execution.AGAIN)
+        os._exit(1)
 
 
 def _end(*_signal: Any) -> None:
@@ -77,6 +88,7 @@ class LocalExecutor(Executor):
         self._threads = ThreadPoolExecutor(jobs)
         self._numbers: dict[Process, int] = {}
         self._patience = patience
+        self._folder = tempfile.TemporaryDirectory(prefix="slotscope-", ignore_cleanup_errors=True)
         self._ended = False
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
@@ -97,6 +109,7 @@ class LocalExecutor(Executor):
         deaf.cancel()
         for process in self._processes:
             process.__exit__(None, None, None)
+        self._folder.cleanup()
 
     def _signal(self, number: int) -> None:
         for process in list(self._numbers.values()):
@@ -107,7 +120,7 @@ class LocalExecutor(Executor):
         process = self._free.get()
         try:
             if not process.alive and not self._ended:
-                self._numbers[process] = process.ask(START, attend)
+                self._numbers[process] = process.ask(START, attend, self._folder.name)
             if self._ended:
                 raise DiedError("it was stopped")
             return self._answer(process, function, args)

@@ -19,6 +19,9 @@ from slotscope.sweep.unread import problem
 
 #: The tag by which papermill finds the cell, too.
 PARAMETERS = "parameters"
+PYTHON = "python"
+#: The format that can be run.
+FORMAT = 4
 _FRAMEWORKS = re.compile(r"\b(jax|keras|slotscope|tensorflow|tf_keras|torch)\b")
 
 
@@ -57,9 +60,10 @@ class Notebook:
 
     @property
     def language(self) -> str:
-        """What its code is written in."""
+        """What its code is written in, as papermill has it."""
         spec, info = self._metadata("kernelspec"), self._metadata("language_info")
-        return str(spec.get("language") or info.get("name") or "python").lower()
+        stated = str(spec.get("language") or info.get("name") or PYTHON)
+        return PYTHON if PYTHON in stated.lower() else stated
 
     @cached_property
     def bare(self) -> str:
@@ -99,14 +103,15 @@ def read_notebook(path: str | os.PathLike[str]) -> Notebook:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         content = json.loads(text)
         notebook = Notebook(path, text, content)
-        if content["nbformat"] < 4:
+        if int(content["nbformat"]) != FORMAT:
             raise UnfitNotebookError(
-                f"{path} is a notebook of the old format {content['nbformat']}. Open it in "
-                "JupyterLab and save it, which brings it to format 4."
+                f"{path} is a notebook of format {content['nbformat']}, not {FORMAT}. Open it in "
+                f"JupyterLab and save it, which brings an older one to format {FORMAT}."
             )
+        _judge(content)
         assert notebook.cells is not None
     except OSError as error:
         raise UnfitNotebookError(
@@ -120,3 +125,13 @@ def read_notebook(path: str | os.PathLike[str]) -> Notebook:
             "Give the path of an .ipynb file, as JupyterLab saves it."
         ) from error
     return notebook
+
+
+def _judge(content: dict[str, Any]) -> None:
+    """
+    Raises:
+        LookupError, TypeError: something isn't there without which nothing can be run.
+    """
+    int(content["nbformat_minor"])
+    for part in (content, *content["cells"]):
+        dict(part["metadata"])

@@ -15,16 +15,28 @@ import re
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from slotscope.errors import UnfitNotebookError
-from slotscope.sweep.annotations import UnknownAnnotationError, imported, meaning, shown
-from slotscope.sweep.notebook import Notebook
+from slotscope.sweep.annotations import (
+    UnknownAnnotationError,
+    imported,
+    meaning,
+    or_none,
+    shown,
+    within_final,
+)
+from slotscope.sweep.magics import as_python
+from slotscope.sweep.notebook import PYTHON, Notebook
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 #: papermill's comment: a type without spaces, then the help.
 _TYPE_COMMENT = re.compile(r"type:\s*(?P<type>\S+)\s*(?P<help>.*)")
-#: Lines that IPython takes before Python sees them.
-_MAGIC = re.compile(r"^\s*[%!].*$", re.MULTILINE)
+#: What is said to a type checker, and neither type nor help.
+_IGNORED = re.compile(r"#?\s*type:\s*ignore\b(\[.*?\])?\s*#?\s*")
 ANYTHING = "anything"
 
 
@@ -46,6 +58,13 @@ class Parameter:
     default: str | None
     help: str
 
+    @cached_property
+    def adapter(self) -> TypeAdapter[Any]:
+        """What holds values to its type."""
+        from pydantic import TypeAdapter
+
+        return TypeAdapter(self.type)
+
     @property
     def default_text(self) -> str:
         """Its default for a person."""
@@ -64,30 +83,26 @@ def read_parameters(notebook: Notebook) -> tuple[Parameter, ...]:
             "Put what may be varied into one cell, and give it that tag (in JupyterLab: the "
             "property inspector, Common Tools)."
         )
-    if "python" not in notebook.language:
+    if notebook.language != PYTHON:
         raise UnfitNotebookError(
             f"{notebook.path} is written in {notebook.language}, whose parameters can't be read. "
             "papermill can run it."
         )
-    text = notebook.cells[notebook.place][0]
     try:
-        tree = ast.parse(_without_magics(text))
+        text = as_python(notebook.cells[notebook.place][0])
+        tree = ast.parse(text)
     except SyntaxError as error:
         raise UnfitNotebookError(
             f"The parameters cell of {notebook.path} is not Python: line {error.lineno}: "
             f"{error.msg}. Expected assignments, such as `learning_rate: float = 0.1  # eta`."
         ) from error
     names = _imports(notebook)
-    comments = _comments(_without_magics(text))
+    comments = _comments(text)
     found = {
         name: _parameter(name, annotation, value, comments.get(line, ""), names)
         for name, annotation, value, line in _assigned(tree)
     }
     return tuple(found.values())
-
-
-def _without_magics(text: str) -> str:
-    return _MAGIC.sub("", text)
 
 
 def _imports(notebook: Notebook) -> dict[str, Any]:
@@ -96,7 +111,7 @@ def _imports(notebook: Notebook) -> dict[str, Any]:
     assert notebook.place is not None
     for text, _ in notebook.cells[: notebook.place + 1]:
         try:
-            found |= imported(ast.parse(_without_magics(text)))
+            found |= imported(ast.parse(as_python(text)))
         except SyntaxError:
             continue
     return found
@@ -144,19 +159,24 @@ def _parameter(
     comment: str,
     names: dict[str, Any],
 ) -> Parameter:
+    comment = _IGNORED.sub("", comment)
     typed = _TYPE_COMMENT.match(comment)
     if typed:
         comment = typed["help"].strip()
         if annotation is None:
             annotation = ast.Constant(typed["type"].rstrip(","))
     default = None if value is None else ast.unparse(value)
+    annotation = within_final(annotation)
     if annotation is None:
         kind, text = _of_default(value)
         return Parameter(name, kind, text, default, comment)
     try:
-        return Parameter(name, meaning(annotation, names), shown(annotation), default, comment)
+        kind, text = meaning(annotation, names), shown(annotation)
     except UnknownAnnotationError:
         return Parameter(name, Any, f"{shown(annotation)} (not checked)", default, comment)
+    if isinstance(value, ast.Constant) and value.value is None:
+        kind, text = or_none(kind, text)
+    return Parameter(name, kind, text, default, comment)
 
 
 def _of_default(value: ast.expr | None) -> tuple[Any, str]:

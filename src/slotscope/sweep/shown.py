@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
+import os
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from statistics import median
 from typing import Any
 
 from rich.console import Console
@@ -19,6 +21,8 @@ from slotscope.sweep.store import Store
 
 #: Failed runs of which the summary has a line.
 FAILURES = 10
+#: Runs by which the time that is left is told: the first ones may have waited for a server.
+RECENT = 50
 #: Characters of a message on a line.
 MESSAGE = 200
 
@@ -75,8 +79,8 @@ def problem(run: Mapping[str, Any]) -> str:
     kind = [] if error["kind"] == "cell" else [error["kind"]]
     place = [] if error["cell"] is None else [f"code cell {error['cell']}"]
     tried = ["tried twice"] if run.get("attempts", 1) > 1 else []
-    line = f"{', '.join(kind + place + tried)}: {error['name']}: {error['message']}"
-    line = " ".join(line.split())
+    parts = (", ".join(kind + place + tried), error["name"], error["message"])
+    line = " ".join(": ".join(filter(None, parts)).split())
     return line if len(line) <= MESSAGE else f"{line[: MESSAGE - 3]}..."
 
 
@@ -90,6 +94,17 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
+class LastingConsole(Console):
+    """A console whose reader may go: then nothing is printed, and the sweep goes on."""
+
+    def on_broken_pipe(self) -> None:
+        """rich's, which ends the process."""
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())
+        os.close(nowhere)
+
+
 class Lines:
     """Tells of each run on a line of its own."""
 
@@ -99,17 +114,18 @@ class Lines:
             total: how many runs there are.
             console: where lines go.
         """
-        self._total, self._console, self._begin = total, console, time.monotonic()
-        self._in_flight = 0
+        self._total, self._console = total, console
+        self._in_flight, self._at_once = 0, 1
         self._counts = {"done": 0, "failed": 0}
+        self._seconds: deque[float] = deque(maxlen=RECENT)
 
     def running(self, count: int) -> None:
         """So many run now."""
-        self._in_flight = count
+        self._in_flight, self._at_once = count, max(count, 1)
 
     def finished(self, run: Mapping[str, Any]) -> None:
         """A run has finished."""
-        self._counts[run["status"]] += 1
+        self._count(run)
         self._console.print(Text(self._line(run)), soft_wrap=True)
 
     @property
@@ -119,11 +135,16 @@ class Lines:
 
     @property
     def left(self) -> str:
-        """The time that is left, as runs so far took theirs."""
-        if not self.so_far:
+        """The time that is left, if each run takes what most took, and what runs is half done."""
+        if not self._seconds:
             return ""
-        seconds = (time.monotonic() - self._begin) / self.so_far * (self._total - self.so_far)
-        return f"{duration(seconds)} left"
+        runs = self._total - self.so_far - self._in_flight / 2
+        return f"{duration(median(self._seconds) * runs / self._at_once)} left"
+
+    def _count(self, run: Mapping[str, Any]) -> None:
+        self._counts[run["status"]] += 1
+        self._seconds.append(run["seconds"])
+        self._in_flight = max(self._in_flight - 1, 0)
 
     def _line(self, run: Mapping[str, Any]) -> str:
         place = f"[{self.so_far}/{self._total}]"
@@ -149,12 +170,12 @@ class Bar(Lines):
 
     def running(self, count: int) -> None:
         """So many run now."""
-        self._in_flight = count
+        super().running(count)
         self._draw()
 
     def finished(self, run: Mapping[str, Any]) -> None:
         """A run has finished."""
-        self._counts[run["status"]] += 1
+        self._count(run)
         if run["status"] == "failed":
             self._console.print(Text(self._line(run)), soft_wrap=True)
         self._draw()

@@ -8,9 +8,11 @@ dot, is never read, and goes when the next sweep begins.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
+import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,11 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from slotscope.errors import SweepFolderError, SweepInUseError
-from slotscope.recording.whole import whole
+from slotscope.recording.whole import left_behind, whole
 from slotscope.sweep.unread import problem
 
 FORMAT = 1
 RUN, NOTEBOOK, SWEEP, LOCK = "run.json", "notebook.ipynb", "sweep.json", ".lock"
+#: Names of the folders of combinations.
+_ID = re.compile("[0-9a-f]{16}")
+_OTHER_FORMAT = f"it has format {{}}, this version reads {FORMAT}"
 
 
 def identity(parameters: Mapping[str, Any]) -> str:
@@ -50,12 +55,18 @@ class Store:
 
         Raises:
             ValueError: it is damaged; the message says how.
+            SweepFolderError: something else is where the run has its place.
         """
         path = self.run_folder(id) / RUN
         try:
             content = path.read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
             return None
+        except (IsADirectoryError, NotADirectoryError) as error:
+            raise SweepFolderError(
+                f"{path} can't be written: {error.strerror}. Something else has its place. Move "
+                "that away, or choose another folder by --out."
+            ) from error
         except OSError as error:
             raise ValueError(problem(error)) from error
         try:
@@ -84,7 +95,7 @@ class Store:
         except OSError as error:
             raise SweepFolderError(
                 f"{folder} can't be written: {error.strerror or error}. What had finished is kept. "
-                "Make room, and give the same command again."
+                "Mend that (a full disk needs room), and give the same command again."
             ) from error
 
     def renumber(self, id: str, number: int) -> None:
@@ -100,11 +111,11 @@ class Store:
         except OSError as error:
             raise self._unwritable(error) from error
 
-    def begin(self, notebook: str, runs: Sequence[str], fingerprint: Mapping[str, str]) -> None:
+    def begin(self, notebook: Path, runs: Sequence[str], fingerprint: Mapping[str, str]) -> None:
         """See that the folder is of the same sweep, write what is asked for, and tidy.
 
         Args:
-            notebook: the name of the notebook's file.
+            notebook: the notebook's file.
             runs: the ids of what was asked for, in order.
             fingerprint: what a run that is made now depends on.
 
@@ -112,52 +123,84 @@ class Store:
             SweepFolderError: the folder can't be written, or is not of this notebook's sweep.
         """
         self.check(notebook)
-        self._clean()
         asked = {
             "format": FORMAT,
-            "notebook": notebook,
+            "notebook": notebook.name,
+            "path": self._way(notebook),
             "runs": list(runs),
             "fingerprint": dict(fingerprint),
         }
         try:
+            self._clean()
             with whole(self.folder / SWEEP) as new:
                 _written(new, json.dumps(asked, indent=1) + "\n")
         except OSError as error:
             raise self._unwritable(error) from error
 
-    def check(self, notebook: str) -> None:
+    def check(self, notebook: Path) -> None:
         """
         Raises:
-            SweepFolderError: it is a file, or holds a sweep of another notebook, or nobody can
-                say of which.
+            SweepFolderError: it is a file or can't be written, holds a sweep of another notebook,
+                or nobody can say of which.
         """
         if self.folder.is_file():
             raise SweepFolderError(f"{self.folder} is a file. Give a folder by --out.")
+        self._check_writable()
         path = self.folder / SWEEP
         try:
-            other = json.loads(path.read_bytes())["notebook"]
-        except (FileNotFoundError, NotADirectoryError):
+            asked = json.loads(path.read_bytes())
+            if asked["format"] != FORMAT:
+                raise ValueError(_OTHER_FORMAT.format(asked["format"]))
+            other, way = asked["notebook"], self.folder / asked.get("path", "")
+        except FileNotFoundError:
             return
-        except (OSError, ValueError, LookupError, TypeError) as error:
-            if not any(self.folder.glob(f"*/{RUN}")):
-                return
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise SweepFolderError(
-                f"{path} can't be read ({problem(error)}), so nobody can say which notebook the "
-                "runs beside it are of. Choose another folder by --out; if they are of "
-                f"{notebook}, remove that file."
+                f"{path} can't be read ({problem(error)}), so nobody can say of which notebook "
+                "this folder is, if of any. Choose another folder by --out; if it is of "
+                f"{notebook.name}, remove that file."
             ) from error
-        if other != notebook:
+        if other != notebook.name:
             raise SweepFolderError(
-                f"{self.folder} holds a sweep of {other}, and this one is of {notebook}. Choose "
-                f"another folder by --out; if the notebook was renamed, write its name in {path}."
+                f"{self.folder} holds a sweep of {other}, and this one is of {notebook.name}. "
+                "Choose another folder by --out; if the notebook was renamed, write its name in "
+                f"{path}."
             )
+        # One that is no longer there was moved.
+        if way.is_file() and not way.samefile(notebook):
+            raise SweepFolderError(
+                f"{self.folder} holds a sweep of {os.path.realpath(way)}, and this one is of "
+                f"{notebook}. Choose another folder by --out; if they are the same experiment, "
+                f"remove `path` from {path}."
+            )
+
+    def _check_writable(self) -> None:
+        """As far as can be said without writing."""
+        there = next(
+            path for path in (self.folder, *self.folder.absolute().parents) if path.exists()
+        )
+        if not there.is_dir():
+            raise self._unwritable(NotADirectoryError(errno.ENOTDIR, f"{there} is a file"))
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise self._unwritable(PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+
+    def _way(self, notebook: Path) -> str:
+        """The path of a notebook from here, so that both may move together."""
+        there, here = os.path.realpath(notebook), os.path.realpath(self.folder)
+        try:
+            return Path(os.path.relpath(there, here)).as_posix()
+        except ValueError:  # another drive of Windows
+            return there
 
     def _clean(self) -> None:
         """Remove what a killed driver left half-written."""
-        for pattern in (f".{SWEEP}-*", f"*/.{RUN}-*", f"*/.{NOTEBOOK}-*"):
-            for path in self.folder.glob(pattern):
-                with contextlib.suppress(OSError):
-                    path.unlink()
+        left = [*left_behind(self.folder, SWEEP)]
+        for folder in self.folder.iterdir():
+            if _ID.fullmatch(folder.name) and folder.is_dir():
+                left += left_behind(folder, RUN, NOTEBOOK)
+        for path in left:
+            with contextlib.suppress(OSError):
+                path.unlink()
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -198,7 +241,7 @@ def _judge(run: Mapping[str, Any], id: str) -> None:
         ValueError: a run.json is not as it was written.
     """
     if run["format"] != FORMAT:
-        raise ValueError(f"it has format {run['format']}, this version reads {FORMAT}")
+        raise ValueError(_OTHER_FORMAT.format(run["format"]))
     if run["id"] != id or identity(run["parameters"]) != id:
         raise ValueError("its parameters belong to another folder")
     if run["status"] not in ("done", "failed"):

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import datetime
 import difflib
 import functools
 import json
+import types
+import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from slotscope.errors import BadParametersError
-from slotscope.sweep.notebook import Notebook
+from slotscope.sweep.notebook import PYTHON, Notebook
 from slotscope.sweep.parameters import ANYTHING, Parameter, read_parameters
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
 
 #: Words of JSON, and of float, that are no literals in Python.
 _WORDS = {
@@ -61,16 +61,25 @@ class Signature:
         """The parameters by name."""
         return {parameter.name: parameter for parameter in self.parameters}
 
+    def check_name(self, name: str) -> None:
+        """
+        Raises:
+            UnfitValueError: there is no such parameter.
+        """
+        if self.known and name not in self.by_name:
+            near = _nearest(name, self.by_name)
+            hint = f"; did you mean {near}?" if near else ""
+            raise UnfitValueError(f"{name} is not a parameter of the notebook{hint}")
+
     def value(self, name: str, given: Any) -> Any:
         """The value that ``given`` stands for.
 
         Raises:
             UnfitValueError: there is no such parameter, or it takes no such value.
         """
-        if name not in self.by_name and self.known:
-            raise UnfitValueError(self._unknown(name))
+        self.check_name(name)
         parameter = self.by_name.get(name) or Parameter(name, Any, ANYTHING, "", "")
-        candidates = list(_readings(given)) if isinstance(given, Text) else [given]
+        candidates = _readings(given, parameter.type) if isinstance(given, Text) else [given]
         first: UnfitValueError | None = None
         for candidate in candidates:
             try:
@@ -103,11 +112,6 @@ class Signature:
             raise BadParametersError(mistakes, self.parameters)
         return values
 
-    def _unknown(self, name: str) -> str:
-        near = difflib.get_close_matches(name, self.by_name, 1, 0.5)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        return f"{name} is not a parameter of the notebook{hint}"
-
 
 def signature_of(notebook: Notebook) -> Signature:
     """What a notebook may be given; one in another language than Python, anything.
@@ -115,22 +119,45 @@ def signature_of(notebook: Notebook) -> Signature:
     Raises:
         UnfitNotebookError: no cell has the tag ``parameters``, or that cell is not Python.
     """
-    if notebook.place is not None and "python" not in notebook.language:
+    if notebook.place is not None and notebook.language != PYTHON:
         return Signature((), known=False)
     return Signature(read_parameters(notebook))
 
 
-def _readings(text: Text) -> Iterator[Any]:
+def _readings(text: Text, kind: Any) -> list[Any]:
     """What a typed text may mean: a value as in Python or JSON, or itself."""
+    value = _literal(text)
+    if isinstance(value, str) and _is_text(kind):
+        return [str(text)]
+    return [value, str(text)]
+
+
+def _literal(text: Text) -> Any:
+    """The value that a text is in Python or JSON; where it is none, itself."""
     if text.strip().lower() in _WORDS:
-        yield _WORDS[text.strip().lower()]
-    else:
-        try:
-            yield ast.literal_eval(text.strip())
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            with contextlib.suppress(ValueError):
-                yield json.loads(text)
-    yield str(text)
+        return _WORDS[text.strip().lower()]
+    with contextlib.suppress(ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return ast.literal_eval(text.strip())
+    with contextlib.suppress(ValueError):
+        return json.loads(text)
+    return str(text)
+
+
+def _is_text(kind: Any) -> bool:
+    """Whether a type is that of texts, constrained or not, with or without None."""
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Annotated:
+        return _is_text(args[0])
+    if origin in (typing.Union, types.UnionType):
+        return all(_is_text(part) for part in args if part is not types.NoneType)
+    return kind is str
+
+
+def _nearest(word: str, words: Iterable[str]) -> str | None:
+    """That of ``words`` which was meant, perhaps, in whatever case."""
+    known = {other.casefold(): other for other in words}
+    near = difflib.get_close_matches(word.casefold(), known, 1, 0.5)
+    return known[near[0]] if near else None
 
 
 def _checked(parameter: Parameter, value: Any) -> Any:
@@ -141,39 +168,19 @@ def _checked(parameter: Parameter, value: Any) -> Any:
     try:
         text = json.dumps(value)
     except (TypeError, ValueError) as error:
+        hint = ": quote it" if isinstance(value, (datetime.date, datetime.time)) else ""
         raise UnfitValueError(
             f"{name} = {_short(value)}: a parameter is None, a boolean, a number, a text, or a "
-            "list or dictionary of these"
+            f"list or dictionary of these{hint}"
         ) from error
     try:
         # JSON's own strictness: a list for a tuple and 1 for a float, but no other conversion.
-        return _plain(_adapter(_Key(parameter)).validate_json(text, strict=True))
+        return _plain(parameter.adapter.validate_json(text, strict=True))
     except ValidationError as error:
         problem = _reason(parameter, value, error.errors())
         raise UnfitValueError(f"{name} = {_short(value)}: {problem}") from error
-
-
-class _Key:
-    """A parameter, whose type need not be hashable, as a key."""
-
-    def __init__(self, parameter: Parameter) -> None:
-        self.parameter = parameter
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and self.parameter is other.parameter
-
-    def __hash__(self) -> int:
-        return id(self.parameter)
-
-
-@functools.lru_cache(maxsize=1024)
-def _adapter(key: _Key) -> TypeAdapter[Any]:
-    from pydantic import PydanticUserError, TypeAdapter
-
-    try:
-        return TypeAdapter(key.parameter.type)
-    except (PydanticUserError, TypeError):  # no type that pydantic knows
-        return TypeAdapter(Any)
+    except TypeError:  # a constraint to which no value of this type can be held
+        return value
 
 
 def _reason(parameter: Parameter, value: Any, errors: Sequence[Any]) -> str:
@@ -187,8 +194,8 @@ def _reason(parameter: Parameter, value: Any, errors: Sequence[Any]) -> str:
     hint = ""
     if isinstance(value, str):
         texts = [text for text in _literals(parameter) if isinstance(text, str)]
-        near = difflib.get_close_matches(value, texts, 1, 0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        near = _nearest(value, texts)
+        hint = f"; did you mean {near!r}?" if near else ""
     if parameter.type is int and isinstance(value, float) and parameter.type_text == "int":
         hint = f" (where floats make sense, the notebook declares `{parameter.name}: float`)"
     return message + hint
@@ -207,11 +214,14 @@ def _literals(parameter: Parameter) -> Iterator[Any]:
 
 
 def _plain(value: Any) -> Any:
+    """A value as JSON has it: a date, or a path, as a text."""
+    from pydantic_core import to_jsonable_python
+
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_plain(item) for item in value]
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
-    return value
+    return value if isinstance(value, (bool, int, float, str)) else to_jsonable_python(value)
 
 
 def _short(value: Any) -> str:
