@@ -29,7 +29,7 @@ class RunError:
     """Why a run failed.
 
     Attributes:
-        kind: ``cell``, ``kernel died``, ``time limit`` or ``worker died``.
+        kind: ``cell``, ``no kernel``, ``kernel died``, ``time limit`` or ``worker died``.
         cell: which of the code cells of the notebook, from 1, if it is known.
         name: of the exception; empty where there was none.
         message: its text.
