@@ -1,4 +1,4 @@
-"""Numbers about an array in the host's memory, by NumPy, in pieces that stay in the cache.
+"""Statistics of an array in the host's memory, by NumPy, in pieces that stay in the cache.
 
 So the memory is read once, whatever is asked. Sums are dot products, which are the fastest there
 are, of short rows, as a long sum drifts in float32; those of rows are added up in float64.
@@ -18,11 +18,9 @@ ROW = 1 << 9
 ROWS = 1 << 8
 
 
-def numbers(flat: np.ndarray, measures: str) -> list[float]:
-    """What :data:`MEASURES` names, of an array (elements,) of float32 or float64, not empty."""
+def statistics(flat: np.ndarray) -> list[float]:
+    """The six numbers of an array (elements,) of float32 or float64, not empty."""
     pieces = _pieces(flat)
-    if measures == "norms":
-        return [_norm([_dots(piece, piece) for piece in pieces], pieces)]
     ones = np.ones((1, ROW), flat.dtype)
     squares, sums, smallest, largest = [], [], [], []
     zeros = 0
