@@ -51,6 +51,13 @@ def warm(runtime):
     return "w"
 
 
+def twin_of(kernel):
+    """The process that forks a kernel's workers, while it has no other child."""
+    with open(f"/proc/{kernel.pid}/task/{kernel.pid}/children") as file:
+        (twin,) = map(int, file.read().split())
+    return twin
+
+
 def test_a_worker_is_the_kernels_own_and_is_forked(warm, start, tmp_path):
     kernel = start(warm, cwd=str(tmp_path))
     seen = json.loads(kernel.run(SEEN.format(variable="KERAS_BACKEND")))
@@ -90,11 +97,16 @@ def test_workers_end_with_their_kernel(warm, start):
     until(lambda: not alive(pid))
 
 
+def test_a_kernel_that_is_asked_to_end_does_not_wait_for_its_twin(warm, start):
+    kernel = start(warm)
+    process, twin = kernel.manager.provisioner.process, twin_of(kernel)
+    kernel.stop(now=False)
+    assert process.returncode == 0  # not by the signal that follows where this takes too long
+    until(lambda: not alive(twin))
+
+
 def test_a_kernel_whose_twin_is_gone_has_ordinary_workers(warm, start):
     kernel = start(warm)
-    children = f"/proc/{kernel.pid}/task/{kernel.pid}/children"
-    with open(children) as file:
-        (twin,) = map(int, file.read().split())
-    os.kill(twin, 9)
+    os.kill(twin_of(kernel), 9)
     seen = json.loads(kernel.run(SEEN.format(variable="MINE")))
     assert (seen["warm"], seen["parent"]) == (False, kernel.pid)

@@ -41,9 +41,12 @@ def twin(request: Message) -> Message | None:
     if "loky" not in sys.modules:
         return None
     here, there = socket.socketpair()
+    group = os.getpgrp()
     if os.fork() == 0:
+        # When it shuts down, ipykernel ends what is in its group, and waits until nothing is.
+        os.setpgid(0, 0)
         here.close()
-        return _serve(there)
+        return _serve(there, group)
     there.close()
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     module = sys.modules["loky.backend.fork_exec"]
@@ -102,8 +105,8 @@ class Launcher:
         return read(environment) == read(self._environment)
 
 
-def _serve(connection: socket.socket) -> Message:
-    """In the twin: fork workers until the kernel is gone. Returns in a worker alone."""
+def _serve(connection: socket.socket, group: int) -> Message:
+    """In the twin: fork workers into a group, until the kernel is gone. Returns in one alone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for the kernel and its workers
     while True:
         try:
@@ -120,6 +123,7 @@ def _serve(connection: socket.socket) -> Message:
             for descriptor in (reading, writing):
                 os.close(descriptor)
             connection.close()
+            os.setpgid(0, group)
             _place(descriptors, message["numbers"])
             signal.signal(signal.SIGINT, signal.default_int_handler)
             os.chdir(message["cwd"])
