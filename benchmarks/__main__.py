@@ -49,7 +49,7 @@ def measured(engine: str, *options: str, **variables: str) -> dict[str, Any]:
 @click.argument("engines", nargs=-1)
 @click.option("--rounds", default=9, show_default=True, help="How often every variant runs.")
 @click.option(
-    "--only", default="", help="A size: '10 k', '1 M' or '20 M'; others stay as they are."
+    "--only", type=click.Choice(page.SIZES), help="One size; the others stay as they are."
 )
 @click.option("--smoke", is_flag=True, help="Only whether it runs.")
 @click.option(
@@ -61,10 +61,11 @@ def measured(engine: str, *options: str, **variables: str) -> dict[str, Any]:
     help="Where; by default both, if both are there.",
 )
 def main(
-    engines: tuple[str, ...], rounds: int, only: str, smoke: bool, places: tuple[str, ...]
+    engines: tuple[str, ...], rounds: int, only: str | None, smoke: bool, places: tuple[str, ...]
 ) -> None:
     """Measure what watching costs on ENGINES, by default on all."""
-    options = ["--smoke"] if smoke else ["--rounds", str(rounds), "--only", only]
+    options = ["--smoke"] if smoke else ["--rounds", str(rounds)]
+    options += ["--only", only] if only else []
     engines = engines or tuple(ENGINES)
     found, accelerated = {}, {}
     for engine in engines if "cpu" in places else ():
@@ -83,10 +84,11 @@ def main(
     for engine, one in found.items():
         merge(kept, engine, one)
     for engine, one in accelerated.items():
-        if one["device"]:
+        if one["ratios"]:
             merge(kept.setdefault("accelerators", {}).setdefault(one["device"], {}), engine, one)
     file.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
-    page.write(kept, FOLDER)
+    if "engines" in kept:
+        page.write(kept, FOLDER)
 
 
 def merge(kept: dict[str, Any], engine: str, one: dict[str, Any]) -> None:

@@ -55,8 +55,8 @@ def _table(engines: dict[str, Any]) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _versions(engines: dict[str, Any]) -> str:
-    found = {k: v for engine in engines.values() for k, v in engine["versions"].items()}
-    return ", ".join(f"{name} {version}" for name, version in found.items())
+    found = {pair: None for engine in engines.values() for pair in engine["versions"].items()}
+    return ", ".join(f"{name} {version}" for name, version in sorted(found))
 
 
 def _on_accelerator(engines: dict[str, Any]) -> dict[str, Any]:

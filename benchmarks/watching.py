@@ -201,10 +201,10 @@ def accelerator(engine: Engine) -> str | None:
 @click.command()
 @click.argument("engine", type=click.Choice(list(ENGINES)))
 @click.option("--rounds", default=9, show_default=True)
-@click.option("--only", default="", help="A size: '10 k', '1 M' or '20 M'.")
+@click.option("--only", type=click.Choice([size.name for size in SIZES]), help="One size.")
 @click.option("--smoke", is_flag=True, help="The smallest size, a few steps: does it run at all?")
 @click.option("--accelerator", "wanted", is_flag=True, help="Measure only on an accelerator.")
-def main(engine: str, rounds: int, only: str, smoke: bool, wanted: bool) -> None:
+def main(engine: str, rounds: int, only: str | None, smoke: bool, wanted: bool) -> None:
     """Measure one engine; JSON goes to standard output."""
     warnings.simplefilter("error", slotscope.errors.UnseenStepsWarning)
     used = slotscope.engine(engine)

@@ -188,7 +188,7 @@ def write(outcome: Outcome, output: Path) -> None:
             temporary.write_text(outcome.notebook, encoding="utf-8")
     except OSError as error:
         raise click.ClickException(
-            f"{output} can't be written: {error.strerror}. {_rescued(outcome, output)}"
+            f"{output} can't be written: {error.strerror or error}. {_rescued(outcome, output)}"
         ) from error
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slotscope.run_command import PATH, usage
+from slotscope.run_command import PATH, SECONDS, usage
 from slotscope.sweep.typed import Given, WithParameters, several
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from slotscope.sweep.plan import Plan
     from slotscope.sweep.store import Store
 
-#: Exit codes: all done, some failed or not written, and what a shell has for Ctrl-C: it adds the
-#: number of a signal.
+#: Exit codes: all done, some failed or not written; what a shell has for Ctrl-C, and to what it
+#: adds the number of any other signal.
 DONE, FAILED, INTERRUPTED, SIGNALLED = 0, 1, 130, 128
 #: Seconds beyond its time limit after which a run's process is given up.
 GRACE = 60.0
@@ -49,12 +49,8 @@ GRACE = 60.0
 @click.option("--scheduler", metavar="ADDRESS", help="A Dask cluster to run on: tcp://...")
 @click.option("--kernel", default="", metavar="NAME", help="The kernel.  [default: its own]")
 @click.option("--ordinary-kernels", is_flag=True, help="No warm kernels.")
-@click.option(
-    "--time-limit", type=click.FloatRange(min=0, min_open=True), help="Seconds for a run."
-)
-@click.option(
-    "--cell-time-limit", type=click.FloatRange(min=0, min_open=True), help="Seconds for a cell."
-)
+@click.option("--time-limit", type=SECONDS, help="Seconds for a run.")
+@click.option("--cell-time-limit", type=SECONDS, help="Seconds for a cell.")
 @click.option("--dry-run", is_flag=True, help="Only show what would run, and why.")
 @click.pass_context
 def sweep(
@@ -74,7 +70,7 @@ def sweep(
     The same command again runs what is missing, failed, or changed, and says why.
 
     The exit code is 0 if all runs are done, 1 if some failed, 2 if it was asked for wrongly, 130 if
-    it was interrupted.
+    it was interrupted by Ctrl-C, 143 by SIGTERM.
     """
     try:
         with usage(context):

@@ -99,6 +99,8 @@ ODD = {
     "a scalar": 0.25,
     "rank 3": np.arange(24.0).reshape(2, 3, 4) - 7,
     "many": np.random.default_rng(0).standard_normal(300_000) + 3,
+    "many, all of them tiny": np.full(300_000, -2e-25),
+    "many, all of them huge": np.full(300_000, 3e25),
     "many, some of them zero": np.arange(300_000.0) % 7,
     "many, one of them none": np.append(np.ones(300_000), np.nan),
     "many, one of them infinite": np.append(-np.inf, np.ones(300_000)),

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from slotscope.checks.process import DiedError
+from slotscope.kernels import servers
 from slotscope.sweep.local import LocalExecutor, SilentError
 
 
@@ -82,10 +83,17 @@ def test_processes_end_with_the_one_that_made_them():
         time.sleep(0.05)
 
 
+#: In a process: a folder where a run would have its own.
+MADE = (
+    "__import__('tempfile').mkdtemp("
+    "dir=__import__('sys').modules['slotscope.sweep.execution'].temporary)"
+)
+
+
 def test_temporary_files_go_with_the_executor(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with LocalExecutor(1) as executor:
-        made = Path(executor.submit(tempfile.mkdtemp).result())
+        made = Path(executor.submit(eval, MADE).result())
         assert made.is_relative_to(tmp_path)
         os.kill(executor.submit(os.getpid).result(), signal.SIGKILL)
     assert [*tmp_path.iterdir()] == []
@@ -93,11 +101,11 @@ def test_temporary_files_go_with_the_executor(tmp_path, monkeypatch):
 
 def test_temporary_files_go_also_where_the_one_that_made_the_executor_is_killed(tmp_path):
     code = (
-        "import tempfile, time\n"
+        "import time\n"
         "from slotscope.sweep.local import LocalExecutor\n"
         "if __name__ == '__main__':\n"
         "    executor = LocalExecutor(1)\n"
-        "    print(executor.submit(tempfile.mkdtemp).result(), flush=True)\n"
+        f"    print(executor.submit(eval, {MADE!r}).result(), flush=True)\n"
         "    executor.submit(time.sleep, 600)\n"
         "    time.sleep(600)\n"
     )
@@ -112,6 +120,12 @@ def test_temporary_files_go_also_where_the_one_that_made_the_executor_is_killed(
     while [*tmp_path.iterdir()]:
         assert time.monotonic() < limit, [*tmp_path.iterdir()]
         time.sleep(0.05)
+
+
+def test_kernel_servers_are_where_they_always_are(monkeypatch):
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    with LocalExecutor(1) as executor:
+        assert executor.submit(servers.folder).result() == servers.folder()
 
 
 def alive(pid):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from slotscope.report.failing_cell import read_failing_cell
 from slotscope.report.grid import key, setting
 from slotscope.report.runs_record import FAILED, Run, RunError
-from slotscope.report.shown import brief
+from slotscope.report.shown import brief, printable
 
 #: Longer texts are cut; the notebook has them whole.
 LONGEST = 2000
@@ -27,7 +27,6 @@ class Failure:
         alike: whether the messages of the others differ from it in numbers.
         runs: to which.
         shared: the parameters that these runs have in common and not all others: a first hint.
-        line: the one of their first that raised it; empty where it is not known.
         source: the code of the failing cell of the first of them; empty where it is not known.
         traceback: what that cell printed, without colours.
     """
@@ -36,7 +35,6 @@ class Failure:
     alike: bool
     runs: tuple[Run, ...]
     shared: tuple[tuple[str, str], ...]
-    line: str
     source: str
     traceback: str
 
@@ -71,13 +69,18 @@ def _failure(runs: list[Run], varying: Sequence[str]) -> Failure:
         values = {key(setting(run, name)) for run in runs}
         if len(values) == 1:
             shared.append((name, cut(brief(setting(runs[0], name)), 80)))
-    cell = read_failing_cell(runs[0].notebook)
-    return Failure(
-        _error(runs[0]),
-        alike,
-        tuple(runs),
-        tuple(shared),
-        cut(cell.line, 200),
-        cut(cell.source),
-        cut(cell.trace, 3 * LONGEST),
-    )
+    source, traceback = _failing_cell(runs[0])
+    return Failure(_error(runs[0]), alike, tuple(runs), tuple(shared), source, traceback)
+
+
+def _failing_cell(run: Run) -> tuple[str, str]:
+    """Source and traceback of the first cell with an error; empty where there is none to read."""
+    try:
+        for cell in json.loads(run.notebook.read_text(encoding="utf-8"))["cells"]:
+            for output in cell.get("outputs", []):
+                if output["output_type"] == "error":
+                    trace = printable("\n".join(output["traceback"]))
+                    return cut("".join(cell["source"])), cut(trace, 3 * LONGEST)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        pass  # the notebook of a run whose worker died may be missing, or anything
+    return "", ""

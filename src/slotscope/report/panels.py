@@ -52,6 +52,7 @@ def scalar_figure(runs: Sequence[Run], span: Span, name: str) -> Drawn:
     _near([value for value in values.values() if math.isfinite(value)], name)
     _near(list(places.values()), str(span.x))
     colours = shades(len(span.of(span.colour)), span.ordered(span.colour))
+    logarithmic = _wide([value for value in values.values() if math.isfinite(value)], _LOG_Y)
 
     def draw(axes: Any, found: Sequence[Sequence[Run]]) -> None:
         lines = []
@@ -61,7 +62,7 @@ def scalar_figure(runs: Sequence[Run], span: Span, name: str) -> Drawn:
             marker, alpha = _MARKERS[level % len(_MARKERS)], 0.7 if len(x) > len(set(x)) else 1
             axes.plot(x, y, marker, color=colours[level][0], markersize=5, alpha=alpha, mew=0)
             lines += [Line(level, *_medians(x, y))] if span.joined else []
-        draw_lines(axes, lines, [light for light, _ in colours], linewidth=1.5)
+        draw_lines(axes, lines, [light for light, _ in colours], logarithmic, linewidth=1.5)
         every = [run for here in found for run in here]
         beyond = [places[r.id] for r in every if not math.isfinite(values.get(r.id, 0))]
         failed = [places[run.id] for run in every if run.status == FAILED]
@@ -71,7 +72,7 @@ def scalar_figure(runs: Sequence[Run], span: Span, name: str) -> Drawn:
 
     figure = _panels(runs, span, colours, draw, name, span.x or "run", _MARKERS)
     _x_scale(figure.axes, span)
-    if _wide([value for value in values.values() if math.isfinite(value)], _LOG_Y):
+    if logarithmic:
         _logarithmic(figure.axes[0], "y")
     return figure, colours
 
@@ -95,7 +96,7 @@ def curve_figure(runs: Sequence[Run], span: Span, name: str) -> Drawn:
             for level, here in enumerate(found)
             for run in here
         ]
-        draw_lines(axes, lines, [light for light, _ in colours], linewidth=1.1, alpha=0.8)
+        draw_lines(axes, lines, [light for light, _ in colours], False, linewidth=1.1, alpha=0.8)
 
     figure = _panels(have, span, colours, draw, name, "index", "")
     figure.axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -32,7 +32,7 @@ class RunError:
         kind: ``cell``, ``no kernel``, ``kernel died``, ``time limit`` or ``worker died``.
         cell: which of the code cells of the notebook, from 1, if it is known.
         name: of the exception; empty where there was none.
-        message: its text.
+        message: its text; where it has none, the line that raised it.
     """
 
     kind: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from slotscope.errors import UnfitNotebookError, UnknownKernelError
-from slotscope.sweep.notebook import PYTHON, Notebook
+from slotscope.sweep.notebook import PYTHON, Notebook, language_of
 
 
 def check_kernel(notebook: Notebook, kernel: str) -> None:
@@ -24,8 +24,8 @@ def check_kernel(notebook: Notebook, kernel: str) -> None:
     if name not in installed:
         problem = f"No kernel {name!r} is installed" if name else "The notebook names no kernel"
         raise UnknownKernelError(f"{problem}. {choose}")
-    language = str(manager.get_kernel_spec(name).language)
-    if (language.lower() == PYTHON) is not (notebook.language == PYTHON):
+    language = language_of(str(manager.get_kernel_spec(name).language))
+    if (language == PYTHON) is not (notebook.language == PYTHON):
         raise UnknownKernelError(
             f"The kernel {name!r} runs {language}, and {notebook.path} is written in "
             f"{notebook.language}. {choose}"

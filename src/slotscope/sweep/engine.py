@@ -43,11 +43,11 @@ class Client(PapermillNotebookClient):
     def create_kernel_manager(self) -> Any:
         """papermill's, for a kernel that is started as the run wants it."""
         manager = super().create_kernel_manager()
+        manager.connection_file = f"{self.execution.sockets}/kernel.json"
         # By files, where there can be: two kernels that start at once may be given the same port.
         short = len(os.fsencode(self.execution.sockets)) < LONGEST
         if manager.ipykernel and short and sys.platform != "win32":
             manager.transport = "ipc"
-            manager.connection_file = f"{self.execution.sockets}/kernel.json"
         if self.execution.provisioner:
             # By the spec, not by Jupyter's variable, which is read once in a process.
             chosen = {"provisioner_name": self.execution.provisioner, "config": {}}
@@ -70,9 +70,11 @@ class Client(PapermillNotebookClient):
             return super().execute_cell(cell, cell_index, *args, **options)
         except CellExecutionError as error:
             if not any(output.output_type == "error" for output in cell.outputs):
-                said = {"ename": error.ename, "evalue": error.evalue}
-                trace = [f"{error.ename}: {error.evalue}"]
-                cell.outputs.append(new_output("error", **said, traceback=trace))
+                # IPython prints the trace of an exception group as Python does.
+                printed = [o.text for o in cell.outputs if o.get("name") == "stderr"]
+                trace = printed or [f"{error.ename}: {error.evalue}"]
+                said = {"ename": error.ename, "evalue": error.evalue, "traceback": trace}
+                cell.outputs.append(new_output("error", **said))
             raise
 
 

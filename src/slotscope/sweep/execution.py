@@ -91,7 +91,7 @@ class Execution:
 
     Attributes:
         provisioner: what starts its kernel; empty leaves that to Jupyter.
-        sockets: a folder for those between this process and the kernel.
+        sockets: a folder for those between this process and the kernel, and for their file.
         notebook: as far as it came; None before the kernel was asked for.
         client: what talks to the kernel.
         ready: whether its kernel came up.
@@ -143,6 +143,8 @@ class Execution:
 
 #: What runs in this process, by the thread that runs it.
 RUNNING: dict[int, Execution] = {}
+#: Where temporary files of its runs go; None for where they always go.
+temporary: str | None = None
 
 
 def _descendants(process: int) -> list[psutil.Process]:
@@ -171,10 +173,12 @@ def execute(task: Task, progress: bool = False) -> Outcome:
     """
     started = now()
     begin = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="run-", ignore_cleanup_errors=True) as temporary:
+    with tempfile.TemporaryDirectory(
+        prefix="slotscope-", dir=temporary, ignore_cleanup_errors=True
+    ) as own:
         # The notebook's folder may be on another machine than this.
-        folder = task.folder if task.folder and Path(task.folder).is_dir() else temporary
-        execution = Execution(task.provisioner, temporary)
+        folder = task.folder if task.folder and Path(task.folder).is_dir() else own
+        execution = Execution(task.provisioner, own)
         with _limited(execution, task):
             error = _papermill(task, execution, folder, progress)
     return _outcome(task, execution, error, started, time.monotonic() - begin)
@@ -224,7 +228,8 @@ def _papermill(
         message = str(error) or traceback.format_exc(limit=-1)
         if execution.status is not None:
             message = f"{message}: {ending(execution.status)}"
-        kind = "kernel died" if execution.ready else "no kernel"
+        asked = "no kernel" if execution.client is not None else "papermill"
+        kind = "kernel died" if execution.ready else asked
         return _failed(task, execution, kind, name, message)
     return None
 

@@ -39,7 +39,7 @@ def attend(folder: str) -> int:
     Args:
         folder: where temporary files go; the driver removes it, or who outlives the driver.
     """
-    tempfile.tempdir = folder
+    execution.temporary = folder  # not tempfile.tempdir, beside which servers have their sockets
     signal.signal(signal.SIGTERM, _end)
     threading.Thread(target=_watch, args=(folder,), daemon=True).start()
     import papermill  # noqa: F401 - its time is no run's
@@ -51,10 +51,10 @@ def _watch(folder: str) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
-        for _ in range(2):  # a kernel may have been about to start
-            execution.stop_all()
-            shutil.rmtree(folder, ignore_errors=True)
-            time.sleep(execution.AGAIN)
+        execution.stop_all()
+        time.sleep(execution.AGAIN)  # a kernel may have been about to start
+        execution.stop_all()
+        shutil.rmtree(folder, ignore_errors=True)
         os._exit(1)
 
 

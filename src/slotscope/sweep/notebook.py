@@ -25,6 +25,11 @@ FORMAT = 4
 _FRAMEWORKS = re.compile(r"\b(jax|keras|slotscope|tensorflow|tf_keras|torch)\b")
 
 
+def language_of(stated: str) -> str:
+    """What a notebook, or a kernel, says that it is written in; all of Python's names are one."""
+    return PYTHON if PYTHON in stated.lower() else stated
+
+
 @dataclass(frozen=True)
 class Notebook:
     """A notebook that was read.
@@ -62,8 +67,7 @@ class Notebook:
     def language(self) -> str:
         """What its code is written in, as papermill has it."""
         spec, info = self._metadata("kernelspec"), self._metadata("language_info")
-        stated = str(spec.get("language") or info.get("name") or PYTHON)
-        return PYTHON if PYTHON in stated.lower() else stated
+        return language_of(str(spec.get("language") or info.get("name") or PYTHON))
 
     @cached_property
     def bare(self) -> str:

@@ -172,10 +172,10 @@ def _parameter(
         return Parameter(name, kind, text, default, comment)
     try:
         kind, text = meaning(annotation, names), shown(annotation)
-    except UnknownAnnotationError:
+        if isinstance(value, ast.Constant) and value.value is None:
+            kind, text = or_none(kind, text)
+    except (UnknownAnnotationError, TypeError):  # what typing can't hash
         return Parameter(name, Any, f"{shown(annotation)} (not checked)", default, comment)
-    if isinstance(value, ast.Constant) and value.value is None:
-        kind, text = or_none(kind, text)
     return Parameter(name, kind, text, default, comment)
 
 

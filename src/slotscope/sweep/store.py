@@ -143,8 +143,6 @@ class Store:
             SweepFolderError: it is a file or can't be written, holds a sweep of another notebook,
                 or nobody can say of which.
         """
-        if self.folder.is_file():
-            raise SweepFolderError(f"{self.folder} is a file. Give a folder by --out.")
         self._check_writable()
         path = self.folder / SWEEP
         try:
@@ -176,9 +174,14 @@ class Store:
 
     def _check_writable(self) -> None:
         """As far as can be said without writing."""
-        there = next(
-            path for path in (self.folder, *self.folder.absolute().parents) if path.exists()
-        )
+        try:
+            there = next(
+                path for path in (self.folder, *self.folder.absolute().parents) if path.exists()
+            )
+        except OSError as error:  # a folder above it may not be entered
+            raise self._unwritable(error) from error
+        if there == self.folder and not there.is_dir():
+            raise SweepFolderError(f"{self.folder} is a file. Give a folder by --out.")
         if not there.is_dir():
             raise self._unwritable(NotADirectoryError(errno.ENOTDIR, f"{there} is a file"))
         if not os.access(there, os.W_OK | os.X_OK):

@@ -217,7 +217,9 @@ def _plain(value: Any) -> Any:
     """A value as JSON has it: a date, or a path, as a text."""
     from pydantic_core import to_jsonable_python
 
-    if isinstance(value, (list, tuple, set, frozenset)):
+    if isinstance(value, (set, frozenset)):  # in an order that the next process has, too
+        value = sorted(value, key=repr)
+    if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}

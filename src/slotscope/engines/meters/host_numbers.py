@@ -20,6 +20,11 @@ ROWS = 1 << 8
 
 def statistics(flat: np.ndarray) -> list[float]:
     """The six numbers of an array (elements,) of float32 or float64, not empty."""
+    with np.errstate(all="ignore"):
+        return _statistics(flat)
+
+
+def _statistics(flat: np.ndarray) -> list[float]:
     pieces = _pieces(flat)
     ones = np.ones((1, ROW), flat.dtype)
     squares, sums, smallest, largest = [], [], [], []

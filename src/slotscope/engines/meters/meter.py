@@ -7,8 +7,8 @@ The ring belongs to the meter, not to the optimizer or the model; it is copied t
 bulk, long before it would be written over. So nothing waits for a transfer, and a call that makes
 many steps leaves a row for each.
 
-The sum of squares is taken in the variable's own precision, at least float32. Where one is too
-small or too large for that, so that squares are lost, the same step takes it again with numbers
+The sum of squares of a large variable is taken in its own precision, at least float32. Where that
+is too little, so that squares are lost, the same step takes it again, in float64 or with numbers
 scaled by the largest: that costs a second read, in such a step only.
 """
 
