@@ -99,14 +99,15 @@ def test_temporary_files_go_with_the_executor(tmp_path, monkeypatch):
     assert [*tmp_path.iterdir()] == []
 
 
-def test_temporary_files_go_also_where_the_one_that_made_the_executor_is_killed(tmp_path):
+@pytest.mark.parametrize("asked", ["executor.submit(time.sleep, 600)", "pass"])
+def test_temporary_files_go_also_where_the_one_that_made_the_executor_is_killed(tmp_path, asked):
     code = (
         "import time\n"
         "from slotscope.sweep.local import LocalExecutor\n"
         "if __name__ == '__main__':\n"
         "    executor = LocalExecutor(1)\n"
         f"    print(executor.submit(eval, {MADE!r}).result(), flush=True)\n"
-        "    executor.submit(time.sleep, 600)\n"
+        f"    {asked}\n"
         "    time.sleep(600)\n"
     )
     environment = os.environ | {"TMPDIR": str(tmp_path)}

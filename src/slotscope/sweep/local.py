@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from multiprocessing.util import Finalize
 from queue import SimpleQueue
 from typing import Any
 
@@ -28,6 +29,8 @@ from slotscope.sweep import execution
 START = 120.0
 #: Seconds within which a process that was told to end has ended its kernel.
 END = 3.0
+#: Seconds between the ends of two pipes of a process that is killed, at most.
+MOMENT = 0.1
 
 
 # ---- in the process
@@ -41,21 +44,33 @@ def attend(folder: str) -> int:
     """
     execution.temporary = folder  # not tempfile.tempdir, beside which servers have their sockets
     signal.signal(signal.SIGTERM, _end)
-    threading.Thread(target=_watch, args=(folder,), daemon=True).start()
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_watch, args=(parent, folder), daemon=True).start()
+        # One that was asked nothing hears of the end by itself, and may be gone before the thread.
+        Finalize(None, _orphaned, (parent, folder), exitpriority=0)
     import papermill  # noqa: F401 - its time is no run's
 
     return os.getpid()
 
 
-def _watch(folder: str) -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        execution.stop_all()
-        time.sleep(execution.AGAIN)  # a kernel may have been about to start
-        execution.stop_all()
-        shutil.rmtree(folder, ignore_errors=True)
-        os._exit(1)
+def _watch(parent: Any, folder: str) -> None:
+    parent.join()
+    _clear(folder)
+    os._exit(1)
+
+
+def _orphaned(parent: Any, folder: str) -> None:
+    parent.join(MOMENT)
+    if not parent.is_alive():
+        _clear(folder)
+
+
+def _clear(folder: str) -> None:
+    execution.stop_all()
+    time.sleep(execution.AGAIN)  # a kernel may have been about to start
+    execution.stop_all()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _end(*_signal: Any) -> None:
