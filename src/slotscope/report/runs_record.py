@@ -6,7 +6,6 @@ Figures and recordings stay in the run's notebook until they are asked for.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,12 +14,10 @@ from typing import Any
 
 from slotscope.report import values
 from slotscope.report.attached import StoredResult
-from slotscope.sweep.store import FORMAT, NOTEBOOK
+from slotscope.sweep.store import FORMAT, ID, NOTEBOOK
 
 DONE, FAILED = "done", "failed"
 
-#: The name of a run's folder, as the store makes it.
-_ID = re.compile("[0-9a-f]{16}")
 _ERROR = ("kind", "cell", "name", "message")
 
 
@@ -29,7 +26,8 @@ class RunError:
     """Why a run failed.
 
     Attributes:
-        kind: ``cell``, ``no kernel``, ``kernel died``, ``time limit`` or ``worker died``.
+        kind: ``cell``, ``papermill``, ``no kernel``, ``kernel died``, ``time limit``,
+            ``interrupted`` or ``worker died``.
         cell: which of the code cells of the notebook, from 1, if it is known.
         name: of the exception; empty where there was none.
         message: its text; where it has none, the line that raised it.
@@ -93,7 +91,7 @@ def read_run(path: Path) -> Run:
     try:
         return _read(path)
     except ValueError as error:
-        if _ID.fullmatch(path.parent.name) or _is_copy(path):
+        if ID.fullmatch(path.parent.name) or _is_copy(path):
             raise
         raise ForeignRecordError(str(error)) from error
 
@@ -102,7 +100,7 @@ def _is_copy(path: Path) -> bool:
     """Whether what is in a folder of another name is a run's record."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return _ID.fullmatch(found["id"]) is not None
+        return ID.fullmatch(found["id"]) is not None
     except (OSError, ValueError, LookupError, TypeError):
         return False
 

@@ -26,7 +26,7 @@ from slotscope.sweep.unread import problem
 FORMAT = 1
 RUN, NOTEBOOK, SWEEP, LOCK = "run.json", "notebook.ipynb", "sweep.json", ".lock"
 #: Names of the folders of combinations.
-_ID = re.compile("[0-9a-f]{16}")
+ID = re.compile("[0-9a-f]{16}")
 _OTHER_FORMAT = f"it has format {{}}, this version reads {FORMAT}"
 
 
@@ -199,7 +199,7 @@ class Store:
         """Remove what a killed driver left half-written."""
         left = [*left_behind(self.folder, SWEEP)]
         for folder in self.folder.iterdir():
-            if _ID.fullmatch(folder.name) and folder.is_dir():
+            if ID.fullmatch(folder.name) and folder.is_dir():
                 left += left_behind(folder, RUN, NOTEBOOK)
         for path in left:
             with contextlib.suppress(OSError):

@@ -12,14 +12,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from slotscope.engines.meters import host_numbers
+from slotscope.engines.meters.host_numbers import ROW
 from slotscope.engines.meters.meter import MEASURES, SAFE, parted
 
 #: Tensors of so many elements, at most, are copied.
 SMALL = 16_384
 #: Copies are described when they have so many elements, or are of so many steps.
 ROOM, STEPS = 1 << 20, 64
-#: On the host, so many squares of a large one are added up in its own precision.
-ROW = 512
 
 
 class Describing:
