@@ -34,6 +34,11 @@ def seen():
 workers = loky.ProcessPoolExecutor(max_workers=1, env={{{variable!r}: "here"}})
 print(json.dumps(workers.submit(seen).result()))
 """
+#: The process that clears up what loky's workers leave.
+TRACKER = """
+from loky.backend import resource_tracker
+print(resource_tracker._resource_tracker._pid)
+"""
 ENDED = """
 from concurrent.futures.process import BrokenProcessPool
 workers.submit(os._exit, 3)
@@ -103,6 +108,16 @@ def test_a_kernel_that_is_asked_to_end_does_not_wait_for_its_twin(warm, start):
     kernel.stop(now=False)
     assert process.returncode == 0  # not by the signal that follows where this takes too long
     until(lambda: not alive(twin))
+
+
+def test_a_kernel_that_had_workers_ends_by_itself_and_leaves_nothing(warm, start):
+    kernel = start(warm)
+    process = kernel.manager.provisioner.process
+    worker = json.loads(kernel.run(SEEN.format(variable="MINE")))["pid"]
+    tracker = int(kernel.run(TRACKER))
+    kernel.stop(now=False)
+    assert process.returncode == 0
+    until(lambda: not alive(worker) and not alive(tracker))
 
 
 def test_a_kernel_whose_twin_is_gone_has_ordinary_workers(warm, start):

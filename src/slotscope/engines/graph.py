@@ -215,9 +215,19 @@ class GraphEngine(Engine):
             # A variable is fetched by the read op that it was born with: the graph gains nothing.
             return [np.asarray(value) for value in session.run(list(refs))]
         except errors.FailedPreconditionError:
-            if len(refs) == 1:
-                return [None]
+            return self._read_initialized(refs, session)
+
+    def _read_initialized(self, refs: Sequence[Any], session: Any) -> list[np.ndarray | None]:
+        """As :meth:`read`, where one variable at least has no value yet: it is None."""
+        if len(refs) == 1:
+            return [None]
+        questions = [_is_initialized(ref) for ref in refs]
+        if any(question is None for question in questions):
             return [self.read([ref], session)[0] for ref in refs]
+        # Each set of things to fetch is compiled anew: two sets are cheaper than one a variable.
+        answers = session.run(questions)
+        values = iter(self.read([r for r, there in zip(refs, answers, strict=True) if there], session))
+        return [next(values) if there else None for there in answers]
 
     def identify(self, ref: Any, state: Any = None) -> Identity:
         return Identity(id(ref), ref.handle.name if hasattr(ref, "handle") else ref.name, None)
@@ -236,6 +246,12 @@ class GraphEngine(Engine):
             # Its own first act is this very call, which initializes new variables.
             return self.backend.get_session()
         return runner
+
+
+def _is_initialized(ref: Any) -> Any:
+    """Says whether a variable has a value: an op that resource variables are born with, or None."""
+    uses = ref.handle.consumers() if hasattr(ref, "handle") else []
+    return next((op.outputs[0] for op in uses if op.type == "VarIsInitializedOp"), None)
 
 
 def _part(parameter: Any, given: list[Any]) -> Any:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import fcntl
+import functools
 import os
 import runpy
 import signal
@@ -51,6 +52,9 @@ def twin(request: Message) -> Message | None:
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     module = sys.modules["loky.backend.fork_exec"]
     vars(module)["fork_exec"] = Launcher(here, request, vars(module)["fork_exec"])
+    spawning = sys.modules["multiprocessing.util"]
+    ordinary = vars(spawning)["spawnv_passfds"]
+    vars(spawning)["spawnv_passfds"] = functools.partial(_spawn, ordinary)
     return None
 
 
@@ -103,6 +107,20 @@ class Launcher:
             return {k: v for k, v in found if k.startswith(self._prefixes) and k not in FREE}
 
         return read(environment) == read(self._environment)
+
+
+def _spawn(
+    ordinary: Callable[..., int], path: bytes, args: Sequence[str | bytes], passfds: Sequence[int]
+) -> int:
+    """In the place of ``spawnv_passfds`` of multiprocessing, by which loky starts things, too.
+
+    Resource trackers ignore SIGTERM, and end when the kernel has. In the kernel's group ipykernel
+    would wait for that, as in :func:`twin`, so they have groups of their own.
+    """
+    if not any("resource_tracker" in os.fsdecode(text) for text in args):
+        return ordinary(path, args, passfds)
+    kept = [(os.POSIX_SPAWN_DUP2, descriptor, descriptor) for descriptor in passfds]
+    return os.posix_spawn(path, args, os.environ, file_actions=kept, setpgroup=0)
 
 
 def _serve(connection: socket.socket, group: int) -> Message:
