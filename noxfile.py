@@ -38,6 +38,7 @@ ENVIRONMENT: dict[str, str | None] = {
     "JUPYTER_DEFAULT_PROVISIONER_NAME": None,  # ordinary kernels, but where a session says so
     "KERAS_BACKEND": None,  # an engine chooses its own
     "MPLBACKEND": None,  # kernels choose inline only when nobody else chose
+    "PYTHONDONTWRITEBYTECODE": None,  # else each of many processes compiles the package anew
     "PYTHONPATH": None,
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
@@ -154,9 +155,9 @@ def mutants(session: nox.Session) -> None:
 
 @nox.session(requires=["env"], venv_backend="none", default=False)
 def bench(session: nox.Session) -> None:
-    """Measure what watching costs on this machine; `-- --smoke` only sees whether that runs.
+    """Measure this machine: watching, warm kernels, starting; `-- --smoke` only whether that runs.
 
-    On an accelerator too, where there is one.
+    Watching also on an accelerator, where there is one.
     """
     devices = os.environ.get("CUDA_VISIBLE_DEVICES")
     run(session, "benchmarks", *session.posargs, CUDA_VISIBLE_DEVICES=devices)

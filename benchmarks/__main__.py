@@ -1,10 +1,9 @@
-"""Measure on this machine what watching costs: `python -m benchmarks`, or `nox -s bench`.
+"""Measure slotscope on this machine: `python -m benchmarks`, or `nox -s bench`.
 
-Engines run one after the other, each in a process of its own: on the CPU, and JAX and torch on an
-accelerator too, where there is one. The numbers go to
-docs/benchmarks/watching.json, and a page and a figure are made of them; `--smoke` runs a few steps
-of the smallest model on each engine and writes nothing, so it fails where a benchmark is broken
-and not where a machine is slow.
+Three parts: what watching costs, what warm kernels spare, and how long starting takes. Numbers go
+to docs/benchmarks/, a file for each part, and a page and a figure are made of them. `--smoke` runs
+the least of each part and writes nothing, so it fails where a benchmark is broken and not where a
+machine is slow.
 """
 
 from __future__ import annotations
@@ -14,16 +13,21 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import click
 
-from benchmarks import page
+from benchmarks import page, starting, warm_kernels
 from slotscope.engines import ENGINES
 
 FOLDER = Path("docs/benchmarks")
-
+#: How often everything is measured, by part.
+ROUNDS = dict(zip(page.PARTS, (9, 3, 9), strict=True))
+#: A notebook that needs no framework.
+LIGHT = "tests/sweep/files/logged.ipynb"
 
 #: What hides an accelerator from a framework.
 HIDDEN = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
@@ -31,7 +35,7 @@ HIDDEN = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
 ACCELERATED = ("keras-jax", "keras-torch")
 
 
-def measured(engine: str, *options: str, **variables: str) -> dict[str, Any]:
+def watching(engine: str, *options: str, **variables: str) -> dict[str, Any]:
     """What one engine's process found."""
     command = [sys.executable, "-m", "benchmarks.watching", engine, *options]
     environment = {**os.environ, **variables}
@@ -45,50 +49,22 @@ def measured(engine: str, *options: str, **variables: str) -> dict[str, Any]:
     return found
 
 
-@click.command()
-@click.argument("engines", nargs=-1)
-@click.option("--rounds", default=9, show_default=True, help="How often every variant runs.")
-@click.option(
-    "--only", type=click.Choice(page.SIZES), help="One size; the others stay as they are."
-)
-@click.option("--smoke", is_flag=True, help="Only whether it runs.")
-@click.option(
-    "--on",
-    "places",
-    type=click.Choice(["cpu", "accelerator"]),
-    multiple=True,
-    default=["cpu", "accelerator"],
-    help="Where; by default both, if both are there.",
-)
-def main(
-    engines: tuple[str, ...], rounds: int, only: str | None, smoke: bool, places: tuple[str, ...]
-) -> None:
-    """Measure what watching costs on ENGINES, by default on all."""
-    options = ["--smoke"] if smoke else ["--rounds", str(rounds)]
-    options += ["--only", only] if only else []
-    engines = engines or tuple(ENGINES)
-    found, accelerated = {}, {}
+def measure_watching(engines: Sequence[str], options: Sequence[str], places: Sequence[str]) -> Any:
+    """What watching costs, merged with what was measured before."""
+    file = FOLDER / "watching.json"
+    kept = json.loads(file.read_text("utf-8")) if file.exists() else {}
     for engine in engines if "cpu" in places else ():
         click.echo(f"{engine} ...")
-        found[engine] = measured(engine, *options, **HIDDEN)
+        merge(kept, engine, watching(engine, *options, **HIDDEN))
     asked = ACCELERATED if "accelerator" in places else ()
     for engine in (engine for engine in asked if engine in engines):
         click.echo(f"{engine} on an accelerator ...")
-        accelerated[engine] = measured(engine, "--accelerator", *options)
-        click.echo(f"  on {accelerated[engine]['device'] or 'none: there is none here'}")
-    if smoke:
-        return
-    FOLDER.mkdir(exist_ok=True)
-    file = FOLDER / "watching.json"
-    kept = json.loads(file.read_text("utf-8")) if file.exists() else {}
-    for engine, one in found.items():
-        merge(kept, engine, one)
-    for engine, one in accelerated.items():
-        if one["ratios"]:
-            merge(kept.setdefault("accelerators", {}).setdefault(one["device"], {}), engine, one)
-    file.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
-    if "engines" in kept:
-        page.write(kept, FOLDER)
+        found = watching(engine, "--accelerator", *options)
+        click.echo(f"  on {found['device'] or 'none: there is none here'}")
+        if found["ratios"]:
+            one = kept.setdefault("accelerators", {}).setdefault(found["device"], {})
+            merge(one, engine, found)
+    return kept
 
 
 def merge(kept: dict[str, Any], engine: str, one: dict[str, Any]) -> None:
@@ -98,11 +74,70 @@ def merge(kept: dict[str, Any], engine: str, one: dict[str, Any]) -> None:
     before = engines.get(engine, {}).get("ratios", [])
     left = [ratio for ratio in before if ratio["size"] not in sizes]
     engines[engine] = {**one, "ratios": [*left, *one["ratios"]]}
-    kept["machine"] = {
+    kept["machine"] = machine()
+
+
+def machine() -> dict[str, Any]:
+    """What everything was measured on."""
+    return {
         "cpus": os.cpu_count(),
         "machine": platform.machine(),
         "system": platform.system(),
+        "python": platform.python_version(),
     }
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """The installed versions of what a part is about."""
+    return {name: version(name) for name in packages}
+
+
+@click.command()
+@click.argument("engines", nargs=-1)
+@click.option("--part", "parts", type=click.Choice(list(ROUNDS)), multiple=True, help="Only these.")
+@click.option("--rounds", type=int, help=f"How often everything runs. [default: {ROUNDS}]")
+@click.option("--only", type=click.Choice(page.SIZES), help="One size of model to watch.")
+@click.option("--smoke", is_flag=True, help="Only whether it runs.")
+@click.option(
+    "--on",
+    "places",
+    type=click.Choice(["cpu", "accelerator"]),
+    multiple=True,
+    default=["cpu", "accelerator"],
+    help="Where to watch; by default both, if both are there.",
+)
+def main(
+    engines: tuple[str, ...],
+    parts: tuple[str, ...],
+    rounds: int | None,
+    only: str | None,
+    smoke: bool,
+    places: tuple[str, ...],
+) -> None:
+    """Measure all parts; what watching costs on ENGINES, by default on all."""
+    often = {part: 1 if smoke else rounds or ROUNDS[part] for part in parts or ROUNDS}
+    found: dict[str, Any] = {}
+    if "watching" in often:
+        options = ["--smoke"] if smoke else ["--rounds", str(often["watching"])]
+        options += ["--only", only] if only else []
+        found["watching"] = measure_watching(engines or tuple(ENGINES), options, places)
+    if "kernels" in often:
+        click.echo("warm kernels ...")
+        notebooks = [LIGHT] if smoke else warm_kernels.story()
+        found["kernels"] = {
+            **warm_kernels.measure(often["kernels"], notebooks),
+            "versions": versions("ipykernel", "nbval", "papermill"),
+            "machine": machine(),
+        }
+    if "starting" in often:
+        click.echo("starting ...")
+        found["starting"] = {**starting.measure(often["starting"]), "machine": machine()}
+    if smoke:
+        return
+    FOLDER.mkdir(exist_ok=True)
+    for part, one in found.items():
+        (FOLDER / f"{part}.json").write_text(json.dumps(one, indent=1) + "\n", "utf-8")
+    page.write(FOLDER)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,33 +18,52 @@ TARGETS = {
     "norms, every 10th": {"10 k": 1.02, "1 M": 1.02, "20 M": 1.02},
     "statistics": {"10 k": 1.20, "1 M": 1.15, "20 M": 1.20},
 }
+#: Of the page, in this order; a file of numbers and a template for each.
+PARTS = ("watching", "kernels", "starting")
+TEMPLATES = Path(__file__).parent / "pages"
 SIZES = tuple(size.name for size in watching.SIZES)
 
 
-def write(found: dict[str, Any], folder: Path) -> None:
-    """Write the page beside ``folder``, and the figure into it."""
-    table, columns = _table(found["engines"])
-    accelerators = [
-        {"name": name, **one, **_on_accelerator(one["engines"])}
-        for name, one in found.get("accelerators", {}).items()
-    ]
-    text = (
-        Environment(loader=FileSystemLoader(Path(__file__).parent), keep_trailing_newline=True)
-        .get_template("page.md.jinja")
-        .render(
-            rounds=int(table["rounds"].min()),
-            machine=found["machine"],
-            versions=_versions(found["engines"]),
-            sizes=SIZES,
-            columns=columns,
-            engines=[name for name in ENGINES if name in found["engines"]],
-            target=lambda column, size: TARGETS.get(column, {}).get(size, "-"),
-            cell=lambda *key: _cell(table, *key),
-            accelerators=accelerators,
-        )
-    )
+def write(folder: Path) -> None:
+    """Write the page beside ``folder`` of what is in its files, and the figure into it.
+
+    A part that was never measured is not on the page.
+    """
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), keep_trailing_newline=True)
+    environment.filters["marked"] = _marked
+    text = environment.get_template("head.md.jinja").render()
+    for part in PARTS:
+        file = folder / f"{part}.json"
+        if file.exists():
+            found = json.loads(file.read_text("utf-8"))
+            shown = _watching(found, folder) if part == "watching" else found
+            text += environment.get_template(f"{part}.md.jinja").render(shown)
     folder.with_suffix(".md").write_text(text, "utf-8")
+
+
+def _marked(value: float, target: float | None) -> str:
+    """A number, in bold where it misses its target."""
+    return f"**{value:.2f}**" if target is not None and value > target else f"{value:.2f}"
+
+
+def _watching(found: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """What the page says of watching."""
+    table, columns = _table(found["engines"])
     _draw(table, columns, folder / "watching.svg")
+    return {
+        "rounds": int(table["rounds"].min()),
+        "machine": found["machine"],
+        "versions": _versions(found["engines"]),
+        "sizes": SIZES,
+        "columns": columns,
+        "engines": [name for name in ENGINES if name in found["engines"]],
+        "target": lambda column, size: TARGETS.get(column, {}).get(size, "-"),
+        "cell": lambda *key: _cell(table, *key),
+        "accelerators": [
+            {"name": name, **one, **_on_accelerator(one["engines"])}
+            for name, one in found.get("accelerators", {}).items()
+        ],
+    }
 
 
 def _table(engines: dict[str, Any]) -> tuple[pd.DataFrame, list[str]]:
@@ -79,8 +99,7 @@ def _cell(table: pd.DataFrame, engine: str, size: str, column: str, time: str = 
         return "-"
     row = table.loc[(engine, size, column)]
     low, high = row[f"{time}_quartiles"]
-    missed = row[time] > TARGETS.get(column, {}).get(size, float("inf"))
-    number = f"**{row[time]:.2f}**" if missed else f"{row[time]:.2f}"
+    number = _marked(row[time], TARGETS.get(column, {}).get(size))
     return f"{number} ({low:.2f} to {high:.2f})"
 
 

@@ -1,16 +1,16 @@
 """What notebooks cost on warm kernels, against ordinary ones: CPU time and wall time.
 
     python -m benchmarks.warm_kernels                          the whole story, three rounds
-    python -m benchmarks.warm_kernels --rounds 1 notebooks/02* --json result.json
+    python -m benchmarks.warm_kernels --rounds 1 notebooks/02* JSON goes to standard output
 
 Each round runs every tool on ordinary and on warm kernels, one after the other. A warm run starts
 with no server: the imports that its server makes are in its time. CPU time is that of every
-process that a run leaves behind, orphans included: the one that measures adopts them.
+process that a run leaves behind, orphans included: the one that measures adopts them. The floor is
+what the notebooks' cells take by themselves, on kernels that are there and have imported.
 """
 
 from __future__ import annotations
 
-import argparse
 import ctypes
 import json
 import os
@@ -21,18 +21,16 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
+
+import click
 
 ROOT = Path(__file__).parents[1]
 KINDS = {"ordinary": "local-provisioner", "warm": "slotscope-warm"}
+#: What warm kernels may cost of what ordinary ones do, by tool.
+TARGETS = {"nbval": {"cpu": 0.45, "wall": 0.50}, "papermill": {"cpu": 0.35, "wall": 0.35}}
 PR_SET_CHILD_SUBREAPER = 36
 STOP = [sys.executable, "-m", "slotscope", "kernels", "stop", "--kill"]
-
-
-def nbval(notebooks: list[str]) -> list[list[str]]:
-    """The commands that run notebooks under nbval."""
-    plugins = ("-p", "no:cacheprovider", "-q", "--override-ini=xfail_strict=true")
-    return [[sys.executable, "-m", "pytest", "--nbval", *plugins, *notebooks]]
-
 
 #: Executes notebooks one after the other: papermill's own import is paid once, as in a sweep.
 EXECUTE = """
@@ -40,42 +38,44 @@ import pathlib, sys, papermill
 for path in map(pathlib.Path, sys.argv[1:]):
     papermill.execute_notebook(path, None, cwd=path.parent, progress_bar=False)
 """
+#: The tools, as commands that notebooks' paths are added to.
+TOOLS = {
+    "nbval": [
+        *(sys.executable, "-m", "pytest", "--nbval", "-p", "no:cacheprovider", "-q"),
+        "--override-ini=xfail_strict=true",
+    ],
+    "papermill": [sys.executable, "-c", EXECUTE],
+}
+FLOOR = "cells"
 
 
-def papermill(notebooks: list[str]) -> list[list[str]]:
-    """The same under papermill."""
-    return [[sys.executable, "-c", EXECUTE, *notebooks]]
+def story() -> list[str]:
+    """The paths of all notebooks."""
+    return [str(path) for path in sorted((ROOT / "notebooks").rglob("*.ipynb"))]
 
 
-TOOLS = {"nbval": nbval, "papermill": papermill}
+def measure(rounds: int, notebooks: list[str], tools: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What each tool costs on each kind of kernel, in seconds and as ratios.
 
+    Args:
+        rounds: how often everything runs.
+        notebooks: their paths.
+        tools: those of :data:`TOOLS` that are measured; empty for all.
 
-def measure(commands: list[list[str]]) -> dict[str, float]:
-    """Run commands, and add up what they and everything that they started cost.
-
-    To be called in a process that has no other children. Servers are stopped after the wall time
-    was taken, as they would have stayed for the next run.
+    Raises:
+        CalledProcessError: a run failed.
     """
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    begin = time.monotonic()
-    failed = sum(subprocess.run(command, stdout=sys.stderr).returncode != 0 for command in commands)
-    wall = time.monotonic() - begin
-    subprocess.run(STOP, stdout=sys.stderr, check=True)
-    while True:
-        try:
-            os.wait()
-        except ChildProcessError:
-            break
-    return {"wall": wall, "cpu": usage(), "failed": failed}
+    taken = []
+    for _ in range(rounds):
+        # First, as it fills the caches of files and of bytecode for the others.
+        floor = _run(FLOOR, "warm", notebooks)
+        found = {t: {kind: _run(t, kind, notebooks) for kind in KINDS} for t in tools or TOOLS}
+        taken.append({**found, FLOOR: floor})
+        click.echo(json.dumps(taken[-1]), err=True)
+    return {"rows": _summary(taken), "rounds": taken, "notebooks": len(notebooks)}
 
 
-def usage() -> float:
-    """Seconds of CPU time of every child that was waited for."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def run(tool: str, kind: str, notebooks: list[str]) -> dict[str, float]:
+def _run(tool: str, kind: str, notebooks: list[str]) -> dict[str, float]:
     """One measured run, in a process of its own and with no server yet."""
     with tempfile.TemporaryDirectory(prefix="warm") as runtime:
         environment = {
@@ -85,7 +85,9 @@ def run(tool: str, kind: str, notebooks: list[str]) -> dict[str, float]:
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "XDG_RUNTIME_DIR": runtime,
         }
-        command = [sys.executable, "-m", "benchmarks.warm_kernels", "--measure", tool, *notebooks]
+        # Else each kernel would compile the package, and Keras 2.1, anew.
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        command = [sys.executable, "-m", "benchmarks.warm_kernels", "--within", tool, *notebooks]
         answer = subprocess.run(
             command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
         )
@@ -93,47 +95,91 @@ def run(tool: str, kind: str, notebooks: list[str]) -> dict[str, float]:
     return measured
 
 
-def summary(rounds: list[dict[str, dict[str, dict[str, float]]]]) -> dict[str, object]:
-    """Medians, extremes, and ratios warm to ordinary within each round, by tool and quantity."""
-    found: dict[str, object] = {}
-    for tool in rounds[0]:
+def _summary(rounds: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Medians of the seconds, and of the ratios warm to ordinary within each round."""
+    rows = []
+    for tool in (name for name in rounds[0] if name != FLOOR):
         for quantity in ("cpu", "wall"):
             seconds = {kind: [r[tool][kind][quantity] for r in rounds] for kind in KINDS}
             ratios = [w / o for w, o in zip(seconds["warm"], seconds["ordinary"], strict=True)]
-            found[f"{tool} {quantity}"] = {
-                "ratio": statistics.median(ratios),
-                "ratios": [min(ratios), max(ratios)],
-                **{kind: statistics.median(times) for kind, times in seconds.items()},
-            }
-    return found
+            floor = [r[FLOOR][quantity] / r[tool]["ordinary"][quantity] for r in rounds]
+            rows.append(
+                {
+                    "tool": tool,
+                    "quantity": quantity,
+                    "target": TARGETS[tool][quantity],
+                    "ratio": round(statistics.median(ratios), 3),
+                    "extremes": [round(min(ratios), 3), round(max(ratios), 3)],
+                    "floor": round(statistics.median(floor), 3),
+                    **{kind: round(statistics.median(all_), 1) for kind, all_ in seconds.items()},
+                }
+            )
+    return rows
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
-    parser.add_argument("notebooks", nargs="*", help="default: the whole story")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--tools", nargs="*", choices=TOOLS, default=list(TOOLS))
-    parser.add_argument("--json", type=Path, help="where to write the result, too")
-    parser.add_argument("--measure", choices=TOOLS, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    notebooks = given.notebooks or [str(p) for p in sorted((ROOT / "notebooks").rglob("*.ipynb"))]
-    if given.measure:
-        print(json.dumps(measure(TOOLS[given.measure](notebooks))))
-        return
-    rounds = []
-    for _ in range(given.rounds):
-        rounds.append({t: {kind: run(t, kind, notebooks) for kind in KINDS} for t in given.tools})
-        print(json.dumps(rounds[-1]), file=sys.stderr)
-    result = {
-        "summary": summary(rounds),
-        "rounds": rounds,
-        "cpus": len(os.sched_getaffinity(0)),
-        "python": sys.version.split()[0],
-        "notebooks": [Path(path).name for path in notebooks],
-    }
-    print(json.dumps(result["summary"], indent=2))
-    if given.json:
-        given.json.write_text(json.dumps(result, indent=2) + "\n")
+# ---- in the process that measures
+
+
+def _cost_of(command: list[str]) -> dict[str, float]:
+    """Run a command, and add up what it and everything that it started cost.
+
+    To be called in a process that has no other children. Servers are stopped after the wall time
+    was taken, as they would have stayed for the next run.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    begin = time.monotonic()
+    subprocess.run(command, stdout=sys.stderr, check=True)
+    wall = time.monotonic() - begin
+    subprocess.run(STOP, stdout=sys.stderr, check=True)
+    while True:
+        try:
+            os.wait()
+        except ChildProcessError:
+            break
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {"wall": wall, "cpu": used.ru_utime + used.ru_stime}
+
+
+def _cost_of_cells(notebooks: list[str]) -> dict[str, float]:
+    """Run the cells of notebooks, and add up what each costs the kernel and its workers."""
+    import nbformat
+    import psutil
+    from nbclient import NotebookClient
+
+    def used(kernel: psutil.Process) -> float:
+        times = [p.cpu_times() for p in (kernel, *kernel.children(recursive=True))]
+        return sum(t.user + t.system + t.children_user + t.children_system for t in times)
+
+    wall = cpu = 0.0
+    for path in notebooks:
+        notebook = nbformat.read(path, as_version=4)
+        where = {"metadata": {"path": str(Path(path).parent)}}
+        client = NotebookClient(notebook, timeout=600, resources=where)
+        with client.setup_kernel():
+            assert client.km is not None
+            kernel = psutil.Process(client.km.provisioner.pid)
+            before, begin = used(kernel), time.monotonic()
+            for number, cell in enumerate(notebook.cells):
+                client.execute_cell(cell, number)
+            wall += time.monotonic() - begin
+            cpu += used(kernel) - before
+    subprocess.run(STOP, stdout=sys.stderr, check=True)
+    return {"wall": wall, "cpu": cpu}
+
+
+@click.command()
+@click.argument("notebooks", nargs=-1)
+@click.option("--rounds", default=3, show_default=True)
+@click.option("--tool", "tools", type=click.Choice(list(TOOLS)), multiple=True)
+@click.option("--within", type=click.Choice([*TOOLS, FLOOR]), hidden=True)
+def main(notebooks: tuple[str, ...], rounds: int, tools: tuple[str, ...], within: str) -> None:
+    """Measure NOTEBOOKS, by default the whole story."""
+    paths = [*notebooks] or story()
+    if within:
+        found = _cost_of_cells(paths) if within == FLOOR else _cost_of([*TOOLS[within], *paths])
+    else:
+        found = measure(rounds, paths, tools)
+    json.dump(found, sys.stdout, indent=1)
 
 
 if __name__ == "__main__":

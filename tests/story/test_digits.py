@@ -24,5 +24,5 @@ def test_the_network_learns_to_read_them(engine):
         model = classifier(engine, optimizer)
         assert len(model.trainable_weights) == 4
         model.fit(x, y, batch_size=64, epochs=3, verbose=0)
-        _, accuracy = model.evaluate(x, y, verbose=0)
-    assert accuracy > 0.9
+        found = model.predict(x, verbose=0).argmax(axis=1)
+    assert (found == y).mean() > 0.9

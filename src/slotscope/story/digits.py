@@ -30,7 +30,7 @@ def classifier(engine: Engine, optimizer: Any) -> Any:
     digit = layers.Dense(10, activation="softmax", name="digit")(hidden)
     model = engine.keras.models.Model(image, digit)
     loss = "sparse_categorical_crossentropy"
-    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
+    model.compile(optimizer=optimizer, loss=loss)
     return model
 
 

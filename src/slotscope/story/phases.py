@@ -61,7 +61,9 @@ def two_layers(engine: Engine, optimizer: Any) -> Any:
     """A compiled model with four parameters, two kernels and two biases."""
     layers = engine.keras.layers
     x = layers.Input((4,))
-    y = layers.Dense(1, name="out")(layers.Dense(3, name="hidden")(x))
+    # JAX compiles a random number generator for each shape, for longer than the train step.
+    ones = {"kernel_initializer": "ones"}
+    y = layers.Dense(1, name="out", **ones)(layers.Dense(3, name="hidden", **ones)(x))
     model = engine.keras.models.Model(x, y)
     model.compile(optimizer=optimizer, loss="mean_absolute_error")
     return model
