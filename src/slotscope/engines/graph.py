@@ -226,7 +226,8 @@ class GraphEngine(Engine):
             return [self.read([ref], session)[0] for ref in refs]
         # Each set of things to fetch is compiled anew: two sets are cheaper than one a variable.
         answers = session.run(questions)
-        values = iter(self.read([r for r, there in zip(refs, answers, strict=True) if there], session))
+        known = [ref for ref, there in zip(refs, answers, strict=True) if there]
+        values = iter(self.read(known, session))
         return [next(values) if there else None for there in answers]
 
     def identify(self, ref: Any, state: Any = None) -> Identity:

@@ -120,7 +120,7 @@ def _spawn(
     if not any("resource_tracker" in os.fsdecode(text) for text in args):
         return ordinary(path, args, passfds)
     kept = [(os.POSIX_SPAWN_DUP2, descriptor, descriptor) for descriptor in passfds]
-    return os.posix_spawn(path, args, os.environ, file_actions=kept, setpgroup=0)
+    return os.posix_spawn(path, [*args], os.environ, file_actions=kept, setpgroup=0)
 
 
 def _serve(connection: socket.socket, group: int) -> Message:
