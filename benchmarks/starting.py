@@ -74,7 +74,7 @@ def measure(rounds: int, starts: tuple[Start, ...] = STARTS) -> dict[str, object
 
 def _seconds(command: list[str], environment: dict[str, str]) -> float:
     begin = time.perf_counter()
-    subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(command, env=environment, capture_output=True, check=True)
     return time.perf_counter() - begin
 
 
