@@ -12,7 +12,7 @@ import contextlib
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -28,98 +28,16 @@ from slotscope.engines.base import (
     base_modules,
     installed,
     named,
-    quiet_import,
-    unique_paths,
 )
 from slotscope.engines.devices import DataParallel, Devices, Mirrored
 from slotscope.engines.formats import PICKLE, Format, broken, file, lists, own_variables, weights
+from slotscope.engines.keras_3_state import counter, labelled, load, parameters_of, parts
 from slotscope.engines.loops import Loop
 from slotscope.engines.meters.jax import JaxMeter
 from slotscope.engines.meters.meter import Meter
 from slotscope.engines.meters.torch import TorchMeter
 from slotscope.engines.programs import Program
 from slotscope.engines.tensorflow_runtime import EagerTensorFlow, tensorflow
-
-
-def parts(optimizer: Any) -> Iterator[Any]:
-    """``optimizer`` and those that it wraps (loss scaling, several optimizers in one)."""
-    yield optimizer
-    base, held = load().optimizers.Optimizer, vars(optimizer)
-    for part in [*held.values(), *held.get("optimizers", ())]:
-        if isinstance(part, base) and part is not optimizer:
-            yield from parts(part)
-
-
-def labelled(optimizer: Any) -> Iterator[OptimizerVariable]:
-    """The variables that one optimizer itself made."""
-    parameters = _parameters(optimizer)
-    paths = unique_paths(parameter.path for parameter in parameters)
-    known = {
-        id(_counter(optimizer)): ("iterations", ""),
-        id(optimizer._learning_rate): ("learning_rate", ""),
-    }
-    places = _places(optimizer, len(parameters))
-    for variable in optimizer._variables:
-        slot, parameter = known.get(id(variable)) or _label(
-            variable, places.get(id(variable)), parameters, paths
-        )
-        shape = tuple(variable.shape)
-        name = getattr(variable, "path", variable.name)
-        yield OptimizerVariable(slot, parameter, name, shape, str(variable.dtype), variable)
-
-
-def _counter(optimizer: Any) -> Any:
-    """The variable that every ``apply`` advances.
-
-    Since gradient accumulation came, ``iterations`` is that one divided by the accumulated steps.
-    An optimizer that wraps another may have ``iterations`` of its own: the other's.
-    """
-    base = getattr(load().optimizers.Optimizer, "iterations", None)
-    if getattr(type(optimizer), "iterations", None) is not base:
-        return optimizer.iterations
-    return optimizer._iterations if hasattr(optimizer, "_iterations") else optimizer.iterations
-
-
-def _parameters(optimizer: Any) -> list[Any]:
-    """The parameters that ``build`` was called with, none before that."""
-    return list(getattr(optimizer, "_trainable_variables", []))
-
-
-def _places(optimizer: Any, count: int) -> dict[int, tuple[str, int | None]]:
-    """Where an optimizer keeps each variable: the attribute, and the index of its parameter."""
-    places: dict[int, tuple[str, int | None]] = {}
-    for attribute, value in vars(optimizer).items():
-        if attribute == "_variables":
-            continue
-        if isinstance(value, (list, tuple)) and len(value) == count:
-            places |= {id(v): (attribute, i) for i, v in enumerate(value) if v is not None}
-        else:
-            places.setdefault(id(value), (attribute, None))
-    return places
-
-
-def _label(
-    variable: Any,
-    place: tuple[str, int | None] | None,
-    parameters: Sequence[Any],
-    paths: Sequence[str],
-) -> tuple[str, str]:
-    """Slot and parameter of a variable, which Keras names ``path_of_parameter_slot``."""
-    attribute, index = place or ("", None)
-    indices = range(len(paths)) if index is None else [index]
-    matches = []
-    for i in indices:
-        prefix = parameters[i].path.replace("/", "_") + "_"
-        if variable.name.startswith(prefix):
-            matches.append((len(prefix), i, variable.name.removeprefix(prefix)))
-    if matches:
-        _, i, slot = max(matches, key=lambda match: match[0])
-        return slot, paths[i]
-    if index is not None:
-        # Before Keras 3.10, Adagrad and Ftrl call every one of `_accumulators` "accumulator".
-        slot = attribute.strip("_")
-        return variable.name if slot == f"{variable.name}s" else slot, paths[index]
-    return attribute.strip("_") or variable.name, ""
 
 
 class Keras3(Engine):
@@ -276,7 +194,7 @@ class Keras3(Engine):
         return "keras" in base_modules(model) and _running_backend() == cls.backend_name
 
     def iterations(self, optimizer: Any) -> Any:
-        return _counter(getattr(optimizer, "inner_optimizer", optimizer))
+        return counter(getattr(optimizer, "inner_optimizer", optimizer))
 
     def variables(self, optimizer: Any, model: Any = None) -> list[OptimizerVariable]:
         found = {id(v.ref): v for part in parts(optimizer) for v in labelled(part)}
@@ -287,16 +205,8 @@ class Keras3(Engine):
 
     def foreign(self, optimizer: Any, model: Any) -> bool:
         known = {id(v) for v in model.variables}
-        held = {id(v) for part in parts(optimizer) for v in _parameters(part)}
+        held = {id(v) for part in parts(optimizer) for v in parameters_of(part)}
         return bool(known) and not known.issuperset(held)
-
-
-@functools.cache
-def load() -> ModuleType:
-    """The ``keras`` package, on the backend that ``KERAS_BACKEND`` names."""
-    with quiet_import():
-        import keras
-    return keras
 
 
 def _running_backend() -> str | None:

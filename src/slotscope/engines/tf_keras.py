@@ -21,8 +21,6 @@ from slotscope.engines.base import (
     OptimizerVariable,
     base_modules,
     named,
-    quiet_import,
-    unique_paths,
 )
 from slotscope.engines.devices import Devices, Mirrored
 from slotscope.engines.formats import (
@@ -36,118 +34,29 @@ from slotscope.engines.formats import (
     own_variables,
     weights,
 )
-from slotscope.engines.graph import GraphEngine, described, path_of
+from slotscope.engines.graph import GraphEngine, path_of
 from slotscope.engines.loops import Loop
 from slotscope.engines.programs import Program
 from slotscope.engines.tensorflow_runtime import EagerTensorFlow, tensorflow
+from slotscope.engines.tf_keras_state import (
+    built_variables,
+    inner,
+    is_graph_model,
+    is_legacy,
+    legacy_foreign,
+    legacy_variables,
+    load,
+    parts,
+    step_counter,
+    weights_of,
+)
 from slotscope.engines.unnamed import shown_variables, unnamed_foreign, unnamed_variables
-from slotscope.engines.vocabulary import slot_name
 
 #: How a program for any of these engines starts.
 PREAMBLE = ["import tensorflow as tf", "import tf_keras"]
 
 #: What an ``OptimizerV2`` takes by ``**kwargs``.
 LEGACY_ARGUMENTS = ("clipnorm", "clipvalue", "global_clipnorm", "decay")
-
-
-@functools.cache
-def load() -> ModuleType:
-    """The ``tf_keras`` package."""
-    tensorflow()
-    with quiet_import():
-        import tf_keras
-    return tf_keras
-
-
-def class_names(obj: Any) -> set[str]:
-    return {cls.__name__ for cls in type(obj).__mro__}
-
-
-def is_graph_model(model: Any) -> bool:
-    return any(cls.__module__.endswith("training_v1") for cls in type(model).__mro__)
-
-
-def inner(optimizer: Any) -> Any:
-    """The optimizer that holds the slots: itself, or what a LossScaleOptimizer wraps."""
-    return getattr(optimizer, "inner_optimizer", optimizer)
-
-
-def step_counter(optimizer: Any) -> Any:
-    """The counter, None before there is one: asking a legacy optimizer for it would make it."""
-    holder = inner(optimizer)
-    return getattr(holder, "_iterations" if hasattr(holder, "_iterations") else "iterations", None)
-
-
-def parts(optimizer: Any) -> list[Any]:
-    holder = inner(optimizer)
-    return [optimizer] if holder is optimizer else [optimizer, holder]
-
-
-def is_legacy(optimizer: Any) -> bool:
-    return "OptimizerV2" in class_names(inner(optimizer))
-
-
-def legacy_variables(optimizer: Any) -> list[OptimizerVariable]:
-    """The weights of an ``OptimizerV2``, labelled by its table of slots."""
-    holder = inner(optimizer)
-    labels = {}
-    for slots, path in zip(holder._slots.values(), _legacy_paths(holder), strict=True):
-        for own, variable in slots.items():
-            labels[id(variable)] = (slot_name(holder, own), path)
-    found = []
-    for variable in optimizer.weights:
-        own = (
-            "iterations"
-            if variable is step_counter(optimizer)
-            else path_of(variable).split("/")[-1]
-        )
-        slot, parameter = labels.get(id(variable), (own, ""))
-        found.append(described(slot, parameter, variable))
-    return found
-
-
-def weights_of(model: Any) -> list[Any]:
-    """The weights of ``model``, none where it has not been built: tf_keras raises then."""
-    try:
-        return list(model.weights)
-    except ValueError:
-        return []
-
-
-def legacy_foreign(optimizer: Any, model: Any) -> bool:
-    """Whether there are slots for parameters that are not the model's."""
-    from tf_keras.src.optimizers.legacy.optimizer_v2 import _var_key
-
-    known = {_var_key(v) for v in weights_of(model)}
-    return bool(known) and not known.issuperset(inner(optimizer)._slots)
-
-
-def _legacy_paths(optimizer: Any) -> list[str]:
-    """Paths of the parameters that have slots; a slot is named ``scope/path/own name``."""
-    firsts = [next(iter(slots.items())) for slots in optimizer._slots.values()]
-    return unique_paths(
-        _within(optimizer._name, variable).removesuffix(f"/{own}") for own, variable in firsts
-    )
-
-
-def built_variables(optimizer: Any) -> list[OptimizerVariable]:
-    """The variables of a new tf_keras optimizer, named ``scope/own name/path``."""
-    holder = inner(optimizer)
-    own_names = {id(holder._iterations): "iterations", id(holder._learning_rate): "learning_rate"}
-    labels = []
-    for variable in optimizer.variables:
-        own, _, path = _within(holder.name, variable).partition("/")
-        labels.append((own_names.get(id(variable)) or slot_name(holder, own), path))
-    unique = unique_paths("/".join(label) for label in labels)
-    found = []
-    for variable, (slot, path), label in zip(optimizer.variables, labels, unique, strict=True):
-        found.append(described(slot, label.removeprefix(f"{slot}/") if path else "", variable))
-    return found
-
-
-def _within(scope: str, variable: Any) -> str:
-    """The path of ``variable`` from behind the name scope that its optimizer opened."""
-    return path_of(variable).split(f"{scope}/", 1)[-1]
 
 
 class TfKerasGraph(GraphEngine):
