@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import click
 import psutil
 
 from slotscope.checks.process import ending
@@ -36,8 +37,7 @@ AGAIN = 0.5
 INJECTED = "injected-parameters"
 #: Characters of an error's message that are kept.
 LONGEST_MESSAGE = 2000
-#: In a trace of IPython, a color, and the line of source that an arrow points at.
-_COLOR = re.compile(r"\x1b\[[0-9;]*m")
+#: In a trace of IPython, the line of source that an arrow points at.
 _POINTED = re.compile(r"^-+> *\d+ (.+)$", re.MULTILINE)
 
 
@@ -236,7 +236,7 @@ def _papermill(
 
 def failing_line(trace: Sequence[str]) -> str:
     """The innermost line of source that IPython points at; empty where it does at none."""
-    return (_POINTED.findall(_COLOR.sub("", "\n".join(trace))) or [""])[-1].strip()
+    return (_POINTED.findall(click.unstyle("\n".join(trace))) or [""])[-1].strip()
 
 
 def now() -> str:
