@@ -95,7 +95,7 @@ class Keras3(Engine):
         self.require()
         os.environ["KERAS_BACKEND"] = self.backend_name
         if installed("tensorflow"):
-            # Keras imports it on every backend, in 3.15 to save a model; here its log lines are caught.
+            # Keras imports it on every backend, to save a model; here its log lines are caught.
             tensorflow()
         return load()
 
