@@ -1,6 +1,6 @@
 """Measure slotscope on this machine: `python -m benchmarks`, or `nox -s bench`.
 
-Three parts: what watching costs, what warm kernels spare, and how long starting takes. Numbers go
+Three parts: what watching costs, what warm kernels save, and how long starting takes. Numbers go
 to docs/benchmarks/, a file for each part, and a page and a figure are made of them. `--smoke` runs
 the least of each part and writes nothing, so it fails where a benchmark is broken and not where a
 machine is slow.
@@ -26,11 +26,13 @@ from slotscope.engines import ENGINES
 FOLDER = Path("docs/benchmarks")
 #: How often everything is measured, by part.
 ROUNDS = dict(zip(page.PARTS, (9, 3, 9), strict=True))
+DEFAULTS = ", ".join(f"{count} for {part}" for part, count in ROUNDS.items())
 #: A notebook that needs no framework.
 LIGHT = "tests/sweep/files/logged.ipynb"
 
 #: What hides an accelerator from a framework.
 HIDDEN = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
+PLACES = ("cpu", "accelerator")
 #: The engines that are measured on an accelerator.
 ACCELERATED = ("keras-jax", "keras-torch")
 
@@ -67,6 +69,16 @@ def measure_watching(engines: Sequence[str], options: Sequence[str], places: Seq
     return kept
 
 
+def measure_kernels(rounds: int, notebooks: list[str]) -> dict[str, Any]:
+    """What warm kernels save."""
+    click.echo("warm kernels ...")
+    return {
+        **warm_kernels.measure(rounds, notebooks),
+        "versions": {name: version(name) for name in ("ipykernel", "nbval", "papermill")},
+        "machine": machine(),
+    }
+
+
 def merge(kept: dict[str, Any], engine: str, one: dict[str, Any]) -> None:
     """Put what was measured in the place of what was; sizes that were not measured stay."""
     engines = kept.setdefault("engines", {})
@@ -87,23 +99,21 @@ def machine() -> dict[str, Any]:
     }
 
 
-def versions(*packages: str) -> dict[str, str]:
-    """The installed versions of what a part is about."""
-    return {name: version(name) for name in packages}
-
-
 @click.command()
 @click.argument("engines", nargs=-1)
 @click.option("--part", "parts", type=click.Choice(list(ROUNDS)), multiple=True, help="Only these.")
-@click.option("--rounds", type=int, help=f"How often everything runs. [default: {ROUNDS}]")
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=1),
+    help=f"How often everything runs; by default {DEFAULTS}.",
+)
 @click.option("--only", type=click.Choice(page.SIZES), help="One size of model to watch.")
 @click.option("--smoke", is_flag=True, help="Only whether it runs.")
 @click.option(
     "--on",
     "places",
-    type=click.Choice(["cpu", "accelerator"]),
+    type=click.Choice(PLACES),
     multiple=True,
-    default=["cpu", "accelerator"],
     help="Where to watch; by default both, if both are there.",
 )
 def main(
@@ -114,30 +124,24 @@ def main(
     smoke: bool,
     places: tuple[str, ...],
 ) -> None:
-    """Measure all parts; what watching costs on ENGINES, by default on all."""
-    often = {part: 1 if smoke else rounds or ROUNDS[part] for part in parts or ROUNDS}
-    found: dict[str, Any] = {}
-    if "watching" in often:
-        options = ["--smoke"] if smoke else ["--rounds", str(often["watching"])]
-        options += ["--only", only] if only else []
-        found["watching"] = measure_watching(engines or tuple(ENGINES), options, places)
-    if "kernels" in often:
-        click.echo("warm kernels ...")
-        notebooks = [LIGHT] if smoke else warm_kernels.story()
-        found["kernels"] = {
-            **warm_kernels.measure(often["kernels"], notebooks),
-            "versions": versions("ipykernel", "nbval", "papermill"),
-            "machine": machine(),
-        }
-    if "starting" in often:
-        click.echo("starting ...")
-        found["starting"] = {**starting.measure(often["starting"]), "machine": machine()}
-    if smoke:
-        return
-    FOLDER.mkdir(exist_ok=True)
-    for part, one in found.items():
-        (FOLDER / f"{part}.json").write_text(json.dumps(one, indent=1) + "\n", "utf-8")
-    page.write(FOLDER)
+    """Measure all parts; with ENGINES, a size or a place, what watching costs there."""
+    if not parts:
+        parts = ("watching",) if not smoke and (engines or only or places) else page.PARTS
+    for part in (part for part in page.PARTS if part in parts):
+        often = 1 if smoke else rounds or ROUNDS[part]
+        if part == "watching":
+            options = ["--smoke"] if smoke else ["--rounds", str(often)]
+            options += ["--only", only] if only else []
+            found = measure_watching(engines or tuple(ENGINES), options, places or PLACES)
+        elif part == "kernels":
+            found = measure_kernels(often, [LIGHT] if smoke else warm_kernels.story())
+        else:
+            click.echo("starting ...")
+            found = {**starting.measure(often), "machine": machine()}
+        if not smoke:  # each at once: what comes later may fail
+            FOLDER.mkdir(exist_ok=True)
+            (FOLDER / f"{part}.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+            page.write(FOLDER)
 
 
 if __name__ == "__main__":

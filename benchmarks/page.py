@@ -36,6 +36,8 @@ def write(folder: Path) -> None:
         file = folder / f"{part}.json"
         if file.exists():
             found = json.loads(file.read_text("utf-8"))
+            if part == "watching" and not found.get("engines"):
+                continue  # an accelerator's alone
             shown = _watching(found, folder) if part == "watching" else found
             text += environment.get_template(f"{part}.md.jinja").render(shown)
     folder.with_suffix(".md").write_text(text, "utf-8")

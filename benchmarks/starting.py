@@ -66,6 +66,7 @@ def measure(rounds: int, starts: tuple[Start, ...] = STARTS) -> dict[str, object
     for number in range(rounds + 1):
         for start in starts:
             environment = {**os.environ, "KERAS_BACKEND": start.backend or "tensorflow"}
+            environment.pop("PYTHONDONTWRITEBYTECODE", None)  # as what is beside it is compiled
             times = _seconds(start.command, environment), _seconds(start.floor, environment)
             if number:
                 taken[start.name].append(times)
@@ -93,7 +94,7 @@ def _row(start: Start, times: list[tuple[float, float]]) -> dict[str, object]:
 
 
 @click.command()
-@click.option("--rounds", default=9, show_default=True)
+@click.option("--rounds", type=click.IntRange(min=1), default=9, show_default=True)
 def main(rounds: int) -> None:
     """Measure how long starting takes; JSON goes to standard output."""
     json.dump(measure(rounds), sys.stdout, indent=1)

@@ -1,12 +1,13 @@
 """What notebooks cost on warm kernels, against ordinary ones: CPU time and wall time.
 
-    python -m benchmarks.warm_kernels                          the whole story, three rounds
-    python -m benchmarks.warm_kernels --rounds 1 notebooks/02* JSON goes to standard output
+    python -m benchmarks.warm_kernels                           the whole story, three rounds
+    python -m benchmarks.warm_kernels --rounds 1 notebooks/02*  one notebook, once
 
-Each round runs every tool on ordinary and on warm kernels, one after the other. A warm run starts
-with no server: the imports that its server makes are in its time. CPU time is that of every
-process that a run leaves behind, orphans included: the one that measures adopts them. The floor is
-what the notebooks' cells take by themselves, on kernels that are there and have imported.
+JSON goes to standard output. Each round runs every tool on ordinary and on warm kernels, one after
+the other. A warm run starts with no server: the imports that its server makes are in its time. CPU
+time is that of every process that a run leaves behind, orphans included: the one that measures
+adopts them. The floor is what the notebooks' cells take by themselves, on warm kernels that are
+there.
 """
 
 from __future__ import annotations
@@ -128,9 +129,11 @@ def _cost_of(command: list[str]) -> dict[str, float]:
     """
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     begin = time.monotonic()
-    subprocess.run(command, stdout=sys.stderr, check=True)
-    wall = time.monotonic() - begin
-    subprocess.run(STOP, stdout=sys.stderr, check=True)
+    try:
+        subprocess.run(command, stdout=sys.stderr, check=True)
+    finally:
+        wall = time.monotonic() - begin
+        subprocess.run(STOP, stdout=sys.stderr, check=True)
     while True:
         try:
             os.wait()
@@ -151,25 +154,27 @@ def _cost_of_cells(notebooks: list[str]) -> dict[str, float]:
         return sum(t.user + t.system + t.children_user + t.children_system for t in times)
 
     wall = cpu = 0.0
-    for path in notebooks:
-        notebook = nbformat.read(path, as_version=4)
-        where = {"metadata": {"path": str(Path(path).parent)}}
-        client = NotebookClient(notebook, timeout=600, resources=where)
-        with client.setup_kernel():
-            assert client.km is not None
-            kernel = psutil.Process(client.km.provisioner.pid)
-            before, begin = used(kernel), time.monotonic()
-            for number, cell in enumerate(notebook.cells):
-                client.execute_cell(cell, number)
-            wall += time.monotonic() - begin
-            cpu += used(kernel) - before
-    subprocess.run(STOP, stdout=sys.stderr, check=True)
+    try:
+        for path in notebooks:
+            notebook = nbformat.read(path, as_version=4)
+            where = {"metadata": {"path": str(Path(path).parent)}}
+            client = NotebookClient(notebook, timeout=600, resources=where)
+            with client.setup_kernel():
+                assert client.km is not None
+                kernel = psutil.Process(client.km.provisioner.pid)
+                before, begin = used(kernel), time.monotonic()
+                for number, cell in enumerate(notebook.cells):
+                    client.execute_cell(cell, number)
+                wall += time.monotonic() - begin
+                cpu += used(kernel) - before
+    finally:
+        subprocess.run(STOP, stdout=sys.stderr, check=True)
     return {"wall": wall, "cpu": cpu}
 
 
 @click.command()
 @click.argument("notebooks", nargs=-1)
-@click.option("--rounds", default=3, show_default=True)
+@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True)
 @click.option("--tool", "tools", type=click.Choice(list(TOOLS)), multiple=True)
 @click.option("--within", type=click.Choice([*TOOLS, FLOOR]), hidden=True)
 def main(notebooks: tuple[str, ...], rounds: int, tools: tuple[str, ...], within: str) -> None:

@@ -200,7 +200,7 @@ def accelerator(engine: Engine) -> str | None:
 
 @click.command()
 @click.argument("engine", type=click.Choice(list(ENGINES)))
-@click.option("--rounds", default=9, show_default=True)
+@click.option("--rounds", type=click.IntRange(min=1), default=9, show_default=True)
 @click.option("--only", type=click.Choice([size.name for size in SIZES]), help="One size.")
 @click.option("--smoke", is_flag=True, help="The smallest size, a few steps: does it run at all?")
 @click.option("--accelerator", "wanted", is_flag=True, help="Measure only on an accelerator.")

@@ -39,6 +39,7 @@ html_title = f"slotscope {release}"
 nb_execution_mode = "off"
 # Results are for programs; beside them stands the text that is shown.
 suppress_warnings = ["mystnb.unknown_mime_type"]
+myst_heading_anchors = 2
 myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
 
 autodoc_default_options = {"members": True, "show-inheritance": True}

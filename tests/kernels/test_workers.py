@@ -27,6 +27,7 @@ def seen():
         "server": [name for name in sys.modules if "warm_kernel" in name],
         "variable": os.environ.get({variable!r}),
         "folder": os.getcwd(),
+        "breakpoint": sys.breakpointhook is sys.__breakpointhook__,
         "interrupt": signal.getsignal(signal.SIGINT) is signal.default_int_handler,
         "random": [random.random(), numpy.random.rand()],
     }}
@@ -72,6 +73,7 @@ def test_a_worker_is_the_kernels_own_and_is_forked(warm, start, tmp_path):
     assert seen["variable"] == "here"
     assert seen["folder"] == str(tmp_path)
     assert seen["interrupt"]
+    assert seen["breakpoint"]
 
 
 @pytest.mark.parametrize("variable", ["XLA_FLAGS", "OMP_NUM_THREADS", "PYTHONHASHSEED"])

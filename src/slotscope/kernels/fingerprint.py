@@ -25,8 +25,9 @@ PREFIXES = (
     "CUBLAS_",
     "CUDA_",
     "CUDNN_",
-    "DEBUGPY",
+    "DEBUG",
     "FLEXIBLAS",
+    "GEVENT_",
     "GLIBC_",
     "GOMP_",
     "GOTO_",
@@ -49,7 +50,8 @@ PREFIXES = (
     "OMP_",
     "OPENBLAS_",
     "PROTOCOL_BUFFERS_",
-    "PYDEVD_",
+    "PYCHARM_DEBUG",
+    "PYDEV",
     "PYTHON",
     "PYTORCH_",
     "ROCM_",
@@ -59,7 +61,18 @@ PREFIXES = (
     "TORCH",
     "XLA_",
 )
-NAMES = frozenset({"HOME", "LANG", "LANGUAGE", "LIBTPU_INIT_ARGS", "TZ", "VIRTUAL_ENV"})
+NAMES = frozenset(
+    {
+        "HOME",
+        "IPYTHONENABLE",
+        "LANG",
+        "LANGUAGE",
+        "LIBTPU_INIT_ARGS",
+        "PATHS_FROM_ECLIPSE_TO_PYTHON",
+        "TZ",
+        "VIRTUAL_ENV",
+    }
+)
 CALM = "background_thread:false"
 #: Of one session, or of one kernel: a server that outlives both must not have them.
 PERSONAL = ("JPY_", "JUPYTER", "PYTEST_")

@@ -17,6 +17,7 @@ import os
 import runpy
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -65,6 +66,7 @@ def run(request: Message) -> None:
     sys.orig_argv = request["command"]
     if pandas := sys.modules.get("pandas"):
         pandas.set_option("display.max_columns", 0)  # as where there is no notebook
+    sys.breakpointhook = sys.__breakpointhook__  # a kernel's debugger listens to the kernel alone
     runpy.run_module(WORKER, run_name="__main__", alter_sys=True)
 
 
@@ -119,8 +121,9 @@ def _spawn(
     """
     if not any("resource_tracker" in os.fsdecode(text) for text in args):
         return ordinary(path, args, passfds)
-    kept = [(os.POSIX_SPAWN_DUP2, descriptor, descriptor) for descriptor in passfds]
-    return os.posix_spawn(path, [*args], os.environ, file_actions=kept, setpgroup=0)
+    tracker = subprocess.Popen(args, executable=path, pass_fds=passfds, process_group=0)
+    tracker.returncode = 0  # nobody waits for it here
+    return tracker.pid
 
 
 def _serve(connection: socket.socket, group: int) -> Message:
