@@ -51,7 +51,9 @@ def watching(engine: str, *options: str, **variables: str) -> dict[str, Any]:
     return found
 
 
-def measure_watching(engines: Sequence[str], options: Sequence[str], places: Sequence[str]) -> Any:
+def measure_watching(
+    engines: Sequence[str], options: Sequence[str], places: Sequence[str]
+) -> dict[str, Any]:
     """What watching costs, merged with what was measured before."""
     file = FOLDER / "watching.json"
     kept = json.loads(file.read_text("utf-8")) if file.exists() else {}

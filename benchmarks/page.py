@@ -30,7 +30,7 @@ def write(folder: Path) -> None:
     A part that was never measured is not on the page.
     """
     environment = Environment(loader=FileSystemLoader(TEMPLATES), keep_trailing_newline=True)
-    environment.filters["marked"] = _marked
+    environment.filters |= {"marked": _marked, "spread": _spread}
     text = environment.get_template("head.md.jinja").render()
     for part in PARTS:
         file = folder / f"{part}.json"
@@ -43,9 +43,15 @@ def write(folder: Path) -> None:
     folder.with_suffix(".md").write_text(text, "utf-8")
 
 
-def _marked(value: float, target: float | None) -> str:
+def _marked(value: float, target: float | None = None) -> str:
     """A number, in bold where it misses its target."""
     return f"**{value:.2f}**" if target is not None and value > target else f"{value:.2f}"
+
+
+def _spread(ends: tuple[float, float]) -> str:
+    """What stands behind a median."""
+    low, high = ends
+    return f"({low:.2f} to {high:.2f})"
 
 
 def _watching(found: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -100,9 +106,8 @@ def _cell(table: pd.DataFrame, engine: str, size: str, column: str, time: str = 
     if (engine, size, column) not in table.index:
         return "-"
     row = table.loc[(engine, size, column)]
-    low, high = row[f"{time}_quartiles"]
     number = _marked(row[time], TARGETS.get(column, {}).get(size))
-    return f"{number} ({low:.2f} to {high:.2f})"
+    return f"{number} {_spread(row[f'{time}_quartiles'])}"
 
 
 def _draw(table: pd.DataFrame, columns: list[str], path: Path) -> None:

@@ -84,13 +84,17 @@ def _row(start: Start, times: list[tuple[float, float]]) -> dict[str, object]:
     ratios = [a / b for a, b in times]
     return {
         **asdict(start),
-        "command": Path(start.command[0]).name + " " + " ".join(start.command[1:]),
-        "floor": Path(start.floor[0]).name + " " + " ".join(start.floor[1:]),
+        "command": _shown(start.command),
+        "floor": _shown(start.floor),
         "seconds": round(statistics.median(own), 4),
         "floor_seconds": round(statistics.median(floor), 4),
         "ratio": round(statistics.median(ratios), 3),
         "ratio_quartiles": np.quantile(ratios, [0.25, 0.75]).round(3).tolist(),
     }
+
+
+def _shown(command: list[str]) -> str:
+    return " ".join([Path(command[0]).name, *command[1:]])
 
 
 @click.command()

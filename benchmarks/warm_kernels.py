@@ -112,7 +112,7 @@ def _summary(rounds: list[dict[str, Any]]) -> list[dict[str, Any]]:
                     "ratio": round(statistics.median(ratios), 3),
                     "extremes": [round(min(ratios), 3), round(max(ratios), 3)],
                     "floor": round(statistics.median(floor), 3),
-                    **{kind: round(statistics.median(all_), 1) for kind, all_ in seconds.items()},
+                    **{kind: round(statistics.median(times), 1) for kind, times in seconds.items()},
                 }
             )
     return rows

@@ -29,8 +29,7 @@ def classifier(engine: Engine, optimizer: Any) -> Any:
     hidden = layers.Dense(32, activation="relu", name="hidden")(image)
     digit = layers.Dense(10, activation="softmax", name="digit")(hidden)
     model = engine.keras.models.Model(image, digit)
-    loss = "sparse_categorical_crossentropy"
-    model.compile(optimizer=optimizer, loss=loss)
+    model.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy")
     return model
 
 
