@@ -5,10 +5,13 @@ large (three frameworks), so it is installed again only when what pyproject.toml
 constraints.txt changed. What follows `--` goes to the tool that a session runs.
 """
 
+import contextlib
 import json
 import os
 import random
+import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import nox
@@ -44,11 +47,31 @@ ENVIRONMENT: dict[str, str | None] = {
 }
 
 
+# What the shared environment takes, as measured, with torch's build for CPUs.
+DISK, DOWNLOAD = "4.5 GB", "1.7 GB"
+ROOM = 6 * 10**9  # bytes: while pip unpacks a wheel, the wheel is there as well
+
+NEXT = """What next:
+    python -m nox -s lab     open the notebooks in JupyterLab
+    python -m nox -s docs    build the site: docs/_build/html/index.html
+    docs/watching.md         watch a model of your own
+    docs/checking.md         check an optimizer of your own"""
+
+
 def run(session: nox.Session, *command: str, **variables: str | None) -> None:
     """Run a module of the shared environment: `python -m command`."""
     path = os.pathsep.join([str(BIN), os.environ.get("PATH", "")])
     environment = {**ENVIRONMENT, "PATH": path, **variables}
     session.run(PYTHON, "-m", *command, env=environment, external=True)
+
+
+@contextlib.contextmanager
+def next_steps(session: nox.Session) -> Iterator[None]:
+    """Say at the end what to do next, also where something failed."""
+    try:
+        yield
+    finally:
+        session.log(NEXT)
 
 
 @nox.session(reuse_venv=True, default=False)
@@ -61,9 +84,18 @@ def env(session: nox.Session) -> None:
     if stamp.exists() and stamp.read_text() == inputs:
         session.log("up to date with pyproject.toml and constraints.txt")
         return
+    session.log(
+        f"building {HOME.relative_to(ROOT)}, once: TensorFlow, JAX, torch and JupyterLab."
+        f" About {DOWNLOAD} to download, {DISK} on disk, and some minutes; where pip brings"
+        " torch with CUDA, several GB more. pip says below what it is at."
+    )
+    if (free := shutil.disk_usage(ROOT).free) < ROOM:
+        session.warn(f"only {free / 1e9:.1f} GB are free here, which may not be enough")
     groups = nox.project.dependency_groups(pyproject, "dev")
-    session.install("--constraint", "constraints.txt", "--editable", ".[all]", *groups)
+    dev = ("--constraint", "constraints.txt", "--editable", ".[all]", *groups)
+    session.install(*dev, silent=False)
     stamp.write_text(inputs)
+    session.log("the environment is ready")
 
 
 @nox.session(requires=["env"], venv_backend="none")
@@ -75,8 +107,11 @@ def notebooks(session: nox.Session) -> None:
     provisioner = os.environ.get("JUPYTER_DEFAULT_PROVISIONER_NAME", "slotscope-warm")
     kind = "warm" if provisioner == "slotscope-warm" else "ordinary"
     session.log(f"on {kind} kernels (JUPYTER_DEFAULT_PROVISIONER_NAME={provisioner})")
+    number = len(list((ROOT / "notebooks").rglob("*.ipynb")))
+    session.log(f"{number} notebooks, some minutes; a dot is a cell whose outputs came out again")
     pytest = ("pytest", "--nbval", "--override-ini=testpaths=notebooks", *session.posargs)
-    run(session, *pytest, JUPYTER_DEFAULT_PROVISIONER_NAME=provisioner)
+    with next_steps(session):
+        run(session, *pytest, JUPYTER_DEFAULT_PROVISIONER_NAME=provisioner)
 
 
 @nox.session(requires=["env"], venv_backend="none")

@@ -1,14 +1,20 @@
 """What slotscope asks of pytest: `-p slotscope.pytest_plugin`.
 
 Cells of one notebook share a kernel and must run in order, in one process. pytest-xdist deals out
-tests one by one unless told otherwise, so nbval under it is refused unless files stay whole.
+tests one by one unless told otherwise, so nbval under it is refused unless files stay whole. At the
+end of a run it says which cells failed, in what, and what that may mean.
 """
 
+import dataclasses
 import sys
+from collections.abc import Generator
 
 import pytest
 
 WHOLE_FILES = ("loadscope", "loadfile")
+
+#: Name of the property that carries a failed cell from a process of pytest-xdist.
+_FAILED_CELL = "slotscope failed cell"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -26,8 +32,36 @@ def pytest_configure(config: pytest.Config) -> None:
         )
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep what is to be said of a cell that failed."""
+    report = yield
+    nbval = sys.modules.get("nbval.plugin")
+    if call.excinfo and call.when == "call" and nbval and isinstance(item, nbval.IPyNbCell):
+        from slotscope.report.failed_cells import failed_cell
+
+        cell = failed_cell(item, call.excinfo.value)
+        report.user_properties.append((_FAILED_CELL, dataclasses.asdict(cell)))
+    return report
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many kernels were warm, and why others were not."""
+    """Say what differed in notebooks; how many kernels were warm, and why others were not."""
+    properties = [
+        value
+        for report in terminalreporter.stats.get("failed", [])
+        for name, value in report.user_properties
+        if name == _FAILED_CELL
+    ]
+    if properties:
+        from slotscope.report import failed_cells
+
+        terminalreporter.section("cells that failed")
+        failed = [failed_cells.FailedCell(**found) for found in properties]
+        for line in failed_cells.lines(failed, terminalreporter.config.rootpath):
+            terminalreporter.write_line(line)
     provisioner = sys.modules.get("slotscope.kernels.provisioner")
     if provisioner is None:
         return
