@@ -47,8 +47,8 @@ ENVIRONMENT: dict[str, str | None] = {
 }
 
 
-# What the shared environment takes, as measured, with torch's build for CPUs.
-DISK, DOWNLOAD = "4.5 GB", "1.7 GB"
+# What the shared environment takes, as measured on Linux with torch's build for CPUs.
+DISK, DOWNLOAD = "4.4 GB", "1.2 GB"
 ROOM = 6 * 10**9  # bytes: while pip unpacks a wheel, the wheel is there as well
 
 NEXT = """What next:
@@ -86,8 +86,8 @@ def env(session: nox.Session) -> None:
         return
     session.log(
         f"building {HOME.relative_to(ROOT)}, once: TensorFlow, JAX, torch and JupyterLab."
-        f" About {DOWNLOAD} to download, {DISK} on disk, and some minutes; where pip brings"
-        " torch with CUDA, several GB more. pip says below what it is at."
+        f" About {DOWNLOAD} to download, {DISK} on disk, and two minutes besides the download;"
+        " where pip brings torch with CUDA, several GB more. pip says below what it is at."
     )
     if (free := shutil.disk_usage(ROOT).free) < ROOM:
         session.warn(f"only {free / 1e9:.1f} GB are free here, which may not be enough")
