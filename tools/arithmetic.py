@@ -1,4 +1,4 @@
-"""The arithmetic that a process can be given: which instructions, how many threads, which hash seed.
+"""The arithmetic that a process can be given: its instructions, its threads, its hash seed.
 
 Another processor rounds otherwise: a library chooses its code by what the processor can, and how it
 splits a sum by how many threads there are. Both can be had on one machine, by variables of the
@@ -125,8 +125,9 @@ SETTINGS = {
         Setting("four-threads", "all that the processor has, four threads", "", 4, 4),
     )
 }
-#: The least and the most of both, instructions and threads.
-EXTREMES = ("lowest", "four-threads")
+#: The least of both instructions and threads, what most processors have, and the most of both. Two
+#: settings may agree on a digit by chance: that is what the one in the middle is for.
+EXTREMES = ("lowest", "avx2", "four-threads")
 
 
 def variables(setting: Setting) -> dict[str, str]:

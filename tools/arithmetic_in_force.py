@@ -64,7 +64,8 @@ def under(setting: arithmetic.Setting) -> Found:
     done = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{setting.name}: no library could be asked.\n{done.stderr.decode()}")
-    return {name: InForce(**told) for name, told in json.loads(done.stdout.splitlines()[-1]).items()}
+    told = json.loads(done.stdout.splitlines()[-1])
+    return {library: InForce(**words) for library, words in told.items()}
 
 
 def changed(found: Found, default: Found) -> list[str]:
@@ -197,7 +198,7 @@ def _threads(name: str) -> int | None:
 def main(names: list[str]) -> None:
     """Print what is in force here, or under the settings that are named."""
     if not names:
-        print(json.dumps({library: vars(told) for library, told in here().items()}))
+        print(json.dumps({library: vars(words) for library, words in here().items()}))
         return
     default = under(arithmetic.SETTINGS["default"])
     for name in names:
