@@ -172,8 +172,14 @@ def lab(session: nox.Session) -> None:
 
 @nox.session(requires=["env"], venv_backend="none")
 def bless(session: nox.Session) -> None:
-    """Rewrite stored outputs as nbval will see them; refuse what does not come out twice."""
+    """Rewrite stored outputs as nbval will see them; refuse what other arithmetic changes."""
     run(session, "tools.bless", *session.posargs)
+
+
+@nox.session(requires=["env"], venv_backend="none", default=False)
+def portability(session: nox.Session) -> None:
+    """Run the story and the tests of values under other arithmetic; `-- lowest --story`, a part."""
+    run(session, "tools.portability", *session.posargs)
 
 
 @nox.session(requires=["env"], venv_backend="none", default=False)

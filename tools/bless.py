@@ -4,11 +4,14 @@
     nox -s bless -- notebooks/01_k_zeros.ipynb    these
 
 The outputs are those that nbval itself received: a pytest plugin, `Outputs`, keeps them while nbval
-runs the notebook in its kernel. Then nbval, strict, runs everything twice. A run that fails, or two
-runs that differ in as much as one byte of an image, put the former files back. Exit status: 0 when
-blessed, 1 when refused, 2 when asked for something that is not a notebook.
+runs the notebook in its kernel. Then nbval, strict, runs everything again: once under the same
+arithmetic, where images too must be the same to the byte, and once under each extreme of the table
+in `tools.arithmetic`, as a notebook must come out again on any processor. A run that fails or
+differs puts the former files back. Exit status: 0 when blessed, 1 when refused, 2 when asked for
+something that is not a notebook.
 """
 
+import re
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -18,9 +21,13 @@ import nbformat
 import pytest
 
 from slotscope._gates import code_cells, find, outputs_are_clean
+from tools import arithmetic
+from tools.arithmetic import SETTINGS, Setting
 
 ROOT = Path(__file__).parents[1]
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+#: What nbval colours its report with.
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 PYTEST = ("--nbval", f"--config-file={ROOT / 'pyproject.toml'}", "-p", "no:cacheprovider", "-q")
 
 CellOutputs = dict[Path, list[list[Any]]]
@@ -43,7 +50,8 @@ class Outputs:
     def pytest_runtest_makereport(self, item: Any, call: pytest.CallInfo[None]) -> None:
         if call.excinfo:
             where = f"{item.path.name}::{item.name} (id {item.cell.get('id')})"
-            self.failed.append(f"{where}: {call.excinfo.value}")
+            report = getattr(call.excinfo.value, "inner_traceback", None) or ""
+            self.failed.append(f"{where}: {call.excinfo.value}\n{COLOURS.sub('', report)}")
 
 
 class FreshOutputs(Outputs):
@@ -55,15 +63,17 @@ class FreshOutputs(Outputs):
             item.cell.outputs = []
 
 
-def run(paths: list[Path], outputs: Outputs) -> CellOutputs:
-    """Run notebooks under nbval and return what it received.
+def run(paths: list[Path], outputs: Outputs, setting: Setting) -> CellOutputs:
+    """Run notebooks under nbval, in kernels of this arithmetic, and return what it received.
 
     Raises:
         Refused: A cell raised, or (with plain `Outputs`) differs from what is stored.
     """
-    status = pytest.main([*PYTEST, "--maxfail=1", *map(str, paths)], plugins=[outputs])
+    with arithmetic.given(setting):
+        status = pytest.main([*PYTEST, "--maxfail=1", *map(str, paths)], plugins=[outputs])
     if status != pytest.ExitCode.OK:
-        raise Refused(f"{'; '.join(outputs.failed) or status}; nbval's report is above.")
+        what = "; ".join(outputs.failed) or status
+        raise Refused(f"Under the arithmetic '{setting.name}' ({setting.sentence}): {what}")
     return outputs.received
 
 
@@ -104,17 +114,19 @@ def bless(paths: list[Path]) -> None:
     """Rewrite the notebooks, or leave every one of them as it is.
 
     Raises:
-        Refused: A cell raises or writes to stderr, or the new outputs do not come out twice.
+        Refused: A cell raises or writes to stderr, or the new outputs do not come out again.
     """
     former = {path: path.read_bytes() for path in paths}
-    fresh = run(paths, FreshOutputs())
+    fresh = run(paths, FreshOutputs(), SETTINGS["default"])
     try:
         for path in paths:
             rewrite(path, fresh[path])
-        first, second = compared(run(paths, Outputs())), compared(run(paths, Outputs()))
+        first, second = compared(fresh), compared(run(paths, Outputs(), SETTINGS["default"]))
         if first != second:
             unequal = [str(path) for path in paths if first[path] != second[path]]
             raise Refused(f"two runs differ in the images of {', '.join(unequal)}.")
+        for name in arithmetic.EXTREMES:
+            run(paths, Outputs(), SETTINGS[name])
     except BaseException:
         for path, content in former.items():
             path.write_bytes(content)
@@ -132,7 +144,11 @@ def main(arguments: list[str]) -> int:
     except Refused as refusal:
         print(f"bless: refused, no notebook was changed. {refusal}", file=sys.stderr)
         return 1
-    print(f"bless: {len(paths)} notebooks rewritten, and strict nbval passed twice.")
+    names = ("default", *arithmetic.EXTREMES)
+    print(f"bless: {len(paths)} notebooks rewritten. Strict nbval passed under {', '.join(names)}.")
+    for name in names:
+        for sentence in arithmetic.lacking(SETTINGS[name]):
+            print(f"bless: {name}: {sentence}")
     return 0
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from tools import arithmetic
 
 from slotscope import _gates as gates
 
@@ -94,3 +95,51 @@ def test_what_is_not_a_notebook_is_named(tmp_path):
     result = bless(tmp_path / "absent.ipynb")
     assert result.returncode == 2
     assert "absent.ipynb" in result.stderr
+
+
+#: Sums of products of float32, as NumPy's BLAS has them: in which order is up to the processor.
+#: They are several, as one of them may come out the same by chance.
+SUMS = (
+    "import numpy\n"
+    "source = numpy.random.default_rng(0)\n"
+    "x, y = source.standard_normal((2, 10_001)).astype('float32')\n"
+    "sums = [x[:n] @ y[:n] for n in (2000, 3000, 5000, 7777, 10_001)]"
+)
+PRINTED = "print(*(f'{total:.%dg}' for total in sums))"
+
+
+@pytest.fixture(scope="module")
+def printed():
+    """The sums to eight digits, by the settings under which bless runs a notebook."""
+    found = {}
+    for name in ("default", *arithmetic.EXTREMES):
+        given = arithmetic.environment(arithmetic.SETTINGS[name])
+        command = [sys.executable, "-c", f"{SUMS}\n{PRINTED % 8}"]
+        done = subprocess.run(command, env=given, capture_output=True, text=True, check=True)
+        found[name] = done.stdout.strip()
+    return found
+
+
+def test_float32_sums_to_eight_digits_are_refused_by_cell_setting_and_difference(notebook, printed):
+    others = [name for name, text in printed.items() if text != printed["default"]]
+    if not others:
+        pytest.skip(f"this processor prints {printed['default']} under every arithmetic")
+    path = notebook(SUMS, PRINTED % 8)
+    former = path.read_bytes()
+    result = bless(path)
+    assert result.returncode == 1
+    assert f"Under the arithmetic '{others[0]}'" in result.stderr
+    assert "draft.ipynb::Cell 2" in result.stderr
+    assert printed["default"] in result.stderr
+    assert printed[others[0]] in result.stderr
+    assert path.read_bytes() == former
+
+
+def test_the_same_sums_are_blessed_to_digits_that_no_rounding_reaches(notebook):
+    result = bless(notebook(SUMS, PRINTED % 3))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "passed under default, lowest, avx2, four-threads" in result.stdout
+
+
+def test_the_order_of_a_set_is_refused(notebook):
+    assert bless(notebook("print({str(n) for n in range(20)})")).returncode == 1

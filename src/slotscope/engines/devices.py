@@ -7,6 +7,7 @@ A runtime is told of them before it starts, so this is for worker processes
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -33,10 +34,11 @@ class Mirrored:
 class DataParallel:
     """JAX: ``keras.distribution.DataParallel`` over two host devices."""
 
-    environment: Mapping[str, str] = {
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
-        "JAX_PLATFORMS": "cpu",
-    }
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """With the flags of this process, which may settle its arithmetic."""
+        flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2"
+        return {"XLA_FLAGS": flags.strip(), "JAX_PLATFORMS": "cpu"}
 
     @contextlib.contextmanager
     def scope(self, engine: Any) -> Iterator[None]:

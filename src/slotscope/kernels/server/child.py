@@ -152,7 +152,9 @@ def _restore_blas_threads() -> None:
     names = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")
     given = (os.environ.get(name, "") for name in names)
     wanted = next((int(text) for text in given if text.isdecimal() and int(text)), None)
-    number = wanted or len(os.sched_getaffinity(0))
+    processors = len(os.sched_getaffinity(0))
+    # OpenBLAS starts no more than there are processors, whatever it is told.
+    number = min(wanted or processors, processors)
     if number > 1 and importlib.util.find_spec("threadpoolctl"):
         importlib.import_module("threadpoolctl").threadpool_limits(number, user_api="blas")
 
