@@ -32,6 +32,9 @@ _SIGNS_OF_DAMAGE = (ValueError, LookupError, TypeError, AttributeError, OSError)
 def result(**results: Any) -> None:
     """Show ``results``, and keep them in the notebook that runs this.
 
+    They are kept bit for bit, in the metadata of the output. What is shown comes out again on
+    another processor: floats near 0 as a bound, others with three digits.
+
     Args:
         **results: None, booleans, integers, floats and strings, as Python's or as NumPy's (float32
             becomes the float of the same value, a tuple a list); arrays of NumPy, tables and series

@@ -1,7 +1,8 @@
 """Results as a person reads them: a line of text each, and HTML where there is a table.
 
 In a notebook, floats are as :mod:`slotscope.report.portable` states them, so that an execution on
-another machine leaves the same. On a page of a sweep, which nothing compares, they have four digits.
+another machine leaves the same. On a page of a sweep, which nothing compares, they have four
+digits.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ def _frame(value: Any) -> Any:
 
 
 def _ends(count: int, most: int) -> list[int]:
-    """Places of a start and an end, one more than are shown where there are more: pandas says so."""
+    """Places of a start and an end; one too many where there are more, so that pandas says so."""
     half = most // 2
     return [*range(count)] if count <= most else [*range(half + 1), *range(count - half, count)]
 

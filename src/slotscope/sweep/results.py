@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-#: Where they are: ``output["metadata"][KEY][RESULT]``. It stands here, as this module imports little.
+#: ``output["metadata"][KEY][RESULT]`` has them. It stands here, as this module imports little.
 KEY, RESULT = "slotscope", "result"
 
 
