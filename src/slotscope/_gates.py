@@ -7,7 +7,11 @@ holds the house's form. Each is a function from a notebook to the sentences that
 """
 
 import ast
+import json
+import math
+import re
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,12 @@ LINES = 8
 DECLARED = 16  # lines of a parameters cell: a list of names, types and ranges
 COLUMNS = 72
 KERNEL = "python3"
+
+# A number with a point or an exponent, which no letter, digit or point continues: no version.
+FLOAT = re.compile(r"(?<![\w.])(?:\d+\.\d*|\.\d+|\d+(?=e))(?:e[-+]?\d+)?(?![\w.])", re.IGNORECASE)
+DIGITS = 7  # so many that float32 has of any number
+TINY = 1e-5  # a float below it, with two digits or more, is likely a rounding error
+BASE64 = re.compile(r"[A-Za-z0-9+/]{40,}")
 
 # Marks that make nbval look away, written as a cell's tag or as a comment line in its source.
 UNCHECKED = frozenset(
@@ -139,6 +149,26 @@ def engines_are_declared(notebook: Notebook) -> Iterator[str]:
         yield f"{len(names)} engines are declared, but the parameters do not set `engine`"
 
 
+def outputs_are_portable(notebook: Notebook) -> Iterator[str]:
+    """No stored text shows rounding errors, and no stored data is bits in base64.
+
+    What is exact by construction is a whole number over a power of two, and passes.
+    """
+    for number, cell in enumerate(code_cells(notebook), 1):
+        for kind, content in texts(cell):
+            if kind.startswith("application/vnd.") and BASE64.search(content):
+                yield (
+                    f"code cell {number} stores base64 as {kind}, which nbval compares bit for bit;"
+                    " keep results with slotscope.result, which nbval does not compare"
+                )
+            elif found := [text for text in FLOAT.findall(content) if is_rounded(text)]:
+                yield (
+                    f"code cell {number} shows {found[0]}, whose digits depend on the processor;"
+                    " round it, or state a bound and assert it"
+                )
+                break  # HTML and text say the same
+
+
 GATES: tuple[Gate, ...] = (
     counts_run_from_one,
     outputs_are_clean,
@@ -150,6 +180,7 @@ GATES: tuple[Gate, ...] = (
     cells_have_ids,
     metadata_is_portable,
     engines_are_declared,
+    outputs_are_portable,
 )
 
 
@@ -191,6 +222,33 @@ def parameter_names(notebook: Notebook) -> set[str]:
         elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             found.add(statement.target.id)
     return found
+
+
+def texts(cell: Any) -> Iterator[tuple[str, str]]:
+    """What a cell's outputs hold, pictures aside: kinds and contents."""
+    for output in cell.outputs:
+        if output.output_type == "stream":
+            yield "text/plain", output.text
+        for kind, content in output.get("data", {}).items():
+            if not kind.startswith("image/"):
+                yield kind, content if isinstance(content, str) else json.dumps(content)
+
+
+def is_rounded(text: str) -> bool:
+    """Whether a float, as printed, has more digits than float32 can be sure of."""
+    value, mantissa = float(text), text.lower().partition("e")[0]
+    digits = mantissa.replace(".", "").strip("0")
+    if 0 < value < TINY:
+        return len(digits) > 1
+    return len(digits) > DIGITS and not is_binary(text)
+
+
+def is_binary(text: str) -> bool:
+    """Whether a float is a whole number below 2**16 over a power of two, to its last digit."""
+    fraction, exponent = math.frexp(float(text))
+    nearest = math.ldexp(round(fraction * 2**16), exponent - 16)
+    last = Decimal(text).as_tuple().exponent
+    return abs(Decimal(nearest) - Decimal(text)) <= Decimal(f"0.5e{last}")
 
 
 def unchecked(cell: Any) -> set[str]:

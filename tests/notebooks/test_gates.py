@@ -30,6 +30,9 @@ BROKEN = {
     "python_version": (gates.metadata_is_portable, "3.11.7"),
     "no_engines": (gates.engines_are_declared, "is [],"),
     "engine_not_a_parameter": (gates.engines_are_declared, "do not set `engine`"),
+    "nine_digits": (gates.outputs_are_portable, "shows 2.83333333"),
+    "rounding_error": (gates.outputs_are_portable, "shows 1.2e-07"),
+    "base64_bundle": (gates.outputs_are_portable, "base64 as application/vnd.other+json"),
 }
 
 
@@ -101,3 +104,24 @@ def test_parameters_are_found_by_name_also_where_an_annotation_takes_lines():
     (cell,) = gates.parameters(notebook)
     cell.source = 'engine: Literal[\n    "a", "b"\n] = "a"\nrate = 0.5  # eta\nprint(rate)'
     assert gates.parameter_names(notebook) == {"engine", "rate"}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("[0.1275634765625, -1.22070312, 1.992188]", 0),  # whole numbers over powers of two
+        ("loss 0.333, rate 1e-07, norms 2e-06 and 6.3e-05", 0),
+        ("keras 3.15.1, tensorflow 2.20.0.dev20261127, 2**-10, 20261127", 0),
+        ("a sum: 3.1415927", 1),
+        ("a float32 of 24 bits: 123456.78125", 1),
+        ("apart 1.161e-07", 1),
+        ("0.0000012", 1),
+        ("[1.,0.333333333]", 1),
+    ],
+)
+def test_numbers_that_come_out_everywhere_pass_and_others_do_not(text, found):
+    notebook = read("good")
+    notebook.cells[2].outputs[0].data["text/plain"] = text
+    notebook.cells[2].outputs[0].data["image/png"] = "iVBORw0KGgo="
+    notebook.cells[2].metadata = nbformat.from_dict({"mystnb": {"image": {"alt": "A sum."}}})
+    assert len(gates.violations(notebook)) == found

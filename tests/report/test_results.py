@@ -12,7 +12,6 @@ import pytest
 
 import slotscope
 from slotscope.errors import DamagedResultsError, NoResultsError, UnfitResultError
-from slotscope.report import results
 
 VALUES = {
     "engine": "keras-2.1",
@@ -53,7 +52,7 @@ def test_results_come_back_from_a_notebook_that_papermill_ran(tmp_path):
         assert math.isnan(values.pop("last"))
         assert values == VALUES
         assert type(values["one"]) is float
-    assert "third     0.3333" in executed.cells[0].outputs[0].data["text/plain"]
+    assert "third     0.333\n" in executed.cells[0].outputs[0].data["text/plain"]
 
 
 def test_floats_are_exact_and_those_that_json_lacks_come_back(kept):
@@ -103,11 +102,11 @@ def test_no_value_is_refused(kept):
         kept()
 
 
-def test_a_reader_sees_four_digits_and_the_start_of_a_list(kept):
+def test_a_reader_sees_three_digits_and_the_start_of_a_list(kept):
     written = kept(loss=1 / 3, velocity=np.arange(9) / 3, engine="keras-jax")
     assert written.cells[0].outputs[0].data["text/plain"].splitlines() == [
-        "loss      0.3333",
-        "velocity  [0, 0.3333, 0.6667, 1, 1.333, 1.667, ... 9 in all]",
+        "loss      0.333",
+        "velocity  [within 2**-10 of 0, 0.333, 0.667, 1, 1.33, 1.67, ... 9 in all]",
         "engine    keras-jax",
     ]
 
@@ -135,6 +134,17 @@ def test_a_notebook_without_results_says_what_to_do():
         slotscope.read_results(executed)
 
 
+def bundle(written):
+    """What another program reads of the first output."""
+    return written.cells[0].outputs[0].metadata["slotscope"]["result"]
+
+
+def test_what_another_program_reads_is_where_no_comparison_looks(kept):
+    (output,) = kept(loss=1 / 3).cells[0].outputs
+    assert output.data == {"text/plain": "loss  0.333"}
+    assert output.metadata["slotscope"]["result"]["values"] == '{"loss": 0.3333333333333333}'
+
+
 def damages(written):
     """Copies of a notebook, each with one thing about its results changed."""
     for name, value in {
@@ -143,12 +153,12 @@ def damages(written):
         "format": 2,
     }.items():
         damaged = copy.deepcopy(written)
-        damaged.cells[0].outputs[0].data[results.MIME][name] = value
+        bundle(damaged)[name] = value
         yield damaged
-        del damaged.cells[0].outputs[0].data[results.MIME][name]
+        del bundle(damaged)[name]
         yield damaged
     damaged = copy.deepcopy(written)
-    damaged.cells[0].outputs[0].data[results.MIME] = "{}"
+    damaged.cells[0].outputs[0].metadata["slotscope"]["result"] = "{}"
     yield damaged
 
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from slotscope.report.values import FIGURE, RECORDING, tag_of
+from slotscope.sweep.results import KEY
 
-KEY = "slotscope"
 _PNG = "image/png"
 _KINDS = {FIGURE: "figure", RECORDING: "recording"}
 

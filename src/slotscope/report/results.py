@@ -1,8 +1,11 @@
 """Results that an experiment leaves in its notebook, for another program to read.
 
 A notebook that papermill ran is a file of outputs. :func:`result` adds one that holds named values
-twice: as text, for who reads the notebook, and as JSON of a mime type of its own, for
-:func:`read_results`, which needs no kernel, no framework and no Jupyter.
+twice: as text, for who reads the notebook, and as JSON in the output's metadata, for
+:func:`read_results`, which needs no kernel, no framework and no Jupyter. The text is what a strict
+comparison of two executions looks at, so it says nothing that another processor rounds otherwise
+(:mod:`slotscope.report.portable`). The metadata, where no comparison looks, has every bit:
+``{"slotscope": {"result": {"format": 1, "values": "...", "crc32": 123}}}``.
 
 The JSON travels as one string with its checksum, so that no editor that saves the notebook turns
 1.0 into 1 unnoticed. :mod:`slotscope.report.values` says how each type of value is written, and
@@ -21,13 +24,16 @@ from typing import Any
 
 from slotscope.errors import DamagedResultsError, NoResultsError, UnfitResultError
 from slotscope.report import attached, shown, values
-from slotscope.sweep.results import MIME
+from slotscope.sweep.results import KEY, RESULT, parts
 
 _SIGNS_OF_DAMAGE = (ValueError, LookupError, TypeError, AttributeError, OSError)
 
 
 def result(**results: Any) -> None:
     """Show ``results``, and keep them in the notebook that runs this.
+
+    They are kept bit for bit, in the metadata of the output. What is shown comes out again on
+    another processor: floats near 0 as a bound, others with three digits.
 
     Args:
         **results: None, booleans, integers, floats and strings, as Python's or as NumPy's (float32
@@ -43,10 +49,10 @@ def result(**results: Any) -> None:
         raise UnfitResultError("There is no result to keep. Name one: slotscope.result(loss=0.5).")
     kept, things = values.kept(results)
     outputs = [attached.output(place, thing) for place, thing in things.items()]
-    bundle = {MIME: kept, "text/plain": shown.text(results)}
+    data = {"text/plain": shown.text(results)}
     if (page := shown.as_html(results)) is not None:
-        bundle["text/html"] = page
-    _display(bundle, {})
+        data["text/html"] = page
+    _display(data, {KEY: {RESULT: kept}})
     for data, metadata in outputs:
         _display(data, metadata)
     _close(things)
@@ -70,10 +76,9 @@ def read_results(notebook: str | PathLike[str] | Mapping[str, Any]) -> dict[str,
     """
     try:
         outputs = list(_outputs(notebook))
-        kept = [output["data"][MIME] for output in outputs if MIME in output.get("data", {})]
         found = {
             name: value
-            for part in kept
+            for part in parts(outputs)
             for name, value in values.restored(
                 part, lambda tag, place: attached.find(outputs, tag, place)
             ).items()

@@ -26,6 +26,8 @@ from slotscope.rules.training import Each, Now, Training
 
 #: Bits of a number, the hidden one included.
 BITS = {"float16": 11, "bfloat16": 8}
+#: A weight by a rule in float64 is a multiple of two to the minus this.
+_FINE = 44
 #: Learning rates are these powers of two.
 EXPONENTS = tuple(range(0, -25, -1))
 
@@ -161,5 +163,7 @@ def _ruled(name: str, dtype: str, start: np.ndarray, exponent: int, steps: int) 
     now = Now(Training(Each(own), weight_decay=decay), [start])
     for _ in range(steps):
         now.apply([np.ones_like(start)])
-        now.parameters = [rounded(now.parameters[0], dtype)]
+        # What is a tie but for roundings of float64, which differ by processor, is one.
+        exact = np.round(now.parameters[0] * 2.0**_FINE) / 2.0**_FINE
+        now.parameters = [rounded(exact, dtype)]
     return now.parameters[0]

@@ -24,6 +24,9 @@ from slotscope.story.digits import shuffled, softmax_regression
 #: What an optimizer is asked for besides its defaults: without it, SGD of Keras 3 has no slot.
 OPTIONS: dict[str, dict[str, Any]] = {"SGD": {"momentum": 0.9}}
 
+#: A norm that is smaller by no more than this, relative, has not fallen: it was rounded otherwise.
+LEVEL = 2.0**-16
+
 #: The names of the two parameters, in the order of the model.
 PARAMETERS = ("kernel", "bias")
 
@@ -90,14 +93,20 @@ def in_short(norms: pd.DataFrame) -> pd.DataFrame:
     """One row for each slot, from what :func:`slot_norms` returned.
 
     Columns: ``first`` and ``last``, the norm after the first batch and after the last; ``never
-    falls``, whether it was never smaller than a batch before; ``apart``, the largest.
+    falls``, whether it was never smaller than a batch before by more than :data:`LEVEL`; ``apart``,
+    the largest.
     """
     groups = norms.groupby(["optimizer", "slot"], sort=False)
     return pd.DataFrame(
         {
             "first": groups["norm"].first(),
             "last": groups["norm"].last(),
-            "never falls": groups["norm"].agg(lambda norm: bool((norm.diff().dropna() >= 0).all())),
+            "never falls": groups["norm"].agg(_never_falls),
             "apart": groups["apart"].max(),
         }
     )
+
+
+def _never_falls(norm: pd.Series) -> bool:
+    before = norm.to_numpy()[:-1]
+    return bool((norm.to_numpy()[1:] >= before * (1 - LEVEL)).all())

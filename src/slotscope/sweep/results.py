@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-#: The mime type of what it keeps. It stands here, as this module imports little.
-MIME = "application/vnd.slotscope.result+json"
+#: ``output["metadata"][KEY][RESULT]`` has them. It stands here, as this module imports little.
+KEY, RESULT = "slotscope", "result"
+
+
+def parts(outputs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What each call of ``slotscope.result`` kept, in order."""
+    found = [output.get("metadata", {}).get(KEY, {}) for output in outputs]
+    return [about[RESULT] for about in found if RESULT in about]
 
 
 def kept_results(notebook: Mapping[str, Any]) -> dict[str, Any] | None:
     """What all calls of ``slotscope.result`` kept, as one; None where there was no call."""
-    parts = [
-        output["data"][MIME]
-        for cell in notebook["cells"]
-        for output in cell.get("outputs", [])
-        if MIME in output.get("data", {})
-    ]
-    if len(parts) < 2:
-        return dict(parts[0]) if parts else None
+    outputs = (o for cell in notebook["cells"] for o in cell.get("outputs", []))
+    kept = parts(outputs)
+    if len(kept) < 2:
+        return dict(kept[0]) if kept else None
     merged: dict[str, Any] = {}
-    for part in parts:
+    for part in kept:
         merged |= json.loads(part["values"])
     text = json.dumps(merged, allow_nan=False)
-    return {**parts[-1], "values": text, "crc32": zlib.crc32(text.encode())}
+    return {**kept[-1], "values": text, "crc32": zlib.crc32(text.encode())}
