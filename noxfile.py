@@ -8,6 +8,7 @@ constraints.txt changed. What follows `--` goes to the tool that a session runs.
 import json
 import os
 import random
+import shutil
 import sys
 from pathlib import Path
 
@@ -145,6 +146,16 @@ def bless(session: nox.Session) -> None:
 def checks(session: nox.Session) -> None:
     """Hold every built-in optimizer of every engine to the checks; `-- keras-jax`, `-- --quick`."""
     run(session, "tools.everything", *session.posargs)
+
+
+@nox.session(venv_backend="none", default=False)
+def accelerator(session: nox.Session) -> None:
+    """Run on an accelerator what has to hold there, by the `python` on PATH and its frameworks.
+
+    Where there is none it says so; `-- --require` fails then, `-- --simulated` simulates one.
+    """
+    python = shutil.which("python") or sys.executable
+    session.run(python, "-m", "tools.accelerator", *session.posargs, external=True)
 
 
 @nox.session(requires=["env"], venv_backend="none", default=False)

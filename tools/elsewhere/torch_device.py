@@ -50,9 +50,29 @@ class Elsewhere(torch.Tensor):
     def __array__(self, *arguments, **options):
         return self.numpy()
 
+    def __deepcopy__(self, memo):
+        if id(self) not in memo:
+            held = self.held.detach().clone()
+            memo[id(self)] = _made(held, self.requires_grad, _is_parameter(self))
+        return memo[id(self)]
+
+    def __reduce_ex__(self, protocol):
+        return _made, (self.held.detach(), self.requires_grad, _is_parameter(self))
+
     @classmethod
     def __torch_dispatch__(cls, operation, types, args=(), kwargs=None):
         return run(operation, *args, **(kwargs or {}))
+
+
+def _is_parameter(tensor):
+    return isinstance(tensor, torch.nn.Parameter)
+
+
+def _made(held, requires_grad, is_parameter):
+    tensor = Elsewhere(held)
+    if is_parameter:
+        return torch.nn.Parameter(tensor, requires_grad)
+    return tensor.requires_grad_(requires_grad)
 
 
 def run(operation, *args, **kwargs):

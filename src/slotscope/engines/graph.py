@@ -202,7 +202,8 @@ class GraphEngine(Engine):
 
     def convert_to_numpy(self, tensor: Any) -> np.ndarray:
         with self.scope():
-            return np.asarray(self.backend.get_value(tensor))
+            is_number = not hasattr(tensor, "eval")
+            return np.asarray(tensor if is_number else self.backend.get_value(tensor))
 
     def at_rest(self) -> Any:
         with self.scope():
