@@ -188,6 +188,16 @@ def checks(session: nox.Session) -> None:
     run(session, "tools.everything", *session.posargs)
 
 
+@nox.session(venv_backend="none", default=False)
+def accelerator(session: nox.Session) -> None:
+    """Run on an accelerator what has to hold there, by the `python` on PATH and its frameworks.
+
+    Where there is none it says so; `-- --require` fails then, `-- --simulated` simulates one.
+    """
+    python = shutil.which("python") or sys.executable
+    session.run(python, "-m", "tools.accelerator", *session.posargs, external=True)
+
+
 @nox.session(requires=["env"], venv_backend="none", default=False)
 def mutants(session: nox.Session) -> None:
     """Break the installed optimizers in hundreds of ways: the checks must see each of them."""

@@ -258,34 +258,41 @@ def test_a_server_that_cannot_be_started_is_not_tried_for_every_notebook(
     assert list(STARTED.values()) == [2]
 
 
-#: A server as it would be if an import had left a thread.
-THREADED = """
+#: A server as it would be if an import had left something.
+LEFT = """
 import json, sys, threading, time
 from pathlib import Path
-from slotscope.kernels.server import loop
+from slotscope.kernels.server import forking, loop
 class Preloaded:
     names, failed, families, backend = [], {}, [], ""
     def changed(self):
         return ""
-threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+if sys.argv[2] == "threads":
+    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+else:
+    forking.devices = lambda: ["/dev/nvidia0"]
 server = loop.Server(Preloaded(), Path(sys.argv[1]), sys.argv[2], 600, json.loads(sys.argv[3]))
 print("ready", flush=True)
 server.serve()
 """
 
 
-def test_a_server_with_two_threads_refuses_and_an_ordinary_kernel_starts(
-    warm, start, monkeypatch, caplog
+@pytest.mark.parametrize(
+    ("left", "reason"),
+    [("threads", "2 threads: "), ("a device", "a driver's files open: /dev/nvidia0")],
+)
+def test_a_server_that_cannot_be_copied_refuses_and_an_ordinary_kernel_starts(
+    warm, start, monkeypatch, caplog, left, reason
 ):
     given = {"token": "known", "fingerprint": {}}
-    command = [sys.executable, "-c", THREADED, str(servers.folder()), "two", json.dumps(given)]
+    command = [sys.executable, "-c", LEFT, str(servers.folder()), left, json.dumps(given)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "ready\n"
         monkeypatch.setattr(launch, "find_or_start", lambda *_: only())
         kernel = start(warm)
         assert kernel.run("import os; print(os.getppid())") == str(os.getpid())
         (line,) = refused(caplog)
-        assert line.endswith("not a warm one. Its server refuses: the server has 2 threads.")
+        assert f"not a warm one. Its server refuses: the server has {reason}" in line
         process.kill()
 
 

@@ -216,7 +216,7 @@ def check_apply_gradients_returns_the_step_counter(subject: Subject) -> None:
     engine: Any = run.engine
     given = [engine.tensor(array, "float32") for array in chosen(PAIR, 1)[0]]
     returned = run.optimizer.apply_gradients(zip(given, run.parameters, strict=True))
-    found = None if returned is None else int(np.asarray(returned))
+    found = None if returned is None else int(engine.convert_to_numpy(returned))
     if found != 1:
         raise Violation(f"after the first step it returns {found}, expected iterations, 1")
 

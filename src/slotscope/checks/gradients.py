@@ -189,7 +189,7 @@ def check_a_step_leaves_its_gradients_as_they_were(subject: Subject) -> None:
     tensors = [engine.tensor(array.copy(), "float32") for array in given]
     optimizer.apply_gradients(zip(tensors, parameters, strict=True))
     for number, (before, tensor) in enumerate(zip(given, tensors, strict=True)):
-        label, after = f"the gradient of p{number}", engine.keras.ops.convert_to_numpy(tensor)
+        label, after = f"the gradient of p{number}", engine.convert_to_numpy(tensor)
         same_as({label: after}, {label: before}, lambda label: True, "after a step")
 
 

@@ -2,7 +2,9 @@
 
 Importing a framework takes seconds. So one process for each engine imports it and does nothing
 else; for every training it makes a copy of itself (``fork``), which trains, saves after each step
-and then sends itself the signal that no process survives.
+and then sends itself the signal that no process survives. Where the import opened an accelerator,
+or the system doesn't say whether it did, a copy could not use it: the process trains itself, and
+the next training gets another one.
 """
 
 from __future__ import annotations
@@ -23,8 +25,9 @@ from slotscope.checks.kept import BEFORE, Course
 from slotscope.checks.run import State
 from slotscope.checks.subject import Subject
 from slotscope.checks.verdict import NotApplicable
-from slotscope.engines import Engine, engine
+from slotscope.engines import Engine, engine, processes
 from slotscope.errors import SlotscopeError
+from slotscope.kernels.server import forking
 
 _PROGRAM = "import sys; from slotscope.checks import killed; killed.serve(*sys.argv[1:])"
 
@@ -41,12 +44,13 @@ def train_and_die(course: Course, format: str, folder: Path) -> State:
         The state just before the end, as that process read it.
 
     Raises:
-        NotApplicable: the optimizer cannot be sent to another process, or there is no ``fork``.
+        NotApplicable: the optimizer cannot be sent to another process, or this system has no signal
+            that ends one at once.
     """
     import cloudpickle
 
-    if not hasattr(os, "fork"):
-        raise NotApplicable("this system cannot copy a process")
+    if not hasattr(signal, "SIGKILL"):
+        raise NotApplicable("this system has no signal that ends a process at once")
     home = course.subject.engine.fresh()
     optimizer = course.subject.make(home)
     with home.scope():
@@ -60,7 +64,10 @@ def train_and_die(course: Course, format: str, folder: Path) -> State:
     server.stdin.write(f"{folder}\n")
     server.stdin.flush()
     ended = server.stdout.readline().strip()
-    if ended != str(-signal.SIGKILL):
+    if not ended:  # it was no copy that trained
+        ended = str(server.wait())
+        _server.cache_clear()
+    if ended != str(-signal.SIGKILL) or not (folder / "state").exists():
         note = folder / "error"
         said = note.read_text("utf-8") if note.exists() else f"it ended with {ended!r}"
         raise SlotscopeError(f"the training in another process did not reach its end: {said}")
@@ -71,13 +78,14 @@ def train_and_die(course: Course, format: str, folder: Path) -> State:
 @functools.cache
 def _server(*arguments: str) -> Any:
     """The process that has imported an engine's framework."""
+    path = [place for place in sys.path if place]
     server = subprocess.Popen(
         [sys.executable, "-c", _PROGRAM, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        env={**os.environ, **processes.sharing(), "PYTHONPATH": os.pathsep.join(path)},
     )
     atexit.register(_stop, server)
     return server
@@ -91,15 +99,22 @@ def _stop(server: Any) -> None:
 
 
 def serve(name: str, *options: str) -> None:
-    """Import an engine's framework; then, for each folder that is named, train in a copy."""
+    """Import an engine's framework; then, for each folder that is named, train in a copy, if any."""
     home = engine(name, **dict(option.split("=") for option in options))
     _ = home.keras
     for line in sys.stdin:
-        child = os.fork()
+        child = os.fork() if _may_fork() else 0
         if not child:
             _train(home, Path(line.rstrip("\n")))
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def _may_fork() -> bool:
+    try:
+        return not forking.devices()
+    except OSError:
+        return False
 
 
 def _train(home: Engine, folder: Path) -> None:

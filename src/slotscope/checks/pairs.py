@@ -174,7 +174,7 @@ def check_iterations_are_steps_not_calls(subject: Subject) -> None:
     run = Run(subject, values(PAIR), way=engine.branching_way, gradient_accumulation_steps=2)
     for number, step in enumerate(chosen(PAIR, 5), start=1):
         run.step(step)
-        found = int(np.asarray(run.optimizer.iterations))
+        found = int(engine.convert_to_numpy(run.optimizer.iterations))
         if found != number // 2:
             raise Violation(f"iterations is {found} after {number} calls; {number // 2} were steps")
 

@@ -50,6 +50,7 @@ def serve(connection: Connection, log: str, folder: str) -> None:
     faulthandler.enable(file)
     os.chdir(folder)
     sys.path.insert(0, folder)
+    os.environ.update(processes.sharing())  # no framework is imported yet
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             function, args = connection.recv()

@@ -315,7 +315,14 @@ class Engine(ABC):
 
     def learning_rate(self, optimizer: Any) -> float:
         """The learning rate of the next step."""
-        return float(np.asarray(optimizer.learning_rate))
+        return float(self.convert_to_numpy(optimizer.learning_rate))
+
+    @abstractmethod
+    def convert_to_numpy(self, tensor: Any) -> np.ndarray:
+        """The values of any tensor or variable of this engine, or a number, outside of any step.
+
+        NumPy itself reads none that lies on an accelerator, or in a graph.
+        """
 
     def at_rest(self) -> Any:
         """What :meth:`read` needs as ``state`` outside of any step."""

@@ -198,7 +198,12 @@ class GraphEngine(Engine):
 
     def learning_rate(self, optimizer: Any) -> float:
         with self.scope():
-            return float(self.backend.get_value(optimizer.lr))
+            return float(self.convert_to_numpy(optimizer.lr))
+
+    def convert_to_numpy(self, tensor: Any) -> np.ndarray:
+        with self.scope():
+            is_number = not hasattr(tensor, "eval")
+            return np.asarray(tensor if is_number else self.backend.get_value(tensor))
 
     def at_rest(self) -> Any:
         with self.scope():

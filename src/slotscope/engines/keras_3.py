@@ -175,7 +175,7 @@ class Keras3(Engine):
         model.optimizer.build(model.trainable_variables)
 
     def get_weights(self, optimizer: Any) -> list[np.ndarray]:
-        return [np.array(v.numpy()) for v in optimizer.variables]
+        return [np.array(self.convert_to_numpy(v)) for v in optimizer.variables]
 
     def loss_scaled(self, optimizer: Any) -> Any:
         return self.keras.optimizers.LossScaleOptimizer(optimizer, dynamic_growth_steps=2)
@@ -186,8 +186,9 @@ class Keras3(Engine):
             raise TypeError("a learning rate that is a function cannot be set to a number")
         super().set_learning_rate(optimizer, rate)
 
-    def learning_rate(self, optimizer: Any) -> float:
-        return float(self.keras.ops.convert_to_numpy(optimizer.learning_rate))
+    def convert_to_numpy(self, tensor: Any) -> np.ndarray:
+        found: np.ndarray = self.keras.ops.convert_to_numpy(tensor)
+        return found
 
     @classmethod
     def owns(cls, model: Any, optimizer: Any) -> bool:

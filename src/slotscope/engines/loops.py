@@ -92,7 +92,9 @@ def backward(model: Any, loss: Loss) -> Step:
 
     def step(x: np.ndarray, y: np.ndarray) -> None:
         model.zero_grad()
-        value = loss(torch.as_tensor(y), model(torch.as_tensor(x), training=True)).mean()
+        place = model.trainable_weights[0].value.device
+        inputs, targets = (torch.as_tensor(array, device=place) for array in (x, y))
+        value = loss(targets, model(inputs, training=True)).mean()
         _scaled(model.optimizer, value).backward()
         variables = list(model.trainable_weights)
         with torch.no_grad():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import os
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -18,6 +19,10 @@ from slotscope.engines.keras_3 import Keras3
 Result = TypeVar("Result")
 
 _EXECUTORS: list[Any] = []
+
+#: What makes frameworks take an accelerator's memory as they need it, not most of it at the start:
+#: the processes that are started here work side by side, and with the one that started them.
+SHARING = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 
 #: Environment variables, hashable.
 Environment = tuple[tuple[str, str], ...]
@@ -117,12 +122,18 @@ def _run(name: str, function: Callable[..., Result]) -> Result:
     return function(engine(name))
 
 
+def sharing() -> dict[str, str]:
+    """:data:`SHARING`, but as this process's environment has it where it has it."""
+    return {name: os.environ.get(name, value) for name, value in SHARING.items()}
+
+
 @functools.cache
 def _worker(name: str, environment: Environment) -> Any:
     """The worker process of one engine, or of all that need the same environment."""
     import loky
 
-    executor = loky.ProcessPoolExecutor(max_workers=1, timeout=600, env=dict(environment))
+    given = {**sharing(), **dict(environment)}
+    executor = loky.ProcessPoolExecutor(max_workers=1, timeout=600, env=given)
     _EXECUTORS.append(executor)
     return executor
 

@@ -34,6 +34,9 @@ class EagerTensorFlow(Engine):
         with tensorflow().init_scope():  # a trace may be under way
             return [_value(self.variable(ref)) for ref in refs]
 
+    def convert_to_numpy(self, tensor: Any) -> np.ndarray:
+        return np.asarray(tensor)
+
     def identify(self, ref: Any, state: Any = None) -> Identity:
         variable = self.variable(ref)
         if hasattr(variable, "_distribute_strategy") and hasattr(variable, "values"):
@@ -92,6 +95,8 @@ def _value(variable: Any) -> np.ndarray | None:
 def _buffer(variable: Any) -> int | None:
     """Address of a variable's data; None for one whose tensor shows no buffer."""
     value = variable.read_value()
+    if "/device:CPU:" not in getattr(value, "backing_device", ""):
+        return None  # symbolic, or elsewhere: what that shows is a copy in the CPU's memory
     try:
         return int(np.frombuffer(memoryview(value), dtype=np.uint8).ctypes.data)
     except (ValueError, TypeError):  # bfloat16 has no buffer format

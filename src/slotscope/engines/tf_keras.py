@@ -293,7 +293,7 @@ class TfKeras(TfKerasEager):
     ways: ClassVar[tuple[str, ...]] = ("apply_gradients", "compiled", "jit")
 
     def get_weights(self, optimizer: Any) -> list[np.ndarray]:
-        return [v.numpy() for v in optimizer.variables]
+        return [self.convert_to_numpy(v) for v in optimizer.variables]
 
     def build(self, optimizer: Any, parameters: Sequence[Any]) -> None:
         optimizer.build(list(parameters))

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from . import child, wire
-from .preload import ForeignModuleError, Preloaded, threads
+from .forking import hindrance, threads
+from .preload import ForeignModuleError, Preloaded
 from .wire import Message
 
 #: Seconds within which a request must be here once its first byte is.
@@ -34,13 +35,12 @@ def main(folder: str, name: str, idle: str) -> None:
     warnings.filterwarnings("ignore", message=".*fork", category=Warning)
     try:
         preloaded = Preloaded(given["fingerprint"]["packages"])
-        found = threads()
+        left = hindrance()
     except (ForeignModuleError, OSError) as error:
         ready.write(json.dumps({"problem": str(error)}) + "\n")
         return
-    if len(found) != 1:
-        problem = f"the imports left {len(found)} threads: {', '.join(found)}"
-        ready.write(json.dumps({"problem": problem}) + "\n")
+    if left:
+        ready.write(json.dumps({"problem": f"the imports left {left}"}) + "\n")
         return
     server = Server(preloaded, Path(folder), name, float(idle), given)
     ready.write(json.dumps({"ready": True}) + "\n")
@@ -152,8 +152,8 @@ class Server:
             self._retire()
             self._reply(connection, {"stale": changed})
             return None
-        if (number := len(threads())) != 1:
-            self._reply(connection, {"refused": f"the server has {number} threads"})
+        if has := hindrance():
+            self._reply(connection, {"refused": f"the server has {has}"})
             return None
         pid = os.fork()
         if pid == 0:

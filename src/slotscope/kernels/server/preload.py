@@ -207,19 +207,6 @@ def stamp(path: str) -> Stamp:
     return status.st_mtime_ns, status.st_size
 
 
-def threads() -> list[str]:
-    """The names of this process's threads, as the system knows them.
-
-    Raises:
-        OSError: the system doesn't say.
-    """
-    names = []
-    for thread in os.listdir("/proc/self/task"):
-        with contextlib.suppress(FileNotFoundError), open(f"/proc/self/task/{thread}/comm") as file:
-            names.append(file.read().strip())
-    return names
-
-
 @contextlib.contextmanager
 def _in_a_kernel() -> Iterator[None]:
     """What pandas looks at, when it is imported, to settle how wide a table is printed."""
