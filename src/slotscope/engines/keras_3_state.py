@@ -11,6 +11,10 @@ from slotscope.engines.base import OptimizerVariable, quiet_import, unique_paths
 from slotscope.private_names import lacking
 
 
+#: What Keras calls the two variables that an optimizer has before it is built.
+OWN = ("iteration", "learning_rate")
+
+
 @functools.cache
 def load() -> ModuleType:
     """The ``keras`` package, on the backend that ``KERAS_BACKEND`` names."""
@@ -34,11 +38,11 @@ def labelled(optimizer: Any) -> Iterator[OptimizerVariable]:
     paths = unique_paths(parameter.path for parameter in parameters)
     shapes = {tuple(parameter.shape) for parameter in parameters}
     count = counter(optimizer)
-    places = _places(optimizer, len(parameters), count)
+    places = _places(optimizer, len(parameters))
     for variable in optimizer.variables:
         if variable is count:
             slot, parameter = "iterations", ""
-        elif variable.name == "learning_rate":
+        elif variable.name == OWN[1]:
             slot, parameter = "learning_rate", ""
         else:
             slot, parameter = _label(variable, places.get(id(variable)), parameters, paths)
@@ -60,7 +64,7 @@ def counter(optimizer: Any) -> Any:
     if getattr(type(optimizer), "iterations", None) is not base:
         return optimizer.iterations
     held = optimizer.variables
-    named = [v for v in held if v.name == "iteration"]
+    named = [v for v in held if v.name == OWN[0]]
     for found in (getattr(optimizer, "_iterations", None), *named[:1]):
         if any(found is variable for variable in held):
             return found
@@ -84,12 +88,12 @@ def _are_parameters(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and all(isinstance(v, variable) for v in value)
 
 
-def _places(optimizer: Any, count: int, counter: Any) -> dict[int, tuple[str, int | None]]:
+def _places(optimizer: Any, count: int) -> dict[int, tuple[str, int | None]]:
     """Where an optimizer keeps each variable: the attribute, and the index of its parameter."""
     places: dict[int, tuple[str, int | None]] = {}
     for attribute, value in vars(optimizer).items():
         several = isinstance(value, (list, tuple))
-        if several and any(v is counter for v in value):
+        if several and any(getattr(v, "name", "") in OWN for v in value):
             continue  # the list of all variables
         if several and len(value) == count:
             places |= {id(v): (attribute, i) for i, v in enumerate(value) if v is not None}
