@@ -29,6 +29,10 @@ class UnknownOptimizerError(SlotscopeError, ValueError):
     """An engine has no optimizer of this name."""
 
 
+class UnsupportedReleaseError(SlotscopeError, RuntimeError):
+    """A framework's release lacks a private name that slotscope leans on."""
+
+
 class WheelError(SlotscopeError):
     """An old release of Keras could not be fetched, or is not what it should be."""
 
@@ -103,6 +107,10 @@ class BadCheckArgumentError(SlotscopeError, ValueError):
 
 class UnseenStepsWarning(UserWarning):
     """Steps of a watched run left no row, or one step left two."""
+
+
+class UntoldWarning(UserWarning):
+    """Something about a watched run cannot be told: a slot's parameter, a method's calls."""
 
 
 class RowsNotWrittenWarning(UserWarning):

@@ -114,8 +114,10 @@ class Engine(ABC):
     extra: ClassVar[str]
     #: Method of the model that makes its train function; empty where ``runners`` suffice.
     maker: ClassVar[str] = "make_train_function"
-    #: Methods of the optimizer that are counted; those that the optimizer lacks are left out.
+    #: Methods of the optimizer that are counted.
     counted: ClassVar[tuple[str, ...]]
+    #: Those of them that an optimizer may lack; that another one is not there is said.
+    optional: ClassVar[tuple[str, ...]] = ()
     #: Those of them that, called eagerly by a custom loop, are one step.
     stepping: ClassVar[tuple[str, ...]] = ()
     #: Those of them that a trace of a train step calls, once each.
@@ -328,6 +330,10 @@ class Engine(ABC):
         """What :meth:`read` needs as ``state`` outside of any step."""
         return None
 
+    def at_end(self) -> Any:
+        """The same when a watch ends; nothing may be made or initialized for it."""
+        return None
+
     # ---- keeping and changing
 
     #: How a model can be kept together with its optimizer's state, the plainest first.
@@ -388,6 +394,17 @@ class Engine(ABC):
     def trainer(self, model: Any) -> Any:
         """The object that holds ``train_function``; nearly always the model itself."""
         return model
+
+    def asked(self, optimizer: Any, model: Any) -> dict[str, Any]:
+        """Who is asked for private names before a watch, by what the list of them calls it."""
+        shown = self.shows(optimizer)
+        asked = {"an optimizer": optimizer, "a model": self.trainer(model)}
+        return asked | ({"an optimizer variable": shown[0]} if shown else {})
+
+    def uncounted(self, optimizer: Any) -> list[str]:
+        """The methods that ``optimizer`` should have, to be counted, and has not."""
+        expected = (name for name in self.counted if name not in self.optional)
+        return [name for name in expected if not hasattr(optimizer, name)]
 
     def parts(self, optimizer: Any) -> Iterable[Any]:
         """``optimizer`` and the optimizers that it wraps."""

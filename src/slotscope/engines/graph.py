@@ -26,6 +26,7 @@ from slotscope.engines.base import (
 from slotscope.engines.meters.graph import GraphMeter
 from slotscope.engines.programs import Program
 from slotscope.engines.tensorflow_runtime import tensorflow
+from slotscope.private_names import held
 
 
 def path_of(variable: Any) -> str:
@@ -33,11 +34,12 @@ def path_of(variable: Any) -> str:
     return str(variable.name).removesuffix(":0")
 
 
-def described(slot: str, parameter: str, variable: Any) -> OptimizerVariable:
-    """The record of a ``tf.Variable``."""
+def described(slot: str, parameter: str, variable: Any, *, known: bool = True) -> OptimizerVariable:
+    """The record of a ``tf.Variable``; it is not ``known`` whether it belongs to a parameter."""
     shape = tuple(variable.shape.as_list())
     dtype = variable.dtype.base_dtype.name
-    return OptimizerVariable(slot, parameter, path_of(variable), shape, dtype, variable)
+    untold = not known and bool(shape)  # a scalar is one for all parameters
+    return OptimizerVariable(slot, parameter, path_of(variable), shape, dtype, variable, untold)
 
 
 def global_variables(graph: Any) -> list[Any]:
@@ -48,9 +50,9 @@ def global_variables(graph: Any) -> list[Any]:
 
 def assigned_variables(train_function: Any) -> list[Any]:
     """The variables that one call of ``train_function`` assigns, in order of creation."""
-    group = getattr(train_function, "updates_op", None)
-    if group is None:
+    if train_function is None:
         return []
+    group = held(train_function, "updates_op", "tf_keras")
     names: set[str] = set()
     seen = set()
     pending = [group]
@@ -187,7 +189,7 @@ class GraphEngine(Engine):
         return programs.graph(program, entered, self.backend_code)
 
     def build_for(self, model: Any) -> None:
-        model._make_train_function()
+        held(model, "_make_train_function", "tf_keras")()
 
     def set_learning_rate(self, optimizer: Any, rate: Any) -> None:
         with self.scope():
@@ -208,6 +210,9 @@ class GraphEngine(Engine):
     def at_rest(self) -> Any:
         with self.scope():
             return self.backend.get_session()
+
+    def at_end(self) -> Any:
+        return tensorflow().compat.v1.get_default_session()
 
     def read(self, refs: Sequence[Any], state: Any = None) -> list[np.ndarray | None]:
         # The context is the session of a step. Without one nothing is read: a run would hand the

@@ -33,11 +33,12 @@ from slotscope.engines.devices import DataParallel, Devices, Mirrored
 from slotscope.engines.formats import PICKLE, Format, broken, file, lists, own_variables, weights
 from slotscope.engines.keras_3_state import counter, labelled, load, parameters_of, parts
 from slotscope.engines.loops import Loop
-from slotscope.engines.meters.jax import JaxMeter
+from slotscope.engines.meters.jax import JaxMeter, only_like
 from slotscope.engines.meters.meter import Meter
 from slotscope.engines.meters.torch import TorchMeter
 from slotscope.engines.programs import Program
 from slotscope.engines.tensorflow_runtime import EagerTensorFlow, tensorflow
+from slotscope.private_names import held, lacking
 
 
 class Keras3(Engine):
@@ -181,7 +182,7 @@ class Keras3(Engine):
         return self.keras.optimizers.LossScaleOptimizer(optimizer, dynamic_growth_steps=2)
 
     def set_learning_rate(self, optimizer: Any, rate: Any) -> None:
-        if callable(optimizer._learning_rate) and not callable(rate):
+        if callable(held(optimizer, "_learning_rate", "keras")) and not callable(rate):
             # What Keras says of a schedule; of any other function it says nothing, and crashes.
             raise TypeError("a learning rate that is a function cannot be set to a number")
         super().set_learning_rate(optimizer, rate)
@@ -273,7 +274,8 @@ class KerasJax(Keras3):
         return self._in_flight(optimizer, args[0] if args else None)
 
     def state_after(self, optimizer: Any, result: Any) -> Any:
-        return self._in_flight(optimizer, result[1] if isinstance(result, tuple) else None)
+        with_logs = isinstance(result, tuple) and len(result) == 2
+        return self._in_flight(optimizer, result[1] if with_logs else result)
 
     def _applied(self, optimizer: Any, parameters: list[Any], way: str) -> Callable[..., None]:
         import jax
@@ -297,12 +299,10 @@ class KerasJax(Keras3):
         return context
 
     def _in_flight(self, optimizer: Any, state: Any) -> dict[int, Any]:
-        """The arrays in the train function's state, none where a model uses another layout."""
+        """The optimizer's arrays in the train function's state, none where nothing tells them."""
         refs = self.shows(optimizer)
-        # It is (trainable, non-trainable, optimizer, metrics) variables.
-        arrays = state[2] if isinstance(state, tuple) and len(state) > 2 else []
-        known = isinstance(arrays, (list, tuple)) and len(arrays) == len(refs)
-        return {id(ref): array for ref, array in zip(refs, arrays, strict=True)} if known else {}
+        arrays = only_like(refs, state)
+        return {} if arrays is None else {id(r): a for r, a in zip(refs, arrays, strict=True)}
 
     def read(self, refs: Sequence[Any], state: Any = None) -> list[np.ndarray | None]:
         return [_copied(self._array(ref, state)) for ref in refs]
@@ -312,7 +312,7 @@ class KerasJax(Keras3):
         return Identity(id(ref), array, _pointer(array))
 
     def _array(self, ref: Any, state: Any) -> Any:
-        return (state or {}).get(id(ref), getattr(ref, "_value", None))
+        return state[id(ref)] if state and id(ref) in state else held(ref, "_value", "keras")
 
     def meter(self, model: Any, measures: str, every: int) -> Meter | None:
         # Sharded, or kept by NNX, the state has another layout.
@@ -346,7 +346,8 @@ def _copied(array: Any) -> np.ndarray | None:
 
 
 def _pointer(array: Any) -> int | None:
-    if not _is_concrete(array) or len(array.devices()) > 1:
+    tells = hasattr(array, "unsafe_buffer_pointer")  # documented nowhere
+    if not tells or not _is_concrete(array) or len(array.devices()) > 1:
         return None
     return int(array.unsafe_buffer_pointer())
 
@@ -367,6 +368,13 @@ class KerasTorch(Keras3):
     running: ClassVar[tuple[tuple[str, Any], ...]] = ()
     loops: ClassVar[Mapping[str, Loop]] = loops.TORCH
     counted: ClassVar[tuple[str, ...]] = (*Keras3.counted, "_parallel_update_step")
+    optional: ClassVar[tuple[str, ...]] = ("_parallel_update_step",)
+
+    def uncounted(self, optimizer: Any) -> list[str]:
+        own = "keras.src.backend.torch.optimizers"
+        updates_all_at_once = any(cls.__module__.startswith(own) for cls in type(optimizer).__mro__)
+        lacks = updates_all_at_once and not hasattr(optimizer, "_parallel_update_step")
+        return super().uncounted(optimizer) + ["_parallel_update_step"] * lacks
 
     def _applied(self, optimizer: Any, parameters: list[Any], way: str) -> Callable[..., None]:
         if way == "one by one":
@@ -378,10 +386,15 @@ class KerasTorch(Keras3):
     def _one_by_one(self, optimizer: Any) -> None:
         """Give a built-in optimizer what a subclass of it gets: update_step for each parameter."""
         home = "keras.src.optimizers"
-        plain = next(cls for cls in type(optimizer).__mro__ if cls.__module__.startswith(home))
-        for name in ("_backend_update_step", "_internal_apply_gradients"):  # Keras 3.0 had that
-            if hasattr(plain, name):
-                vars(optimizer)[name] = functools.partial(getattr(plain, name), optimizer)
+        classes = [cls for cls in type(optimizer).__mro__ if cls.__module__.startswith(home)]
+        if not classes:
+            raise lacking(home, "keras")
+        names = ("_backend_update_step", "_internal_apply_gradients")  # Keras 3.0 had the second
+        held_here = [name for name in names if hasattr(classes[0], name)]
+        if not held_here:
+            raise lacking(names[0], "keras")
+        for name in held_here:
+            vars(optimizer)[name] = functools.partial(getattr(classes[0], name), optimizer)
 
     def meter(self, model: Any, measures: str, every: int) -> TorchMeter:
         return TorchMeter(measures, every)

@@ -8,6 +8,11 @@ from types import ModuleType
 from typing import Any
 
 from slotscope.engines.base import OptimizerVariable, quiet_import, unique_paths
+from slotscope.private_names import lacking
+
+
+#: What Keras calls the two variables that an optimizer has before it is built.
+OWN = ("iteration", "learning_rate")
 
 
 @functools.cache
@@ -31,18 +36,22 @@ def labelled(optimizer: Any) -> Iterator[OptimizerVariable]:
     """The variables that one optimizer itself made."""
     parameters = parameters_of(optimizer)
     paths = unique_paths(parameter.path for parameter in parameters)
-    known = {
-        id(counter(optimizer)): ("iterations", ""),
-        id(optimizer._learning_rate): ("learning_rate", ""),
-    }
+    shapes = {tuple(parameter.shape) for parameter in parameters}
+    count = counter(optimizer)
     places = _places(optimizer, len(parameters))
-    for variable in optimizer._variables:
-        slot, parameter = known.get(id(variable)) or _label(
-            variable, places.get(id(variable)), parameters, paths
-        )
+    for variable in optimizer.variables:
+        if variable is count:
+            slot, parameter = "iterations", ""
+        elif variable.name == OWN[1]:
+            slot, parameter = "learning_rate", ""
+        else:
+            slot, parameter = _label(variable, places.get(id(variable)), parameters, paths)
         shape = tuple(variable.shape)
+        # A scalar is one for all parameters, as Nadam's u_product is.
+        like_a_slot = not parameters or (bool(shape) and shape in shapes)
+        untold = not parameter and like_a_slot and slot not in ("iterations", "learning_rate")
         name = getattr(variable, "path", variable.name)
-        yield OptimizerVariable(slot, parameter, name, shape, str(variable.dtype), variable)
+        yield OptimizerVariable(slot, parameter, name, shape, str(variable.dtype), variable, untold)
 
 
 def counter(optimizer: Any) -> Any:
@@ -54,21 +63,39 @@ def counter(optimizer: Any) -> Any:
     base = getattr(load().optimizers.Optimizer, "iterations", None)
     if getattr(type(optimizer), "iterations", None) is not base:
         return optimizer.iterations
-    return optimizer._iterations if hasattr(optimizer, "_iterations") else optimizer.iterations
+    held = optimizer.variables
+    named = [v for v in held if v.name == OWN[0]]
+    for found in (getattr(optimizer, "_iterations", None), *named[:1]):
+        if any(found is variable for variable in held):
+            return found
+    raise lacking("_iterations", "keras")
 
 
 def parameters_of(optimizer: Any) -> list[Any]:
-    """The parameters that ``build`` was called with, none before that."""
-    return list(getattr(optimizer, "_trainable_variables", []))
+    """The parameters that ``build`` was called with, none before that, or where nothing tells."""
+    held = getattr(optimizer, "_trainable_variables", None)
+    if isinstance(held, (list, tuple)) and all(hasattr(v, "path") for v in held):
+        return list(held)
+    # Another release may call the list otherwise: it is the one of variables not its own.
+    own = set(map(id, optimizer.variables))
+    lists = [value for value in vars(optimizer).values() if _are_parameters(value) and value]
+    found = {tuple(map(id, value)): value for value in lists if own.isdisjoint(map(id, value))}
+    return list(*found.values()) if len(found) == 1 else []
+
+
+def _are_parameters(value: Any) -> bool:
+    variable = load().Variable
+    return isinstance(value, (list, tuple)) and all(isinstance(v, variable) for v in value)
 
 
 def _places(optimizer: Any, count: int) -> dict[int, tuple[str, int | None]]:
     """Where an optimizer keeps each variable: the attribute, and the index of its parameter."""
     places: dict[int, tuple[str, int | None]] = {}
     for attribute, value in vars(optimizer).items():
-        if attribute == "_variables":
-            continue
-        if isinstance(value, (list, tuple)) and len(value) == count:
+        several = isinstance(value, (list, tuple))
+        if several and any(getattr(v, "name", "") in OWN for v in value):
+            continue  # the list of all variables
+        if several and len(value) == count:
             places |= {id(v): (attribute, i) for i, v in enumerate(value) if v is not None}
         else:
             places.setdefault(id(value), (attribute, None))

@@ -19,6 +19,7 @@ class OptimizerVariable:
         shape: its static shape.
         dtype: name of its dtype.
         ref: the live variable object.
+        untold: whether it seems to belong to a parameter, and nothing tells to which.
     """
 
     slot: str
@@ -27,6 +28,7 @@ class OptimizerVariable:
     shape: tuple[int, ...]
     dtype: str
     ref: Any
+    untold: bool = False
 
     @property
     def label(self) -> str:

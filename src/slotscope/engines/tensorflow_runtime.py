@@ -39,8 +39,8 @@ class EagerTensorFlow(Engine):
 
     def identify(self, ref: Any, state: Any = None) -> Identity:
         variable = self.variable(ref)
-        if hasattr(variable, "_distribute_strategy") and hasattr(variable, "values"):
-            variable = variable.values[0]  # tf.distribute mirrors it: the first replica's
+        if isinstance(variable, tensorflow().distribute.DistributedValues):
+            variable = variable.values[0]  # mirrored: the first replica's
         handle = getattr(variable, "handle", None)
         key = getattr(handle, "_id", None) or variable._unique_id
         return Identity(id(ref), key, _buffer(variable))

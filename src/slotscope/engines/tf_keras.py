@@ -39,6 +39,7 @@ from slotscope.engines.loops import Loop
 from slotscope.engines.programs import Program
 from slotscope.engines.tensorflow_runtime import EagerTensorFlow, tensorflow
 from slotscope.engines.tf_keras_state import (
+    built_foreign,
     built_variables,
     inner,
     is_graph_model,
@@ -48,9 +49,9 @@ from slotscope.engines.tf_keras_state import (
     load,
     parts,
     step_counter,
-    weights_of,
 )
 from slotscope.engines.unnamed import shown_variables, unnamed_foreign, unnamed_variables
+from slotscope.private_names import held
 
 #: How a program for any of these engines starts.
 PREAMBLE = ["import tensorflow as tf", "import tf_keras"]
@@ -73,6 +74,7 @@ class TfKerasGraph(GraphEngine):
     extra: ClassVar[str] = "tensorflow"
     ways: ClassVar[tuple[str, ...]] = ("get_updates", "apply_gradients")
     counted: ClassVar[tuple[str, ...]] = ("get_updates", "apply_gradients", "add_slot")
+    optional: ClassVar[tuple[str, ...]] = ("apply_gradients", "add_slot")  # optimizer_v1 has none
     formats: ClassVar[tuple[Format, ...]] = (file(".h5"), SAVER, lists(keeps_rate=False))
 
     @property
@@ -251,8 +253,8 @@ class TfKerasLegacy(TfKerasEager):
         return self.keras.optimizers.get(identifier, use_legacy_optimizer=True)
 
     def build(self, optimizer: Any, parameters: Sequence[Any]) -> None:
-        with tensorflow().name_scope(inner(optimizer)._name):
-            optimizer._create_all_weights(list(parameters))
+        with tensorflow().name_scope(held(inner(optimizer), "_name", "tf_keras")):
+            held(optimizer, "_create_all_weights", "tf_keras")(list(parameters))
 
     @classmethod
     def owns_optimizer(cls, optimizer: Any) -> bool:
@@ -311,8 +313,7 @@ class TfKeras(TfKerasEager):
         return built_variables(optimizer)
 
     def foreign(self, optimizer: Any, model: Any) -> bool:
-        known = {v._unique_id for v in weights_of(model)}
-        return bool(known) and not known.issuperset(getattr(inner(optimizer), "_index_dict", {}))
+        return built_foreign(optimizer, model)
 
 
 def _runs_in_functions(model: Any) -> bool:

@@ -10,6 +10,7 @@ from slotscope.engines.base import OptimizerVariable, quiet_import, unique_paths
 from slotscope.engines.graph import described, path_of
 from slotscope.engines.tensorflow_runtime import tensorflow
 from slotscope.engines.vocabulary import slot_name
+from slotscope.private_names import held
 
 
 @functools.cache
@@ -37,7 +38,9 @@ def inner(optimizer: Any) -> Any:
 def step_counter(optimizer: Any) -> Any:
     """The counter, None before there is one: asking a legacy optimizer for it would make it."""
     holder = inner(optimizer)
-    return getattr(holder, "_iterations" if hasattr(holder, "_iterations") else "iterations", None)
+    if is_legacy(optimizer):
+        return held(holder, "_iterations", "tf_keras")
+    return getattr(holder, "iterations", None)
 
 
 def parts(optimizer: Any) -> list[Any]:
@@ -53,7 +56,8 @@ def legacy_variables(optimizer: Any) -> list[OptimizerVariable]:
     """The weights of an ``OptimizerV2``, labelled by its table of slots."""
     holder = inner(optimizer)
     labels = {}
-    for slots, path in zip(holder._slots.values(), _legacy_paths(holder), strict=True):
+    slots_of = held(holder, "_slots", "tf_keras")
+    for slots, path in zip(slots_of.values(), _legacy_paths(holder), strict=True):
         for own, variable in slots.items():
             labels[id(variable)] = (slot_name(holder, own), path)
     found = []
@@ -64,7 +68,7 @@ def legacy_variables(optimizer: Any) -> list[OptimizerVariable]:
             else path_of(variable).split("/")[-1]
         )
         slot, parameter = labels.get(id(variable), (own, ""))
-        found.append(described(slot, parameter, variable))
+        found.append(described(slot, parameter, variable, known=id(variable) in labels))
     return found
 
 
@@ -81,25 +85,35 @@ def legacy_foreign(optimizer: Any, model: Any) -> bool:
     from tf_keras.src.optimizers.legacy.optimizer_v2 import _var_key
 
     known = {_var_key(v) for v in weights_of(model)}
-    return bool(known) and not known.issuperset(inner(optimizer)._slots)
+    return bool(known) and not known.issuperset(held(inner(optimizer), "_slots", "tf_keras"))
+
+
+def built_foreign(optimizer: Any, model: Any) -> bool:
+    """The same of a new optimizer, which numbers its parameters when it is built."""
+    known = {v._unique_id for v in weights_of(model)}
+    built = any(variable.parameter for variable in built_variables(optimizer))
+    holder = inner(optimizer)
+    return bool(known) and built and not known.issuperset(held(holder, "_index_dict", "tf_keras"))
 
 
 def _legacy_paths(optimizer: Any) -> list[str]:
     """Paths of the parameters that have slots; a slot is named ``scope/path/own name``."""
-    firsts = [next(iter(slots.items())) for slots in optimizer._slots.values()]
+    slots_of = held(optimizer, "_slots", "tf_keras").values()
+    firsts = [next(iter(slots.items())) for slots in slots_of]
+    scope = held(optimizer, "_name", "tf_keras")
     return unique_paths(
-        _within(optimizer._name, variable).removesuffix(f"/{own}") for own, variable in firsts
+        _within(scope, variable).removesuffix(f"/{own}") for own, variable in firsts
     )
 
 
 def built_variables(optimizer: Any) -> list[OptimizerVariable]:
     """The variables of a new tf_keras optimizer, named ``scope/own name/path``."""
     holder = inner(optimizer)
-    own_names = {id(holder._iterations): "iterations", id(holder._learning_rate): "learning_rate"}
     labels = []
     for variable in optimizer.variables:
         own, _, path = _within(holder.name, variable).partition("/")
-        labels.append((own_names.get(id(variable)) or slot_name(holder, own), path))
+        counts = variable is holder.iterations
+        labels.append(("iterations" if counts else slot_name(holder, own), path))
     unique = unique_paths("/".join(label) for label in labels)
     found = []
     for variable, (slot, path), label in zip(optimizer.variables, labels, unique, strict=True):

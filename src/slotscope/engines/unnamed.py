@@ -82,7 +82,7 @@ def _target(update: Any) -> str:
 def _grouped(optimizer: Any, slots: list[Any], parameters: list[Any]) -> list[OptimizerVariable]:
     """Label slots that come in groups, one of each group for each parameter."""
     if not parameters or len(slots) % len(parameters):
-        return [described(f"slot_{number}", "", slot) for number, slot in enumerate(slots)]
+        return [described(f"slot_{n}", "", slot, known=False) for n, slot in enumerate(slots)]
     paths = unique_paths([path_of(parameter) for parameter in parameters])
     names = slot_order(optimizer, len(slots) // len(paths))
     return [

@@ -18,11 +18,41 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
+from slotscope import private_names
 from slotscope.engines import engine_of
 from slotscope.engines.meters.meter import Targets
+from slotscope.errors import SlotscopeError, UnsupportedReleaseError
 from slotscope.recording.metering import Metering
 from slotscope.recording.patches import listen, original_of
 from slotscope.recording.recorder import Recorder
+
+
+def _aside(method: Callable[..., Any]) -> Callable[..., Any]:
+    """``method``, which looks at what trains, so that it stops no training where it fails.
+
+    A private name may be another thing in a later release; that is said, and nothing is returned.
+    What fails before the training fails the watch.
+    """
+
+    @functools.wraps(method)
+    def look(self: Hooks, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(self, *args, **kwargs)
+        except Warning:  # it was given, and the caller has made errors of warnings
+            raise
+        except Exception as error:
+            if not self.attached:
+                raise
+            self.recorder.untold(failed(error))
+            return None
+
+    return look
+
+
+def failed(error: Exception) -> str:
+    """What an error says, in a line that tells where it comes from."""
+    said = str(error).strip() or "no reason"
+    return said if isinstance(error, SlotscopeError) else f"{type(error).__name__}: {said}"
 
 
 class _Depth(threading.local):
@@ -59,10 +89,31 @@ class Hooks:
         self._metering: Metering | None = None
         self._undecided = False  # whether to measure: the model is not built
         self._longest = 1  # steps that one call of the train function can make
+        self.attached = False
 
     # ---- setting and removing
 
     def attach(self) -> None:
+        """Hook everything.
+
+        Raises:
+            UnsupportedReleaseError: something is not there to be hooked or read.
+        """
+        try:
+            self._attach()
+        except (AttributeError, ImportError, IndexError, KeyError, TypeError, ValueError) as error:
+            versions = ", ".join(f"{of} {v}" for of, v in self.engine.versions.items())
+            raise UnsupportedReleaseError(
+                f"The engine {self.engine.name!r} cannot watch this model: {failed(error)}."
+                f" Expected Keras as slotscope knows it; here are {versions}. Install releases"
+                " that slotscope supports, or a newer slotscope, or train without a watch."
+            ) from error
+        self.attached = True
+        self.recorder.warn()
+
+    def _attach(self) -> None:
+        optimizer = self._given if self._given is not None else self.model.optimizer
+        private_names.ask(self.engine.name, self.engine.asked(optimizer, self.model))
         self._listen(self.model, "compile", self._compiled)
         self._set_meter()
         if self.engine.maker:
@@ -77,6 +128,9 @@ class Hooks:
     def detach(self) -> None:
         try:
             self._drain()
+            if self.attached:
+                self._catch_up()
+            self.recorder.warn()
         finally:
             self._unhook_train_function()
             while self._stops:
@@ -90,12 +144,16 @@ class Hooks:
         self._undecided = level is None
         if not level:
             return False
+        optimizer = self.model.optimizer
+        if not all(hasattr(optimizer, name) for name in self.engine.stepping):
+            return False  # rows are read then
         meter = self.engine.meter(self.model, level, self.recorder.recording.every)
         if meter is None:
             return False
         self._metering = Metering(meter, self.engine.trainer(self.model))
         return meter.remakes
 
+    @_aside
     def _drain(self) -> None:
         """Take over the rows that steps have left in the meter."""
         if sys.is_finalizing():  # frameworks are half taken apart, and nobody will read the rows
@@ -104,13 +162,26 @@ class Hooks:
             with self._lock, self._within_step():
                 steps = self._metering.undrained
                 skips = len(list(self.engine.parts(self.optimizer))) > 1
-                for found in self._metering.drain():
-                    self.recorder.measured(self.engine, found, steps, skips)
+                found = self._metering.drain()
+                for part in found:
+                    self.recorder.measured(self.engine, part, steps, skips)
+                if not found:
+                    self.recorder.catch_up(self.engine, self.optimizer, None, steps)
                 self.recorder.warn()
+
+    @_aside
+    def _catch_up(self) -> None:
+        """See, as the watch ends, whether steps were made that nothing here has noticed."""
+        if sys.is_finalizing():
+            return
+        with self._lock, self._within_step():
+            state = self.engine.at_end()
+            self.recorder.catch_up(self.engine, self.optimizer, state)
 
     def _listen(self, owner: Any, name: str, listener: Any, **options: Any) -> None:
         self._stops.append(listen(owner, name, listener, **options))
 
+    @_aside
     def _follow_optimizer(self, cause: str | None) -> None:
         """Watch the optimizer that the model has now."""
         optimizer = self._given if self._given is not None else self.model.optimizer
@@ -129,12 +200,17 @@ class Hooks:
 
     def _hook_optimizer(self, optimizer: Any) -> None:
         engine = self.engine
+        if missing := engine.uncounted(optimizer):
+            kind = type(optimizer).__name__
+            names = ", ".join(missing)
+            self.recorder.untold(f"how often {names} is called: {kind} has no such method")
         for name in engine.counted:
             if hasattr(optimizer, name):
                 self.recorder.recording.counts.setdefault(name, 0)
                 called = functools.partial(self._called, name)
                 self._listen(optimizer, name, called, convert=engine.convert, mark=engine.mark)
 
+    @_aside
     def _hook_train_function(self) -> None:
         trainer = self.engine.trainer(self.model)
         function = original_of(trainer, "train_function")
@@ -172,6 +248,10 @@ class Hooks:
         if result is not None and self.engine.takes_what_is_made:
             held["train_function"] = result
         self._hook_train_function()
+        if result is None and held.get("train_function") is None:
+            name = self.engine.maker
+            self.recorder.untold(f"when steps are made: {name} left no train_function behind")
+            self.recorder.warn()
         return None if result is None else held["train_function"]
 
     def _called(self, name: str, proceed: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -192,10 +272,14 @@ class Hooks:
         self._read_initial(None)
         if name in self.engine.stepping:
             if self._metering is not None and self._depth.own_step:
-                self._metering.applied(self._targets())
+                self._applied(self._metering)
             if not self._depth.step and not traced:
-                self._step(None)
+                self._step(None, returned=name)
         return result
+
+    @_aside
+    def _applied(self, metering: Metering) -> None:
+        metering.applied(self._targets())
 
     # ---- execution
 
@@ -208,10 +292,10 @@ class Hooks:
         metering = self._metering if own else None
         state = None
         if metering is None or self.recorder.expects_values:
-            state = self.engine.state_before(self.optimizer, args) if own else None
+            state = self._state(self.engine.state_before, self.optimizer, args) if own else None
             self._read_initial(state)
         if metering is not None:
-            entering = metering.meter.enter(self.optimizer, self._targets(), args)
+            entering = self._entering(metering, args)
             if entering is not None:
                 with self._stepping(True, None):
                     result = metering.meter.leave(proceed(*entering, **kwargs))
@@ -220,10 +304,19 @@ class Hooks:
         self._drain()
         with self._stepping(own, None):
             result = proceed(*args, **kwargs)
-        self._step(self.engine.state_after(self.optimizer, result) if own else None, certain=own)
+        state = self._state(self.engine.state_after, self.optimizer, result) if own else None
+        self._step(state, returned="the train function" if own else "")
         if own and self._undecided and self._set_meter():
             getattr(self.engine.trainer(self.model), self.engine.maker)()
         return result
+
+    @_aside
+    def _state(self, find: Callable[..., Any], *where: Any) -> Any:
+        return find(*where)
+
+    @_aside
+    def _entering(self, metering: Metering, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        return metering.meter.enter(self.optimizer, self._targets(), args)
 
     def _targets(self) -> Targets:
         counter = self.engine.iterations(self.optimizer)
@@ -241,7 +334,7 @@ class Hooks:
             return proceed(runner, *args, **kwargs)
         train_function = getattr(self.engine.trainer(self.model), "train_function", None)
         own = runner is train_function and self._trains_the_model()
-        state = self.engine.state_of(runner)
+        state = self._state(self.engine.state_of, runner)
         if own:
             self._follow_optimizer("assignment")
             if self._undecided:
@@ -249,10 +342,8 @@ class Hooks:
         if own or self.recorder.iterations is None:
             self._read_initial(state)
         metering = self._metering if own else None
-        if metering is not None:
-            with self._within_step():
-                if not metering.meter.run(runner, self._targets(), state):
-                    metering = None
+        if metering is not None and not self._runs_measured(metering, runner, state):
+            metering = None
         if metering is None:
             self._drain()
         with self._stepping(own, state):
@@ -260,9 +351,14 @@ class Hooks:
         if metering is not None:
             self._measured(metering)
             return result
-        if self._step(state, certain=own) and not own:
+        if self._step(state, returned="the train function" if own else "") and not own:
             self._note_other_model()
         return result
+
+    @_aside
+    def _runs_measured(self, metering: Metering, runner: Any, session: Any) -> bool:
+        with self._within_step():
+            return metering.meter.run(runner, self._targets(), session)
 
     def _trains_the_model(self) -> bool:
         """Whether the train function runs this optimizer, not another one of a custom loop."""
@@ -297,18 +393,28 @@ class Hooks:
         finally:
             self._depth.step -= 1
 
-    def _step(self, state: Any, *, certain: bool = False) -> bool:
+    def _step(self, state: Any, *, returned: str = "") -> bool:
         self._look("a step")
+        seen: bool | None = self._seen_step(state, returned)
+        if seen is None and returned:
+            with self._lock:
+                self.recorder.unread(f"{returned} returned, but what it left cannot be read")
+        return bool(seen)
+
+    @_aside
+    def _seen_step(self, state: Any, returned: str) -> bool:
         longest = _whole(getattr(self.model, "steps_per_execution", 1))
         with self._lock, self._within_step():
             return self.recorder.step(
-                self.engine, self.optimizer, state, certain=certain, longest=longest
+                self.engine, self.optimizer, state, returned=returned, longest=longest
             )
 
+    @_aside
     def _read_initial(self, state: Any) -> None:
         with self._lock, self._within_step():
             self.recorder.read_initial(self.engine, self.optimizer, state)
 
+    @_aside
     def _look(self, cause: str | None) -> None:
         with self._lock:
             changed = self.recorder.look(self.engine, self.optimizer, self.model, cause)
@@ -317,6 +423,7 @@ class Hooks:
 
     # ---- what is noticed on the way
 
+    @_aside
     def _note_trace(self, arguments: Any) -> bool:
         traced = self.engine.trace(arguments) is not None
         if traced:
@@ -325,6 +432,7 @@ class Hooks:
             self.recorder.event("traced")
         return traced
 
+    @_aside
     def _note_other_model(self) -> None:
         if not self._depth.own_step and not self._shared:
             own = (self.model, self.engine.trainer(self.model))

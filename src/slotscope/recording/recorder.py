@@ -17,7 +17,7 @@ import numpy as np
 
 from slotscope.engines.base import Engine, OptimizerVariable
 from slotscope.engines.meters.meter import MEASURES, Measured
-from slotscope.errors import UnseenStepsWarning
+from slotscope.errors import UnseenStepsWarning, UntoldWarning
 from slotscope.recording.blocks import SpilledRows
 from slotscope.recording.files import spill
 from slotscope.recording.recording import Event, Recording, Variable
@@ -78,7 +78,8 @@ class Recorder:
         self.iterations: int | None = None
         #: The variables that a meter shall measure: all but the step counter.
         self.refs: list[Any] = []
-        self._warnings: list[str] = []
+        self._warnings: list[tuple[type[Warning], str]] = []
+        self._said: dict[str, int] = {}
 
     def event(self, kind: str, detail: str = "", count: int = 1) -> None:
         """Note that something happened."""
@@ -87,13 +88,29 @@ class Recorder:
     def gap(self, detail: str, count: int) -> None:
         """Note that steps went by without a row, or left two; :meth:`warn` says so."""
         self.event("gap", detail, count)
-        self._warnings.append(f"not every step was seen: {detail}")
+        self._warnings.append((UnseenStepsWarning, f"not every step was seen: {detail}"))
+
+    def _gap_again(self, detail: str) -> None:
+        """Note one more step of a ``gap`` that comes at each: one event, and one warning."""
+        if detail not in self._said:
+            self._said[detail] = len(self.recording.events)
+            self.gap(detail, 1)
+            return
+        events, place = self.recording.events, self._said[detail]
+        events[place] = dataclasses.replace(events[place], count=events[place].count + 1)
+
+    def untold(self, detail: str, count: int = 1) -> None:
+        """Note, once, that something cannot be told; :meth:`warn` says so."""
+        if detail not in self._said:
+            self._said[detail] = len(self.recording.events)
+            self.event("untold", detail, count)
+            self._warnings.append((UntoldWarning, f"not everything can be told: {detail}"))
 
     def warn(self) -> None:
         """Give the warnings that are due; where they are errors, all that was seen is kept."""
         due, self._warnings = self._warnings, []
-        for message in due:
-            warnings.warn(message, UnseenStepsWarning, stacklevel=2)
+        for category, message in due:
+            warnings.warn(message, category, stacklevel=2)
 
     def _stepped(self, steps: int) -> None:
         """Note steps; those in a row are one event in a long run, which keeps no list of them."""
@@ -117,11 +134,13 @@ class Recorder:
         created = -1 if cause is None else self.iterations or 0
         kinds: dict[str, int] = defaultdict(int)
         self._shown = {}
+        untold = []
         for found in engine.variables(optimizer, model):
             index = self._index.get(id(found.ref))
             if index is None:
                 index = self._add(found, created)
-                if found.parameter:
+                untold += [found.name] * found.untold
+                if found.parameter or found.untold:
                     number = self.recording.seen[index].number
                     kinds["constructed" if number == 1 else "replaced"] += 1
             if id(found.ref) in shown_ids:
@@ -130,6 +149,10 @@ class Recorder:
             self.recording.counts["slots created"] += sum(kinds.values())
             for kind, count in kinds.items():
                 self.event(kind, f"{cause} made {count} slot{'s' * (count > 1)}", count)
+        if untold:
+            self.untold(f"to which parameters these belong: {', '.join(untold)}", len(untold))
+        if lost := set(shown_ids) - self._index.keys():
+            self.untold("what some variables of the optimizer are", len(lost))
         return True
 
     def _add(self, found: OptimizerVariable, created: int) -> int:
@@ -187,12 +210,13 @@ class Recorder:
     # ---- steps
 
     def step(
-        self, engine: Engine, optimizer: Any, state: Any, *, certain: bool, longest: int = 1
+        self, engine: Engine, optimizer: Any, state: Any, *, returned: str, longest: int = 1
     ) -> bool:
         """See whether the step counter moved, and record a row where it is due.
 
         Args:
-            certain: the train function returned, so that an optimizer without a counter stepped.
+            returned: what returned that makes a step for certain, in words; empty for what may.
+                Then an optimizer without a counter stepped, and another has one to be read.
             longest: the most steps that one call can make.
 
         Returns:
@@ -200,7 +224,9 @@ class Recorder:
         """
         before = self.iterations or 0
         counts = engine.iterations(optimizer) is not None
-        now = self._counter(engine, optimizer, state) if counts else before + certain
+        now = self._counter(engine, optimizer, state) if counts else before + bool(returned)
+        if now is None and returned:
+            self.unread(f"{returned} returned, but the step counter cannot be read")
         if now is None or now == before:
             return False
         self.iterations = now
@@ -217,11 +243,38 @@ class Recorder:
         self.warn()
         return True
 
+    def unread(self, why: str) -> None:
+        """Count a step that was made for certain, of which nothing could be read.
+
+        At least one: what the counter says when it can be read again tells of more.
+        """
+        self.iterations = (self.iterations or 0) + 1
+        self.recording.counts["steps"] += 1
+        self._gap_again(why)
+        self.warn()
+
+    def catch_up(self, engine: Engine, optimizer: Any, state: Any, steps: int = 0) -> None:
+        """Note steps that left no trace but in the step counter.
+
+        Args:
+            steps: calls of the train function that should have left rows in a meter, and did not.
+        """
+        now, before = self._counter(engine, optimizer, state), self.iterations or 0
+        if now is not None and now > before:
+            self.iterations = now
+            self.recording.counts["steps"] += now - before
+            why = " where they should have been measured" if steps else ""
+            self.gap(f"steps {before + 1} to {now} left no row{why}", now - before)
+
     def _record(self, engine: Engine, state: Any) -> None:
         indices = list(range(len(self.seen)))
         refs = [self.seen[index].ref for index in indices]
         values = engine.read(refs, state)
         present = [place for place, value in enumerate(values) if value is not None]
+        shown = set(self._shown.values())
+        gone = shown.difference(present) & {i for i in shown if self.seen[i].statistics is not None}
+        if gone or (shown and not present):
+            self._gap_again("the counter moved, but not every variable could be read")
         indices = [indices[place] for place in present]
         arrays = [_native(values[place]) for place in present]
         statistics = np.array([describe(array) for array in arrays]).reshape(-1, 6)

@@ -32,7 +32,8 @@ class Event:
         kind: ``compiled``, ``constructed`` (variables appeared), ``traced`` (a train step was
             traced), ``stepped``, ``replaced`` (a slot got a new variable), ``frozen mirror`` (the
             optimizer shows a variable that training no longer updates), ``shared`` (the optimizer
-            serves another model too), ``gap`` (steps went by unseen).
+            serves another model too), ``gap`` (steps went by unseen), ``untold`` (what cannot be
+            seen: the parameter of a slot, or the calls of a method).
         iterations: the optimizer's step counter when it happened.
         detail: what exactly, in words.
         count: how many variables, steps or parameters it is about.

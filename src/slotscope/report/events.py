@@ -28,6 +28,7 @@ STYLES = {
     "shared": ("*", 11, COLOURS[4]),
     "frozen mirror": ("P", 8, COLOURS[5]),
     "gap": ("x", 8, COLOURS[6]),
+    "untold": ("1", 9, "#555555"),
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from slotscope.engines import Engine
+from slotscope.private_names import held
 from slotscope.recording.recording import Recording
 
 
@@ -21,7 +22,7 @@ def construct_again(engine: Engine, model: Any) -> None:
         optimizer.get_updates(model.total_loss, model.trainable_weights)
     elif engine.name == "tf_keras-legacy":
         # What its apply_gradients calls before everything else; there is no public name for it.
-        optimizer._create_all_weights(model.trainable_weights)
+        held(optimizer, "_create_all_weights", "tf_keras")(model.trainable_weights)
     else:
         optimizer.build(model.trainable_variables)
 

@@ -7,6 +7,7 @@ looks.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -22,6 +23,49 @@ from slotscope.engines.meters.meter import (
     lost,
     with_rows,
 )
+
+
+def only_like(refs: Sequence[Any], carried: Any) -> Sequence[Any] | None:
+    """The one list of arrays in ``carried`` that is like ``refs``; None unless it is one.
+
+    Keras's train function takes and gives ``(trainable, non-trainable, optimizer, metrics)``
+    variables, beside the data or the logs. That is no promise: so what is taken for the optimizer's
+    has the shapes and dtypes of its variables, and is alone in that.
+
+    Args:
+        refs: the optimizer variables.
+        carried: tuples, lists and dicts of arrays, in each other.
+    """
+    found = [part for part in _lists(carried) if _like(part, refs)]
+    return found[0] if len(found) == 1 else None
+
+
+def _lists(carried: Any) -> Iterable[Sequence[Any]]:
+    parts = list(carried.values()) if isinstance(carried, dict) else carried
+    if isinstance(parts, (list, tuple)):
+        if any(hasattr(part, "shape") for part in parts):
+            yield parts
+        else:
+            for part in parts:
+                yield from _lists(part)
+
+
+def _like(arrays: Sequence[Any], refs: Sequence[Any]) -> bool:
+    if len(arrays) != len(refs) or not all(hasattr(array, "shape") for array in arrays):
+        return False
+    return all(
+        array.shape == tuple(ref.shape) and _name(array.dtype) in _names(ref.dtype)
+        for array, ref in zip(arrays, refs, strict=True)
+    )
+
+
+_name = functools.cache(str)
+
+
+@functools.cache
+def _names(dtype: str) -> tuple[str, str]:
+    """A dtype, and what JAX makes of it while 64 bits are switched off."""
+    return dtype, dtype.replace("64", "32")
 
 
 class Riding(NamedTuple):
@@ -55,9 +99,11 @@ class JaxMeter(Meter):
         self, optimizer: Any, targets: Targets, args: tuple[Any, ...]
     ) -> tuple[Any, ...] | None:
         state, *others = args
-        shown = tuple(map(id, optimizer.variables))
-        if not isinstance(state, tuple) or len(state) != 4 or len(state[2]) != len(shown):
-            return None  # a train step with a state of its own making
+        variables = optimizer.variables
+        shown = tuple(map(id, variables))
+        whole = isinstance(state, tuple) and len(state) == 4
+        if not whole or only_like(variables, state) is not state[2]:
+            return None  # a train step with a state of its own making, or another release's
         if shown != self._shown or self._ring is None:
             self._left = with_rows(self.drain())
             self._shown = shown
