@@ -137,3 +137,8 @@ def test_a_long_table_is_shown_by_its_ends():
     assert [line[0] for line in lines[2:]] == ["0", "1", "2", "..", "7", "8", "9"]
     assert lines[2] == ["0", "0.5", "1.5", "2.5", "3.5", "...", "16.5", "17.5", "18.5", "19.5"]
     assert lines[8][-1] == stated(199.5)
+
+
+def test_on_a_page_floats_have_four_digits():
+    values = [1 / 3, np.float32(1 / 3), np.complex64(1 + 2j), ml_dtypes.bfloat16(2.5), 1e-9 / 7]
+    assert shown.brief(values) == "[0.3333, 0.3333, 1+2j, 2.5, 1.429e-10]"

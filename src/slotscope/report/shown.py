@@ -66,7 +66,7 @@ def as_html(values: Mapping[str, Any]) -> str | None:
 
 def four_digits(value: Any) -> str:
     """A float, or a complex number."""
-    return f"{value:.4g}" if isinstance(value, (float, complex)) else f"{float(value):.4g}"
+    return f"{value.tolist() if isinstance(value, np.generic) else value:.4g}"
 
 
 def brief(value: Any, number: Number = four_digits) -> str:
