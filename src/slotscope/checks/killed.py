@@ -109,7 +109,7 @@ def _stop(server: Any) -> None:
 
 
 def serve(name: str, *options: str) -> None:
-    """Import an engine's framework; then train for each folder that is named, in a copy if it may."""
+    """Import an engine's framework; for each folder that is named train, in a copy if possible."""
     home = engine(name, **dict(option.split("=") for option in options))
     _ = home.keras
     for line in sys.stdin:
