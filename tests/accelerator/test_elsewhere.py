@@ -9,9 +9,9 @@ import subprocess
 import sys
 
 import pytest
+from tools import accelerator
 
 from slotscope.story import verdicts
-from tools import accelerator
 
 #: Checks that read a tensor, make one, train in another way, or start another process.
 TELLING = (

@@ -18,6 +18,7 @@ FACTORIES = (
     *("arange", "as_tensor", "empty", "eye", "from_numpy", "full", "linspace", "ones", "rand"),
     *("randint", "randn", "scalar_tensor", "tensor", "zeros"),
 )
+DEVICE = r"(?i)(cpu|gpu|cuda|tpu|mps|xpu)(:\d+)?"
 
 TO_NUMPY = {
     "what Engine.read or Model.get_weights returned": (
@@ -200,7 +201,7 @@ def names_a_device(node):
     if called(node) in ("jax.devices", "jax.local_devices"):
         return True
     text = node.value if isinstance(node, ast.Constant) else None
-    return isinstance(text, str) and bool(re.fullmatch(r"(?i)/?(cpu|gpu|cuda|tpu|mps)(:\d+)?", text))
+    return isinstance(text, str) and bool(re.fullmatch(DEVICE, text))
 
 
 def test_numpy_reads_what_the_engine_read():

@@ -4,7 +4,10 @@ Its tensors hold their values in the CPU's memory. As with an accelerator's, Num
 no operation mixes them with the CPU's, and a copy of the process (``fork``) cannot use them.
 """
 
+from __future__ import annotations
+
 import os
+from typing import Any
 
 import torch
 from torch.utils import backend_registration
@@ -23,8 +26,8 @@ class Elsewhere(torch.Tensor):
     __torch_function__ = torch._C._disabled_torch_function_impl
 
     @staticmethod
-    def __new__(cls, held):
-        return torch.Tensor._make_wrapper_subclass(
+    def __new__(cls, held: torch.Tensor) -> Elsewhere:
+        made: Elsewhere = torch.Tensor._make_wrapper_subclass(
             cls,
             held.size(),
             strides=held.stride(),
@@ -32,50 +35,53 @@ class Elsewhere(torch.Tensor):
             dtype=held.dtype,
             device=torch.device(NAME, 0),
         )
+        return made
 
-    def __init__(self, held):
+    def __init__(self, held: torch.Tensor) -> None:
         self.held = held
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{self.held!r} on {NAME}"
 
-    def data_ptr(self):
+    def data_ptr(self) -> int:
         return self.held.data_ptr()
 
-    def numpy(self, *, force=False):
+    def numpy(self, *, force: bool = False) -> Any:
         if not force:
             raise TypeError(f"can't convert {NAME}:0 device type tensor to numpy.")
         return self.cpu().numpy()
 
-    def __array__(self, *arguments, **options):
+    def __array__(self, *arguments: Any, **options: Any) -> Any:
         return self.numpy()
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         if id(self) not in memo:
             held = self.held.detach().clone()
             memo[id(self)] = _made(held, self.requires_grad, _is_parameter(self))
         return memo[id(self)]
 
-    def __reduce_ex__(self, protocol):
+    def __reduce_ex__(self, protocol: Any) -> Any:
         return _made, (self.held.detach(), self.requires_grad, _is_parameter(self))
 
     @classmethod
-    def __torch_dispatch__(cls, operation, types, args=(), kwargs=None):
+    def __torch_dispatch__(
+        cls, operation: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         return run(operation, *args, **(kwargs or {}))
 
 
-def _is_parameter(tensor):
+def _is_parameter(tensor: torch.Tensor) -> bool:
     return isinstance(tensor, torch.nn.Parameter)
 
 
-def _made(held, requires_grad, is_parameter):
+def _made(held: torch.Tensor, requires_grad: bool, is_parameter: bool) -> torch.Tensor:
     tensor = Elsewhere(held)
     if is_parameter:
         return torch.nn.Parameter(tensor, requires_grad)
     return tensor.requires_grad_(requires_grad)
 
 
-def run(operation, *args, **kwargs):
+def run(operation: Any, *args: Any, **kwargs: Any) -> Any:
     """``operation`` on what the tensors hold; its results are where its tensors are."""
     if os.getpid() != _initialised_in:
         raise RuntimeError(f"Cannot re-initialize {NAME} in forked subprocess.")
@@ -91,27 +97,27 @@ def run(operation, *args, **kwargs):
     if kwargs.get("device") is not None:
         goes_there = torch.device(kwargs["device"]).type == NAME
         kwargs["device"] = torch.device("cpu")
-    args, kwargs = tree_map_only(Elsewhere, lambda tensor: tensor.held, (args, kwargs))
+    held_args, held_kwargs = tree_map_only(Elsewhere, lambda tensor: tensor.held, (args, kwargs))
     #: What an operation changed in place it returns.
     given = {id(tensor.held): tensor for tensor in there} | {id(tensor): tensor for tensor in here}
 
-    def placed(found):
+    def placed(found: torch.Tensor) -> torch.Tensor:
         if id(found) in given:
             return given[id(found)]
         return Elsewhere(found) if goes_there else found
 
-    return tree_map_only(torch.Tensor, placed, operation(*args, **kwargs))
+    return tree_map_only(torch.Tensor, placed, operation(*held_args, **held_kwargs))
 
 
-def _empty(size, *, dtype=None, layout=None, device=None, pin_memory=None, memory_format=None):
+def _empty(size: Any, *, dtype: Any = None, memory_format: Any = None, **_: Any) -> Elsewhere:
     return Elsewhere(torch.empty(size, dtype=dtype, memory_format=memory_format))
 
 
-def _empty_strided(size, stride, *, dtype=None, layout=None, device=None, pin_memory=None):
+def _empty_strided(size: Any, stride: Any, *, dtype: Any = None, **_: Any) -> Elsewhere:
     return Elsewhere(torch.empty_strided(size, stride, dtype=dtype))
 
 
-def _copy_from(source, target, non_blocking=False):
+def _copy_from(source: Any, target: Any, non_blocking: bool = False) -> Any:
     there = [getattr(tensor, "held", tensor) for tensor in (source, target)]
     there[1].copy_(there[0])
     return target
@@ -120,12 +126,12 @@ def _copy_from(source, target, non_blocking=False):
 class _Generator(torch.Generator):
     """One for this device is the CPU's."""
 
-    def __new__(cls, device="cpu"):
+    def __new__(cls, device: Any = "cpu") -> Any:
         kind = "cpu" if torch.device(device).type == NAME else device
         return torch._C.Generator.__new__(torch._C.Generator, kind)
 
 
-def install():
+def install() -> Any:
     """Make the device known to torch; whatever is made on it is made of three operations.
 
     Returns:

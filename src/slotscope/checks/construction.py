@@ -6,8 +6,6 @@ import contextlib
 from collections import Counter
 from typing import Any
 
-import numpy as np
-
 from slotscope.checks.check import check
 from slotscope.checks.kept import loss_scaled
 from slotscope.checks.models import model_of

@@ -60,13 +60,7 @@ def train_and_die(course: Course, format: str, folder: Path) -> State:
         (folder / "task").write_bytes(cloudpickle.dumps(task))
     except Exception as error:
         raise NotApplicable(f"it cannot be sent to another process: {error}") from None
-    server = _server(home.name, *home.options)
-    server.stdin.write(f"{folder}\n")
-    server.stdin.flush()
-    ended = server.stdout.readline().strip()
-    if not ended:  # it was no copy that trained
-        ended = str(server.wait())
-        _server.cache_clear()
+    ended = _ended(_server(home.name, *home.options), folder)
     if ended != str(-signal.SIGKILL) or not (folder / "state").exists():
         note = folder / "error"
         said = note.read_text("utf-8") if note.exists() else f"it ended with {ended!r}"
@@ -91,15 +85,31 @@ def _server(*arguments: str) -> Any:
     return server
 
 
+def _ended(server: Any, folder: Path) -> str:
+    """How the training ended that a server was told of, by the exit code of its process."""
+    ended = ""
+    try:
+        with contextlib.suppress(BrokenPipeError):  # its import failed
+            server.stdin.write(f"{folder}\n")
+            server.stdin.flush()
+        ended = server.stdout.readline().strip() or str(server.wait())
+    finally:
+        if not ended or server.poll() is not None:  # nobody waits any more, or it trained itself
+            server.kill()
+            _server.cache_clear()
+    return ended
+
+
 def _stop(server: Any) -> None:
-    server.stdin.close()
+    with contextlib.suppress(BrokenPipeError):
+        server.stdin.close()
     with contextlib.suppress(subprocess.TimeoutExpired):
         server.wait(timeout=5)
     server.kill()
 
 
 def serve(name: str, *options: str) -> None:
-    """Import an engine's framework; then, for each folder that is named, train in a copy, if any."""
+    """Import an engine's framework; for each folder that is named train, in a copy if possible."""
     home = engine(name, **dict(option.split("=") for option in options))
     _ = home.keras
     for line in sys.stdin:
