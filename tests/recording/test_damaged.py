@@ -1,0 +1,124 @@
+"""A release without one of the private names: what is recorded is right, or it is said.
+
+The frameworks stay as they are, so that they train. Damaged is what slotscope looks for: a copy of
+it, under a name of its own, in which one name is another, as if a release had renamed it.
+"""
+
+import importlib
+import re
+import shutil
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+import cloudpickle
+import pytest
+
+import slotscope
+from engine_cases import data, dense_model, same, state
+from slotscope import on_engine
+from slotscope.private_names import private_names
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+NAMES = [(engine, name) for name in private_names() for engine in name.engines]
+#: Words of our own, too: only where they are texts.
+PLAIN = ("run", "close", "__call__")
+
+
+def damaged(name):
+    """A copy of slotscope that looks for a name that is nowhere."""
+    package = "slotscope_without_" + re.sub(r"\W", "_", f"{name.of}_{name.asked}_{name.name}")
+    if package in sys.modules:
+        return sys.modules[package]
+    folder = Path(tempfile.mkdtemp())
+    ours = Path(slotscope.__file__).parent
+    shutil.copytree(ours, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    word = name.name if name.asked == "import" else name.name.split(".")[-1]
+    pattern = f'"{word}"' if word in PLAIN else rf"(?<![\w.]){re.escape(word)}\b"
+    if "." not in word and word not in PLAIN:
+        pattern = rf"\b{re.escape(word)}\b"
+    changed = 0
+    for path in [*folder.rglob("*.py"), *folder.rglob("*.toml"), *folder.rglob("*.pyi")]:
+        text = path.read_text("utf-8")
+        if path.parent.name in ("engines", "meters", "recording", package):
+            text, count = re.subn(pattern, lambda found: _renamed(found[0]), text)
+            changed += count
+        path.write_text(re.sub(r"\bslotscope(?=\.|\b)", package, text), "utf-8")
+    assert changed
+    sys.path.insert(0, str(folder))
+    try:
+        return importlib.import_module(package)
+    finally:
+        sys.path.remove(str(folder))
+
+
+def _renamed(text):
+    """``text`` as a name that no framework has, in its quotes if it had some."""
+    return f"{text[:-1]}_gone{text[-1]}" if text[-1] == '"' else f"{text}_gone"
+
+
+def trained(engine, module, keep):
+    """What ``module`` records of two fits, what it says, and what they leave.
+
+    Returns:
+        The recording, or None where the watch was refused; everything said; the end.
+    """
+    model = dense_model(engine, "Adam")
+    x, y = data()
+    said, recording = [], None
+    with engine.scope(), warnings.catch_warnings(record=True) as given:
+        warnings.simplefilter("always")
+        # A copy knows Keras 2.1 only where it was loaded by the copy itself.
+        watching = module.watch(model, keep=keep) if module else None
+        try:
+            if watching:
+                recording = watching.__enter__()
+        except module.errors.SlotscopeError as error:
+            said.append(str(error))
+        try:
+            for _ in range(2):
+                model.fit(x, y, batch_size=32, verbose=0, shuffle=False)
+        finally:
+            if recording is not None:
+                watching.__exit__(None, None, None)
+        end = state(engine, model)
+    ours = ("UnseenStepsWarning", "UntoldWarning")
+    said += [str(warning.message) for warning in given if warning.category.__name__ in ours]
+    return recording, said, end
+
+
+def shown(recording):
+    """What must be the same: labels, counts, steps, and every number."""
+    numbers = [(row.iterations, row.statistics[:, 0].tolist()) for row in recording.rows]
+    values = [[v.tolist() for v in row.values or ()] for row in recording.rows]
+    labels = [variable.label for variable in recording.seen]
+    return labels, recording.counts, numbers, values
+
+
+def body(engine, name, keep):
+    """Why a recording without ``name`` is no silent wrong one."""
+    if engine.name == "keras-2.1":
+        engine.keras  # noqa: B018 - loaded before the copy looks for it
+    _, _, unwatched = trained(engine, None, keep)
+    right, nothing, end = trained(engine, slotscope, keep)
+    assert nothing == []
+    assert same(end, unwatched)
+    found, said, end = trained(engine, damaged(name), keep)
+    assert same(end, unwatched), f"training without {name.name} is disturbed: {said}"
+    if said:
+        events = {event.kind for event in found.events} if found else {"gap"}
+        assert events & {"gap", "untold"}
+        return "said: " + said[0]
+    assert shown(found) == shown(right), f"{name.name} is missing, and nothing said so"
+    return "right"
+
+
+@pytest.mark.parametrize("keep", ["values", "norms"])
+@pytest.mark.parametrize(("engine", "name"), NAMES, ids=lambda value: getattr(value, "name", value))
+def test_a_release_without_a_private_name_is_watched_rightly_or_says_so(engine, name, keep):
+    outcome = on_engine(engine, body, name, keep)
+    if name.needed:
+        assert outcome.startswith("said: ")
+        assert name.use in outcome or "has no" in outcome or "cannot watch" in outcome
