@@ -18,8 +18,9 @@ from . import child, wire
 from .preload import ForeignModuleError, Preloaded, threads
 from .wire import Message
 
-#: Seconds within which a request must be here once its first byte is.
-PATIENCE = 5.0
+#: Seconds within which a request must be here once its first byte is; meanwhile nobody else is
+#: answered.
+PATIENCE = 30.0
 
 
 def main(folder: str, name: str, idle: str) -> None:
