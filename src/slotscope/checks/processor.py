@@ -21,6 +21,10 @@ TELLS_THREADS = bool(psutil.LINUX)
 _ASLEEP = {psutil.STATUS_SLEEPING, psutil.STATUS_IDLE, psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
 
 
+#: Seconds by which a process and its threads may differ, as each is rounded for itself.
+_ROUNDING = 0.05
+
+
 @dataclass(frozen=True)
 class Look:
     """What a process and those that it started had used at one moment.
@@ -42,7 +46,8 @@ class Look:
         """
         ran = {key: seconds - before.threads.get(key, 0.0) for key, seconds in self.threads.items()}
         others = self.total - before.total - sum(ran.values())
-        return max(0.0, min(self.at - before.at, max([others, *ran.values()])))
+        most = max([others if others > _ROUNDING else 0.0, *ran.values()])
+        return max(0.0, min(self.at - before.at, most))
 
 
 class Usage:
