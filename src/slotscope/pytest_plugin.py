@@ -10,6 +10,9 @@ import pytest
 
 WHOLE_FILES = ("loadscope", "loadfile")
 
+#: Seconds for the outputs of a cell that has ended: only a kernel that hangs takes so long.
+OUTPUT_TIMEOUT = 600
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse to spread the cells of a notebook over processes.
@@ -24,6 +27,12 @@ def pytest_configure(config: pytest.Config) -> None:
             f"nbval under pytest-xdist with --dist {distribution} sends cells of one notebook to "
             "different processes; cells expect one kernel. Add --dist loadscope (or loadfile)."
         )
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Wait longer for outputs of a cell that has ended than nbval's 5 seconds."""
+    if hasattr(item, "output_timeout"):
+        item.output_timeout = OUTPUT_TIMEOUT
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -29,9 +29,9 @@ from slotscope.sweep import execution
 #: Seconds of processor time that a new process may use before it answers.
 START = 120.0
 #: Seconds within which a process that was told to end has ended its kernel.
-END = 3.0
+END = 10.0
 #: Seconds between the ends of two pipes of a process that is killed, at most.
-MOMENT = 0.1
+MOMENT = 0.5
 
 
 # ---- in the process
