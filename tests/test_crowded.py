@@ -73,10 +73,16 @@ def test_busy_processes_compute_and_end():
 
 
 def test_busy_processes_end_also_after_an_error():
-    with pytest.raises(KeyboardInterrupt), crowded.busy(1) as numbers:
-        process = psutil.Process(numbers[0])
-        raise KeyboardInterrupt
-    assert not process.is_running()
+    processes = []
+
+    def interrupted():
+        with crowded.busy(1) as numbers:
+            processes.append(psutil.Process(numbers[0]))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert not processes[0].is_running()
 
 
 def test_busy_processes_end_also_where_who_started_them_is_killed():

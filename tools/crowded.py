@@ -26,9 +26,8 @@ from slotscope.engines import ENGINES
 
 #: What one of the processes does: nothing, for as long as it has somebody who started it.
 BUSY = """
-import os
-parent = os.getppid()
-while os.getppid() == parent:
+import os, sys
+while os.getppid() == int(sys.argv[1]):
     for _ in range(1_000_000):
         pass
 """
@@ -108,7 +107,7 @@ def busy(number: int) -> Iterator[list[int]]:
 
     They end with this block, and with this process, also where it is killed.
     """
-    command = [sys.executable, "-c", BUSY]
+    command = [sys.executable, "-c", BUSY, str(os.getpid())]
     with contextlib.ExitStack() as stack:
         processes = []
         for _ in range(number):

@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from engine_cases import on
 from slotscope.checks import limits
 from slotscope.checks.limits import (
     LOOKS,
@@ -237,6 +238,24 @@ def test_what_comes_after_preparing_is():
 
     with pytest.raises(Stopped), limited(0.5):
         prepare_and_hang()
+
+
+@on("keras-jax")
+def test_what_jax_compiles_is_told(engine):
+    from slotscope.engines.compiling import compiled
+
+    before = compiled()
+    engine.backend.numpy.zeros(1)
+    jax = __import__("jax")
+    jax.jit(lambda x: x * 2 + 1)(1.0).block_until_ready()
+    assert compiled() > before
+
+
+def test_what_compilers_took_is_not_counted():
+    compiled = itertools.count(0.0, 0.5)  # half a second at every look
+    limit = ProcessorTime(5.0, Program(ran=1.0), lambda: next(compiled))
+    looks = [limit.passed() for _ in range(12)]
+    assert looks.index("it hangs: it used 5 s of processor time") == 10
 
 
 def failing(times):

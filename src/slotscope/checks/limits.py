@@ -20,6 +20,7 @@ from typing import Protocol, TypeVar
 
 from slotscope.checks.processor import TELLS_THREADS, Look, Usage
 from slotscope.checks.verdict import Undecided
+from slotscope.engines.compiling import compiled
 
 Result = TypeVar("Result")
 
@@ -76,20 +77,25 @@ class ProcessorTime:
         used: seconds so far.
     """
 
-    def __init__(self, seconds: float, usage: Usage) -> None:
+    def __init__(
+        self, seconds: float, usage: Usage, excused: Callable[[], float] = lambda: 0.0
+    ) -> None:
         """
         Args:
             seconds: of processor time; a wait may last as long, but at least :data:`LOOKS` looks.
             usage: looks at the program.
+            excused: seconds so far that do not count.
         """
         self.seconds = seconds
         self.interval = min(_LONGEST, max(_SHORTEST, seconds / LOOKS))
         self.looks = max(LOOKS, round(seconds / self.interval))
         self._usage = usage
+        self._excused = excused
         self.again()
 
     def again(self) -> None:
         self.used = 0.0
+        self._excused_before = self._excused()
         self._slept = 0
         self._before: Look | None = None
 
@@ -103,7 +109,7 @@ class ProcessorTime:
             return ""
         ran = self._before.since(before)
         self.used += ran
-        if self.used >= self.seconds:
+        if self.used - (self._excused() - self._excused_before) >= self.seconds:
             return f"it hangs: it used {self.seconds:g} s of processor time"
         # Where it isn't known what a thread is doing, one that asks can't be told from one starved.
         asking = max(_ASKING * (self._before.at - before.at), _TICK) if TELLS_THREADS else 0.0
@@ -169,7 +175,7 @@ class _Watch(threading.Thread):
 
     def run(self) -> None:
         usage = Usage(leave_out=threading.get_native_id())
-        self.limit = ProcessorTime(self.seconds, usage)
+        self.limit = ProcessorTime(self.seconds, usage, compiled)
         self._ready.set()
         while not self._over.wait(self.limit.interval):
             with self._lock:
