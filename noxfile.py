@@ -205,6 +205,15 @@ def mutants(session: nox.Session) -> None:
 
 
 @nox.session(requires=["env"], venv_backend="none", default=False)
+def crowded(session: nox.Session) -> None:
+    """Beside ten busy processes, checks, tests and notebooks say what they say on a calm machine.
+
+    `-- --short` runs what once said otherwise, some minutes; `-- --list` names the parts.
+    """
+    run(session, "tools.crowded", *session.posargs)
+
+
+@nox.session(requires=["env"], venv_backend="none", default=False)
 def bench(session: nox.Session) -> None:
     """Measure this machine: watching, warm kernels, starting; `-- --smoke` only whether that runs.
 

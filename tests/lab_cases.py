@@ -10,7 +10,7 @@ import urllib.request
 
 from jupyter_client.blocking.client import BlockingKernelClient
 
-from warm_cases import until
+from waiting import HANGS, until
 
 TOKEN = "for this test alone"
 
@@ -34,7 +34,7 @@ class Lab:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        until(self.answers, seconds=60)
+        until(self.answers)
 
     def ask(self, method, path, **data):
         request = urllib.request.Request(
@@ -43,7 +43,7 @@ class Lab:
             headers={"Authorization": f"token {TOKEN}", "Content-Type": "application/json"},
             data=json.dumps(data).encode() if data else None,
         )
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=HANGS) as answer:
             content = answer.read()
         return json.loads(content) if content else None
 
@@ -57,9 +57,9 @@ class Lab:
         """A client of a kernel, also of one that the server is just starting again."""
         client = BlockingKernelClient()
         client.load_connection_file(str(self.runtime / f"kernel-{kernel}.json"))
-        client.hb_channel.time_to_dead = 60.0  # its heart may not beat yet: that is not its death
+        client.hb_channel.time_to_dead = float(HANGS)  # a heart that beats late is no death
         client.start_channels()
-        client.wait_for_ready(timeout=60)
+        client.wait_for_ready(timeout=HANGS)
         return client
 
     def page(self, path):

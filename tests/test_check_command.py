@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from engine_cases import on
-from slotscope.checks import checks, isolated
+from slotscope.check_command import worst
+from slotscope.checks import checks, isolated, limits
 from slotscope.cli import main
 from slotscope.errors import SlotscopeError
 
@@ -131,7 +132,55 @@ def test_what_cannot_even_be_interrupted_is_killed(here, monkeypatch):
     monkeypatch.setattr(isolated, "GRACE", 2.0)
     done = run("mine:HangsInC", *CHECK, "--only", TWICE, "--time-limit", "0.5")
     assert done.exit_code == 1
-    assert "it hangs: killed after 2.5 s without a sign" in done.output
+    said = "it hangs: it used 2.5 s of processor time, without a sign, and was killed"
+    assert said in done.output
+
+
+UNLOADABLE = """
+import os, time
+if not os.path.exists("tried"):
+    open("tried", "w").close()
+    {hang}
+elif {always}:
+    {hang}
+from mine import Right
+"""
+
+
+@pytest.mark.parametrize("hang", ["while True: pass", "time.sleep(600)"])
+def test_what_hangs_while_it_is_loaded_is_tried_again(here, monkeypatch, hang):
+    monkeypatch.setattr(limits, "PREPARATION", 20.0)
+    (here / "slow.py").write_text(UNLOADABLE.format(hang=hang, always=False))
+    done = run("slow:Right", "--engine", "keras-torch", "--only", TWICE, "--time-limit", "5")
+    assert done.exit_code == 0, done.output
+
+
+def test_what_cannot_be_loaded_is_undecided_and_told_what_to_do(here, monkeypatch):
+    monkeypatch.setattr(limits, "PREPARATION", 1.0)
+    (here / "slow.py").write_text(UNLOADABLE.format(hang="while True: pass", always=True))
+    done = run("slow:Right", "--only", TWICE, "--time-limit", "2")
+    assert done.exit_code == 3, done.output
+    assert "Undecided: slow:Right was not ready, tried twice: it hangs: it used 6 s" in done.output
+    assert "with a larger --time-limit, loading may use and wait for three times" in done.output
+
+
+def test_a_check_that_could_not_be_prepared_is_undecided(here, monkeypatch):
+    """Loaded once, its process died in the first check, and no other one gets ready."""
+    lost = "import os\nif os.path.exists('died'): os._exit(9)\nfrom mine import DiesOnce\n"
+    (here / "lost.py").write_text(lost)
+    only = ["--only", TWICE, "--only", ONE]
+    done = run("lost:DiesOnce", *CHECK, *only, "--json", "r.json")
+    (report,) = json.loads((here / "r.json").read_text())["reports"]
+    assert [o["verdict"] for o in report["outcomes"]] == ["violated", "undecided"]
+    assert "was not ready, tried twice: its process ended: exit code 9" in done.output
+    assert done.exit_code == 1
+
+
+def test_the_worst_of_several_exit_codes():
+    assert worst([0, 0]) == 0
+    assert worst([0, 3]) == 3
+    assert worst([3, 1, 0]) == 1
+    assert worst([2, 3]) == 2
 
 
 def test_a_check_may_start_a_process_of_its_own(here):

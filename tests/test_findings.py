@@ -71,7 +71,7 @@ def printed():
 
     yield run
     for process in processes.values():
-        process.communicate(timeout=60)
+        process.communicate()
 
 
 @pytest.mark.parametrize("finding", FINDINGS, ids=lambda finding: finding.slug)

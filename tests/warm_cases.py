@@ -1,10 +1,11 @@
 """Kernels that are started as a frontend starts them, and what tests of them need."""
 
-import time
 from pathlib import Path
 
 import nbformat
 from jupyter_client.manager import KernelManager
+
+from waiting import HANGS
 
 
 class Kernel:
@@ -15,7 +16,7 @@ class Kernel:
         self.manager.start_kernel(**options)
         self.client = self.manager.client()
         self.client.start_channels()
-        self.client.wait_for_ready(timeout=60)
+        self.client.wait_for_ready(timeout=HANGS)
 
     @property
     def pid(self):
@@ -32,7 +33,7 @@ class Kernel:
             elif message["msg_type"] in ("display_data", "execute_result"):
                 printed.extend(content["data"])
 
-        options = {"timeout": 60, "allow_stdin": False, **options}
+        options = {"timeout": HANGS, "allow_stdin": False, **options}
         reply = self.client.execute_interactive(source, output_hook=hook, **options)
         if reply["content"]["status"] == "error":
             return reply["content"]["ename"]
@@ -42,14 +43,6 @@ class Kernel:
         self.client.stop_channels()
         if self.manager.has_kernel:
             self.manager.shutdown_kernel(**{"now": True, **options})
-
-
-def until(condition, seconds=30):
-    """Wait until a condition holds; fail if it doesn't in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to be in time"
-        time.sleep(0.02)
 
 
 def alive(pid):

@@ -3,7 +3,8 @@
 One engine after the other runs `slotscope check all` on two processes. Arguments are names of
 engines, by default all, and options of that command. Whole records go to build/checks/. The exit
 code is 0 only if every engine's is, and the verdicts count as recorded in slotscope.story.verdicts;
-`--record` records them anew.
+3 if all that is wrong is that something is undecided. `--record` records them anew, where all is
+decided.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 
+from slotscope.check_command import UNDECIDED, worst
 from slotscope.checks.verdict import Verdict
 from slotscope.engines import ENGINES
 from slotscope.story import verdicts
@@ -40,7 +42,8 @@ def counted(engine: str) -> pd.DataFrame:
     for report in json.loads((RECORDS / f"{engine}.json").read_text("utf-8"))["reports"]:
         versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
         rows.append(dict(zip(verdicts.KEYS, (engine, report["optimizer"]), strict=True)))
-        rows[-1] |= {"versions": versions, **report["counts"]}
+        decided = {v: n for v, n in report["counts"].items() if v != Verdict.UNDECIDED}
+        rows[-1] |= {"versions": versions, **decided}
     return pd.DataFrame(rows)
 
 
@@ -77,19 +80,19 @@ def _total(counts: dict[str, Any]) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Check the engines that ``arguments`` name; the largest of their exit codes."""
+    """Check the engines that ``arguments`` name; the worst of their exit codes."""
     RECORDS.mkdir(parents=True, exist_ok=True)
     engines = [name for name in ENGINES if name in arguments] or list(ENGINES)
     options = [a for a in arguments if a not in (*ENGINES, "--record")]
     codes = [check(engine, options) for engine in engines]
-    if options:  # not everything was run
-        return max(codes)
+    if options or worst(codes) == UNDECIDED:  # not everything was run
+        return worst(codes)
     found = pd.concat([counted(engine) for engine in engines])
     if "--record" in arguments:
         record(found)
     others = differing(found)
     print("\n".join(others))
-    return max(*codes, bool(others))
+    return worst([*codes, int(bool(others))])
 
 
 if __name__ == "__main__":

@@ -29,8 +29,8 @@ from slotscope.sweep.store import LOCK, NOTEBOOK, RUN, SWEEP, Store, identity
 LOGGED = Path("tests/sweep/files/logged.ipynb")
 #: The variable by which a sweep's processes are known, also when their parent is gone.
 MARK = "SLOTSCOPE_KILLS"
-#: Seconds within which workers and kernels end when their driver does.
-END = 10.0
+#: Seconds after which a process that outlives its driver is said to live on: it was told to end.
+END = 600.0
 #: What is killed, and how often; a kernel is not always there.
 TARGETS = {"driver": 1, "worker": 1, "kernel": 3}
 

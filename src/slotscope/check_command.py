@@ -6,7 +6,7 @@ import ast
 import contextlib
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 
-#: Exit codes: nothing violated, something violated, bad usage, and what a shell has for Ctrl-C.
-HOLDS, VIOLATED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
+#: Exit codes: nothing violated, something violated, bad usage, nothing violated but something
+#: undecided, and what a shell has for Ctrl-C.
+HOLDS, VIOLATED, BAD_USAGE, UNDECIDED, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 class Setting(click.ParamType):
@@ -57,7 +58,13 @@ class Setting(click.ParamType):
 @click.option("--theme", "themes", multiple=True, help="construction, values, persistence, ...")
 @click.option("-k", "keyword", default="", help="Only checks whose name contains this text.")
 @click.option("--quick", is_flag=True, help="Only the quick set: a few seconds.")
-@click.option("--time-limit", type=float, default=60.0, help="Seconds for one check (60).")
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    help="Seconds of processor time for one check (60); loading may use three times as much, and at"
+    " least 180.",
+)
 @click.option(
     "--jobs",
     "-j",
@@ -87,7 +94,8 @@ def check(
     path/to/file.py:MyOptimizer), the name of a built-in optimizer (Adam), or `all`, for every
     built-in of the engine. The checks run in processes of their own.
 
-    The exit code is 0 if nothing is violated, 1 if something is, 2 if the question makes no sense.
+    The exit code is 0 if nothing is violated, 1 if something is, 2 if the question makes no sense,
+    3 if nothing is violated but something is undecided, as it could not be prepared.
     """
     from slotscope.checks.request import Request
     from slotscope.errors import SlotscopeError
@@ -95,13 +103,18 @@ def check(
     request = Request(target, **asked)
     try:
         known = read_expected_failures(expected_failures) if expected_failures else {}
-        reports = run(request, known, jobs)
+        reports, code = run(request, known, jobs)
     except SlotscopeError as error:
         raise click.UsageError(str(error), context) from error
     write(reports, html, json, junit)
     interrupted = any(report.missing for report in reports)
-    violated = any(report.exit_code for report in reports)
-    context.exit(INTERRUPTED if interrupted else VIOLATED if violated else HOLDS)
+    codes = [code, *(report.exit_code for report in reports)]
+    context.exit(INTERRUPTED if interrupted else worst(codes))
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The exit code of several runs: of one that violates or makes no sense before an undecided."""
+    return min((code for code in codes if code), default=HOLDS)
 
 
 def read_expected_failures(path: Path) -> dict[str, Any]:
@@ -124,39 +137,47 @@ def expected_of(known: Mapping[str, Any], optimizer: str) -> dict[str, str]:
     return {**everywhere, **known.get(optimizer, {})}
 
 
-def run(request: Request, known: Mapping[str, Any], jobs: int) -> list[Report]:
-    """The report of every optimizer that ``request`` is about; printed as they come.
+def run(request: Request, known: Mapping[str, Any], jobs: int) -> tuple[list[Report], int]:
+    """The report of every optimizer that ``request`` is about, printed as they come; an exit code.
+
+    The code is of loading alone: 3 where one could not be loaded, whose checks are undecided then.
 
     Raises:
         SlotscopeError: the request cannot be met.
     """
     from rich.console import Console
+    from rich.text import Text
 
     from slotscope.checks import isolated
     from slotscope.checks.judge import collect
-    from slotscope.checks.process import DiedError, Process
+    from slotscope.checks.process import LimitError, Process
+    from slotscope.checks.verdict import Undecided
     from slotscope.report.checks import print_summary, watcher
 
     console = Console(highlight=False)
     reports: list[Report] = []
+    code = HOLDS
     with contextlib.ExitStack() as stack:
         processes = [stack.enter_context(Process()) for _ in range(jobs)]
         try:
             for one in _each(request, processes[0]):
                 with console.status(f"Loading {one.target}"):  # a framework takes its time
-                    plan = processes[0].ask(isolated.START, isolated.describe, one)
+                    plan = isolated.loaded(processes[0], one, isolated.describe)
                 outcomes = isolated.run_isolated(processes, one, plan)
                 expected = expected_of(known, plan.optimizer)
                 reports.append(collect(plan, outcomes, expected, watcher(True, console)))
                 if reports[-1].missing:
                     break
-        except DiedError as death:
-            raise _unusable(request, death) from None
+        except Undecided as error:
+            if not isinstance(error.__cause__, LimitError):
+                raise _unusable(request, error) from None
+            console.print(Text(f"Undecided: {error}"), soft_wrap=True)
+            code = UNDECIDED
         except KeyboardInterrupt:  # while the framework was being imported
             raise click.exceptions.Exit(INTERRUPTED) from None
     if len(reports) > 1:
         print_summary(reports, console)
-    return reports
+    return reports, code
 
 
 def _each(request: Request, process: Any) -> Sequence[Request]:
@@ -167,16 +188,15 @@ def _each(request: Request, process: Any) -> Sequence[Request]:
         return [request]
     if not request.engine:
         raise BadCheckArgumentError("`all` is every built-in of one engine: --engine keras-jax.")
-    names = process.ask(isolated.START, isolated.builtins, request)
-    return [request.named(name) for name in names]
+    return [request.named(name) for name in isolated.loaded(process, request, isolated.builtins)]
 
 
-def _unusable(request: Request, death: Exception) -> Exception:
+def _unusable(request: Request, error: Exception) -> Exception:
     from slotscope.errors import BadCheckArgumentError
 
-    written = getattr(death, "written", "")
+    written = getattr(error.__cause__, "written", "")
     return BadCheckArgumentError(
-        f"{request.target} could not be loaded, {death}" + (f"\n{written}" if written else "")
+        f"{request.target} could not be loaded: {error}" + (f"\n{written}" if written else "")
     )
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from slotscope.kernels.servers import Server
 
 #: Seconds within which a server that is told to stop has ended.
-END = 10
+END = 60
 
 
 @click.group()

@@ -15,6 +15,8 @@ WHOLE_FILES = ("loadscope", "loadfile")
 
 #: Name of the property that carries a failed cell from a process of pytest-xdist.
 _FAILED_CELL = "slotscope failed cell"
+#: Seconds for the outputs of a cell that has ended: only a kernel that hangs takes so long.
+OUTPUT_TIMEOUT = 600
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -45,6 +47,12 @@ def pytest_runtest_makereport(
         cell = failed_cell(item, call.excinfo.value)
         report.user_properties.append((_FAILED_CELL, dataclasses.asdict(cell)))
     return report
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Wait longer for outputs of a cell that has ended than nbval's 5 seconds."""
+    if hasattr(item, "output_timeout"):
+        item.output_timeout = OUTPUT_TIMEOUT
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

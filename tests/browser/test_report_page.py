@@ -1,7 +1,6 @@
 """The page of a sweep, as a person finds it in a browser. Needs Chromium and its driver."""
 
 import json
-import time
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -13,6 +12,7 @@ from browser_cases import chromium
 from slotscope.report.runs import scan
 from slotscope.report.runs_html import write_page
 from sweep_folders import failure, make, run, thousand
+from waiting import HANGS
 
 pytestmark = pytest.mark.browser
 
@@ -63,7 +63,7 @@ def large(tmp_path_factory):
 def visit(browser, path):
     browser.get_log("browser"), browser.get_log("performance")  # of the pages before
     browser.get(path.as_uri())
-    WebDriverWait(browser, 60).until(
+    WebDriverWait(browser, HANGS).until(
         lambda browser: browser.execute_script("return document.documentElement.dataset.ready")
     )
     return browser
@@ -197,13 +197,11 @@ def test_figures_are_drawn_and_have_words(opened):
     assert image.get_attribute("alt").startswith("loss over rate, points coloured by optimizer.")
 
 
-def test_a_thousand_runs_are_paged_and_sorted_soon(browser, large):
+def test_a_thousand_runs_are_paged_and_sorted(browser, large):
     visit(browser, large)
     assert len(column(browser, "run")) == 50
-    start = time.monotonic()
     sort(browser, "run")
     assert column(browser, "run")[:3] == ["0", "1", "2"]
-    assert time.monotonic() - start < 10
 
 
 def test_it_fits_a_narrow_window(start, large):

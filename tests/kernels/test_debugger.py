@@ -4,6 +4,8 @@ import itertools
 
 import pytest
 
+from waiting import HANGS
+
 pytestmark = pytest.mark.kernels
 
 CELL = "a = 1\nb = a + 1\n"
@@ -25,14 +27,14 @@ class Debugger:
             "arguments": arguments,
         }
         self._client.control_channel.send(self._client.session.msg("debug_request", request))
-        answer = self._client.control_channel.get_msg(timeout=30)["content"]
+        answer = self._client.control_channel.get_msg(timeout=HANGS)["content"]
         assert answer["success"], answer
         return answer.get("body", {})
 
     def stopped(self):
         """The number of the thread that stopped at a breakpoint."""
         while True:
-            message = self._client.get_iopub_msg(timeout=30)
+            message = self._client.get_iopub_msg(timeout=HANGS)
             if message["content"].get("event") == "stopped":
                 return message["content"]["body"]["threadId"]
 
@@ -52,4 +54,4 @@ def test_a_breakpoint_stops_the_cell(warm, start):
     (top, *_) = debugger.ask("stackTrace", threadId=thread)["stackFrames"]
     assert top["line"] == 2
     debugger.ask("continue", threadId=thread)
-    assert kernel.client.get_shell_msg(timeout=30)["content"]["status"] == "ok"
+    assert kernel.client.get_shell_msg(timeout=HANGS)["content"]["status"] == "ok"

@@ -12,7 +12,8 @@ from nbclient import NotebookClient
 
 from slotscope.kernels import servers, spec
 from slotscope.kernels.provisioner import STARTED
-from warm_cases import Kernel, notebook, until
+from waiting import HANGS, until
+from warm_cases import Kernel, notebook
 
 pytestmark = pytest.mark.kernels
 
@@ -141,7 +142,7 @@ def test_a_notebook_sees_an_interrupt_while_it_trains(full):
         kernel.client.execute(endless.replace("verbose=0", "verbose=2"))
         printed = ""
         while "Epoch 2/" not in printed:
-            message = kernel.client.get_iopub_msg(timeout=60)
+            message = kernel.client.get_iopub_msg(timeout=HANGS)
             printed += message["content"].get("text", "")
         reply = None
         for _ in range(10):  # Python drops one that falls into a finalizer: it is pressed again

@@ -6,6 +6,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from browser_cases import chromium
 from slotscope.kernels import servers
+from waiting import HANGS
 from warm_cases import notebook
 
 pytestmark = pytest.mark.browser
@@ -44,7 +45,7 @@ def test_a_notebook_runs_in_jupyterlab(lab, warm, browser, tmp_path):
     cells.metadata.kernelspec = {"name": warm, "display_name": "Warm", "language": "python"}
     nbformat.write(cells, tmp_path / "story.ipynb")
     browser.get(lab.page("story.ipynb"))
-    wait = WebDriverWait(browser, 90)
+    wait = WebDriverWait(browser, HANGS)
     wait.until(lambda b: b.execute_script("return Boolean(window.jupyterapp)"))
     wait.until(
         lambda b: b.execute_script("return document.querySelectorAll('.jp-Cell').length") == 4

@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-from warm_cases import alive, until
+from waiting import HANGS, until
+from warm_cases import alive
 
 pytestmark = pytest.mark.kernels
 
@@ -16,7 +17,7 @@ def pid(client):
     client.execute_interactive(
         "import os; assert 'x' not in globals(); x = 1; print(os.getpid())",
         output_hook=lambda message: found.append(message["content"].get("text")),
-        timeout=60,
+        timeout=HANGS,
     )
     return int(next(text for text in found if text))
 
@@ -27,10 +28,10 @@ def test_a_kernel_of_jupyterlab(lab, warm):
     first = pid(client)
 
     client.execute("import time\nprint('begun')\ntime.sleep(60)")
-    while client.get_iopub_msg(timeout=30)["msg_type"] != "stream":
+    while client.get_iopub_msg(timeout=HANGS)["msg_type"] != "stream":
         pass
     lab.ask("POST", f"kernels/{kernel}/interrupt")
-    reply = client.get_shell_msg(timeout=30)
+    reply = client.get_shell_msg(timeout=HANGS)
     assert reply["content"]["ename"] == "KeyboardInterrupt"
     client.stop_channels()
 

@@ -13,7 +13,8 @@ from nbclient.exceptions import CellExecutionError
 
 from slotscope.kernels import servers
 from slotscope.kernels.provisioner import STARTED
-from warm_cases import alive, notebook, until
+from waiting import HANGS, until
+from warm_cases import alive, notebook
 
 pytestmark = pytest.mark.kernels
 
@@ -106,10 +107,10 @@ def test_a_kernel_is_interrupted(warm, start):
     # With stop_on_error, a kernel aborts what it is asked in the moment after the error.
     cell = "import time\nprint('begun')\ntime.sleep(60)"
     message = kernel.client.execute(cell, stop_on_error=False)
-    while kernel.client.get_iopub_msg(timeout=30)["msg_type"] != "stream":
+    while kernel.client.get_iopub_msg(timeout=HANGS)["msg_type"] != "stream":
         pass
     kernel.manager.interrupt_kernel()
-    reply = kernel.client.get_shell_msg(timeout=30)
+    reply = kernel.client.get_shell_msg(timeout=HANGS)
     assert reply["parent_header"]["msg_id"] == message
     assert reply["content"]["ename"] == "KeyboardInterrupt"
     assert kernel.run("print('and runs on')") == "and runs on"
@@ -121,7 +122,7 @@ def test_a_kernel_is_restarted(warm, start, now):
     kernel.run("kept = 1")
     former = kernel.pid
     kernel.manager.restart_kernel(now=now)
-    kernel.client.wait_for_ready(timeout=60)
+    kernel.client.wait_for_ready(timeout=HANGS)
     assert kernel.run("print(kept)") == "NameError"
     assert kernel.pid != former
     assert not alive(former)
@@ -138,7 +139,7 @@ def test_a_kernel_that_is_killed_is_known_to_be_dead(warm, start):
 def test_how_a_kernel_ended_is_known(warm, start):
     kernel = start(warm)
     kernel.client.execute("import os; os._exit(7)")
-    assert kernel.manager.provisioner.process.wait(timeout=30) == 7
+    assert kernel.manager.provisioner.process.wait(timeout=HANGS) == 7
 
 
 #: What a notebook may leave to be done at its kernel's end.
@@ -178,7 +179,7 @@ def test_a_kernel_ends_with_the_process_that_started_it(warm, independent):
         manager.start_kernel(independent={independent})
         client = manager.client()
         client.start_channels()
-        client.wait_for_ready(timeout=60)
+        client.wait_for_ready(timeout={HANGS})
         print("pid", manager.provisioner.pid, flush=True)
         time.sleep(600)
     """

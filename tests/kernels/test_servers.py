@@ -16,7 +16,8 @@ from slotscope.kernels import launch, servers, spec
 from slotscope.kernels.fingerprint import fingerprint
 from slotscope.kernels.provisioner import STARTED
 from slotscope.kernels.server import preload, wire
-from warm_cases import alive, until
+from waiting import HANGS, until
+from warm_cases import alive
 
 pytestmark = pytest.mark.kernels
 
@@ -115,7 +116,7 @@ def test_a_killed_server_takes_no_kernel_with_it_and_the_next_one_gets_another(w
     assert STARTED == {"warm": 2}
     assert kernel.run(ADD) == "2"
     kernel.manager.restart_kernel(now=True)
-    kernel.client.wait_for_ready(timeout=60)
+    kernel.client.wait_for_ready(timeout=HANGS)
     assert kernel.run("import os; print(os.getppid())") == str(only().pid)
 
 

@@ -6,7 +6,8 @@ import os
 import pytest
 
 from slotscope.kernels import spec
-from warm_cases import alive, until
+from waiting import until
+from warm_cases import alive
 
 pytestmark = pytest.mark.kernels
 

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -17,11 +16,10 @@ from click.testing import CliRunner
 from slotscope.cli import main
 from slotscope.sweep.store import RUN
 from sweep_cases import LOGGED
+from waiting import until
 
 pytest.importorskip("distributed")
 SWEEP = ["sweep", str(LOGGED), "--ordinary-kernels"]
-#: Seconds for anything that a cluster does.
-PATIENCE = 120
 
 
 def started(folder, name, *words):
@@ -31,13 +29,11 @@ def started(folder, name, *words):
         process = subprocess.Popen(
             [sys.executable, "-m", "dask", *words], stdout=output, stderr=subprocess.STDOUT
         )
-    limit = time.monotonic() + PATIENCE
-    while time.monotonic() < limit:
-        found = re.search(r"(?:Scheduler|worker) at:\s+(tcp://\S+)", log.read_text())
-        if found:
-            return process, found[1]
-        time.sleep(0.1)
-    raise AssertionError(log.read_text())
+    shown = re.compile(r"(?:Scheduler|worker) at:\s+(tcp://\S+)")
+    until(lambda: shown.search(log.read_text()) or process.poll() is not None, log.read_text)
+    found = shown.search(log.read_text())
+    assert found, log.read_text()
+    return process, found[1]
 
 
 @pytest.fixture
@@ -73,13 +69,6 @@ def kernels(process):
     ]
 
 
-def until(holds):
-    limit = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < limit
-        time.sleep(0.1)
-
-
 @pytest.mark.kernels
 def test_a_killed_worker_leaves_the_same_table_as_a_sweep_here(tmp_path, cluster):
     address, (_, *workers) = cluster
@@ -88,7 +77,7 @@ def test_a_killed_worker_leaves_the_same_table_as_a_sweep_here(tmp_path, cluster
     sweep = subprocess.Popen([sys.executable, "-m", "slotscope", *words], stdout=subprocess.DEVNULL)
     until(lambda: kernels(workers[0]))
     workers[0].kill()
-    assert sweep.wait(PATIENCE) == 1
+    assert sweep.wait() == 1
     local = CliRunner().invoke(main, [*SWEEP, *given, "--out", str(tmp_path / "here")])
     assert local.exit_code == 1
     assert len(table(tmp_path / "here")) == 8
@@ -103,7 +92,7 @@ def test_what_nobody_waits_for_ends_on_the_cluster(tmp_path, cluster, number):
     sweep = subprocess.Popen([sys.executable, "-m", "slotscope", *words, "--scheduler", address])
     until(lambda: any(kernels(worker) for worker in workers))
     os.kill(sweep.pid, number)
-    assert sweep.wait(PATIENCE) == {signal.SIGINT: 130, signal.SIGKILL: -9}[number]
+    assert sweep.wait() == {signal.SIGINT: 130, signal.SIGKILL: -9}[number]
     until(lambda: not any(kernels(worker) for worker in workers))
 
 
@@ -119,7 +108,7 @@ def test_a_scheduler_that_dies_ends_the_sweep_with_what_had_finished(tmp_path, c
     )
     until(lambda: len(table(tmp_path / "runs")) == 2)
     scheduler.kill()
-    errors = sweep.communicate(timeout=PATIENCE)[1]
+    errors = sweep.communicate()[1]
     assert sweep.returncode == 1
     assert f"Error: The scheduler {address} is gone. What had finished is kept." in errors
     assert "sweep_command.py" not in errors  # no traceback of ours, whatever Dask tells

@@ -6,20 +6,20 @@ import argparse
 import collections
 import concurrent.futures
 import contextlib
-import multiprocessing
 import queue
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
+from slotscope.checks.limits import processor_time
+from slotscope.checks.process import LimitError, Process
 from slotscope.engines import ENGINES
-from slotscope.engines.processes import stop_workers
 from tools.mutants import page
 from tools.mutants.hunt import KILLED, LIMIT, STOPPED, SURVIVED, Result, hunt
 from tools.mutants.table import Mutant, mutants
 
-#: Seconds more than its limit after which a mutant that reacts to nothing is ended.
+#: Seconds of processor time without a sign after which a mutant that reacts to nothing is ended.
 GRACE = 120.0
 
 
@@ -51,7 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--survivors", action="store_true", help="those not killed last time")
     parser.add_argument("--fresh", action="store_true", help="forget what killed them last time")
     parser.add_argument("--record", action="store_true", help="write docs/mutants.json and .md")
-    parser.add_argument("--limit", type=float, default=LIMIT, help="seconds for one mutant")
+    parser.add_argument(
+        "--limit", type=float, default=LIMIT, help="seconds of processor time for one mutant"
+    )
     return parser
 
 
@@ -90,28 +92,18 @@ def _of_engine(
     limit: float,
     tell: Callable[[Result | Exception], None],
 ) -> None:
-    worker = _worker()
-    while group:
-        mutant = group.pop(0)
-        hint = record.get(mutant.id, {}).get("by", "")
-        try:
-            tell(worker.submit(hunt, mutant, hint, limit).result(limit + GRACE))
-        except concurrent.futures.TimeoutError:
-            tell(Result(mutant, STOPPED, reason="it hangs", seconds=limit + GRACE))
-            for process in worker._processes.values():
-                process.kill()
-            worker = _worker()
-        except Exception as error:
-            tell(error)
-            break
-    worker.submit(stop_workers).result()  # it would wait for them
-    worker.shutdown()
-
-
-def _worker() -> concurrent.futures.ProcessPoolExecutor:
     # Not loky, which starts a process anew as it grows, and a framework with it.
-    context = multiprocessing.get_context("spawn")
-    return concurrent.futures.ProcessPoolExecutor(1, context)
+    with Process() as worker:
+        while group:
+            mutant = group.pop(0)
+            hint = record.get(mutant.id, {}).get("by", "")
+            try:
+                tell(worker.ask(processor_time(GRACE), hunt, mutant, hint, limit))
+            except LimitError as silent:
+                tell(Result(mutant, STOPPED, reason=str(silent), seconds=GRACE))
+            except Exception as error:
+                tell(error)
+                break
 
 
 def _tell(results: list[Result], seconds: float) -> None:

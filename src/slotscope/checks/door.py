@@ -44,10 +44,11 @@ def check_optimizer(
         quick: whether only the quick set.
         verbose: whether to say what is run, to show progress, and to print the report; by default
             not in a notebook, where the report shows itself, nor in a worker process.
-        time_limit: seconds after which a check is stopped, and counts as violated.
+        time_limit: seconds of processor time after which a check is stopped, and counts as
+            violated; so does one that waits for as long with nothing to wait for.
 
     Returns:
-        The report; its ``exit_code`` is 0 where everything holds.
+        The report; its ``exit_code`` is 0 where nothing is violated or undecided.
 
     Raises:
         UnknownOptimizerError: this is no optimizer of any engine, or one that was used.

@@ -10,6 +10,7 @@ done again, and one that differs from itself is not reproducible.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -32,13 +33,14 @@ from slotscope.checks.alike import (
 from slotscope.checks.check import check
 from slotscope.checks.constructors import own_get_config
 from slotscope.checks.kept import loss_scaled
+from slotscope.checks.limits import prepared
 from slotscope.checks.linear import ROWS, Linear, applied, finished
 from slotscope.checks.problems import chosen, steady_of, values
 from slotscope.checks.run import Run, State, Trajectory
 from slotscope.checks.subject import Subject
 from slotscope.checks.verdict import NotApplicable, Violation
 from slotscope.engines import Engine
-from slotscope.engines.processes import on_two_devices
+from slotscope.engines.processes import on_two_devices, ready_two_devices
 from slotscope.rules import FunctionRule
 from slotscope.rules.training import SCALINGS, Each, LossScaling, Training
 
@@ -345,15 +347,10 @@ def check_two_devices_end_like_one(subject: Subject) -> None:
     if subject.engine.two_devices is None:
         raise NotApplicable(f"{subject.engine.name} trains on one device")
     elsewhere = portable(subject)
-
-    def there() -> State:
-        try:
-            return on_two_devices(subject.engine, trained, elsewhere, "fit")
-        except TimeoutError:
-            raise NotApplicable("no process with two devices was ready in 40 seconds") from None
-
+    ready = functools.partial(ready_two_devices, subject.engine)
+    prepared("a process with two devices", ready)
     hold(
-        there,
+        lambda: on_two_devices(subject.engine, trained, elsewhere, "fit"),
         lambda: finished(applied(subject)),
         "six batches of fit on two devices and as single steps",
         arithmetic(subject),

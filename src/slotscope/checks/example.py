@@ -11,7 +11,6 @@ import bisect
 import dataclasses
 import functools
 import itertools
-import time
 from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 from typing import Any
@@ -19,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from slotscope.checks.constructor import call
-from slotscope.checks.limits import Stopped, limited, quiet
+from slotscope.checks.limits import TIME_LIMIT, Stopped, limited
 from slotscope.checks.problems import dense, hold, training_of
+from slotscope.checks.quiet import quiet
 from slotscope.checks.run import trajectory
 from slotscope.checks.subject import Subject
 from slotscope.checks.verdict import Violation
@@ -30,8 +30,8 @@ from slotscope.engines.programs import Program, called
 from slotscope.rules import Rule
 from slotscope.rules.training import FEATURES
 
-#: Seconds that making a run smaller may take.
-PATIENCE = 3.0
+#: How many smaller runs are tried: a number, as what is shown must not depend on a clock.
+TRIES = 60
 
 
 def example_of(subject: Subject, id: str, violation: Violation | None) -> str:
@@ -47,7 +47,7 @@ def example_of(subject: Subject, id: str, violation: Violation | None) -> str:
     witness = None if violation is None else violation.witness
     if witness is not None:
         try:
-            with quiet(), limited(4 * PATIENCE):
+            with quiet(), limited(TIME_LIMIT):
                 return shown(witness) or again(subject, id)
         except (Exception, Stopped):  # an example is no reason for another failure
             pass
@@ -115,16 +115,16 @@ def failure(witness: Witness) -> tuple[int, str] | None:
 
 
 def smaller(
-    witness: Witness, broken: tuple[int, str], patience: float = PATIENCE
+    witness: Witness, broken: tuple[int, str], tries: int = TRIES
 ) -> tuple[Witness, tuple[int, str]]:
-    """The smallest run that is found to fail in ``patience`` seconds, and how it does."""
-    until = time.monotonic() + patience
+    """The smallest run that is found to fail in so many ``tries``, and how it does."""
+    left = iter(range(tries))
     found = True
     while found:
         witness = dataclasses.replace(witness, gradients=witness.gradients[: broken[0]])
         found = False
         for candidate in _candidates(witness):
-            if time.monotonic() > until:
+            if next(left, None) is None:
                 break
             try:
                 failed = failure(candidate)

@@ -14,20 +14,22 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
+from typing import TypeVar
 
 from slotscope.checks.door import planned
-from slotscope.checks.limits import STOPPED_LIMIT
+from slotscope.checks.limits import STOPPED_LIMIT, preparation, prepared, processor_time
 from slotscope.checks.plan import Plan, Planned
-from slotscope.checks.process import DiedError, Process
+from slotscope.checks.process import DiedError, LimitError, Process
 from slotscope.checks.request import Request
 from slotscope.checks.runner import given_up, outcome_of, record
 from slotscope.checks.subject import Subject
-from slotscope.checks.verdict import Outcome, Verdict
+from slotscope.checks.verdict import Outcome, Undecided, Verdict
 from slotscope.engines import engine
 
-#: Seconds that importing a framework and the optimizer's module may take, and making one of it.
-START = 180.0
-#: Seconds beyond its time limit after which a check reacts to nothing: it makes an example, too.
+Result = TypeVar("Result")
+
+#: Seconds of processor time without a sign, beyond its time limit, after which a check reacts to
+#: nothing.
 GRACE = 20.0
 #: A plan of fewer seconds is not worth another import of the framework.
 SHORT = 20.0
@@ -63,6 +65,25 @@ def outcome(request: Request, id: str) -> Outcome:
 
 
 # ---- on the other side
+
+
+def loaded(process: Process, request: Request, function: Callable[[Request], Result]) -> Result:
+    """``function(request)`` in a process that imports what it needs; in another where that dies.
+
+    Raises:
+        Undecided: that one died or hung, too. What it says of a hang tells what to do.
+        SlotscopeError: the request cannot be met.
+    """
+    seconds = preparation(request.time_limit)
+
+    def load() -> Result:
+        try:
+            return process.ask(processor_time(seconds), function, request)
+        except LimitError as error:
+            hint = "with a larger --time-limit, loading may use and wait for three times as much"
+            raise LimitError(f"{error} ({hint})", error.written) from None
+
+    return prepared(request.target, load, DiedError)
 
 
 def run_isolated(processes: Sequence[Process], request: Request, plan: Plan) -> Iterator[Outcome]:
@@ -114,8 +135,11 @@ def _work(
 def _outcome(process: Process, request: Request, item: Planned) -> Outcome:
     try:
         if not process.alive:
-            process.ask(START, describe, request)
-        return process.ask(request.time_limit + GRACE, outcome, request, item.id)
+            loaded(process, request, describe)
+        limit = processor_time(request.time_limit + GRACE)
+        return process.ask(limit, outcome, request, item.id)
+    except Undecided as error:
+        return record(item, Verdict.UNDECIDED, str(error))
     except DiedError as death:
         return record(
             item,
@@ -123,7 +147,7 @@ def _outcome(process: Process, request: Request, item: Planned) -> Outcome:
             str(death),
             example=command(request, item.id),
             crash=death.written,
-            seconds=request.time_limit if "hangs" in str(death) else 0.0,
+            seconds=request.time_limit if isinstance(death, LimitError) else 0.0,
             stopped=True,
         )
 

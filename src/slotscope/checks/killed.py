@@ -22,12 +22,16 @@ from typing import Any
 
 from slotscope.checks import constructors, kept
 from slotscope.checks.kept import BEFORE, Course
+from slotscope.checks.limits import prepared
 from slotscope.checks.run import State
 from slotscope.checks.subject import Subject
 from slotscope.checks.verdict import NotApplicable
 from slotscope.engines import Engine, engine, processes
 from slotscope.errors import SlotscopeError
 from slotscope.kernels.server import forking
+
+#: What that process tells first.
+READY = "ready\n"
 
 _PROGRAM = "import sys; from slotscope.checks import killed; killed.serve(*sys.argv[1:])"
 
@@ -46,6 +50,7 @@ def train_and_die(course: Course, format: str, folder: Path) -> State:
     Raises:
         NotApplicable: the optimizer cannot be sent to another process, or this system has no signal
             that ends one at once.
+        Undecided: that process could not be made ready.
     """
     import cloudpickle
 
@@ -60,13 +65,25 @@ def train_and_die(course: Course, format: str, folder: Path) -> State:
         (folder / "task").write_bytes(cloudpickle.dumps(task))
     except Exception as error:
         raise NotApplicable(f"it cannot be sent to another process: {error}") from None
-    ended = _ended(_server(home.name, *home.options), folder)
+    server = prepared(
+        f"a process with {home.name}", functools.partial(_ready, home.name, *home.options)
+    )
+    ended = _ended(server, folder)
     if ended != str(-signal.SIGKILL) or not (folder / "state").exists():
         note = folder / "error"
         said = note.read_text("utf-8") if note.exists() else f"it ended with {ended!r}"
         raise SlotscopeError(f"the training in another process did not reach its end: {said}")
     state: State = cloudpickle.loads((folder / "state").read_bytes())
     return state
+
+
+def _ready(*arguments: str) -> Any:
+    """The process that has imported an engine's framework; another where that one has ended."""
+    server = _server(*arguments)
+    if server.poll() is not None:
+        _server.cache_clear()
+        server = _server(*arguments)
+    return server
 
 
 @functools.cache
@@ -81,6 +98,14 @@ def _server(*arguments: str) -> Any:
         text=True,
         env={**os.environ, **processes.sharing(), "PYTHONPATH": os.pathsep.join(path)},
     )
+    try:
+        assert server.stdout is not None
+        told = server.stdout.readline()
+        if told != READY:
+            raise SlotscopeError(f"it ended before it was ready, and told {told!r}")
+    except BaseException:  # also where it was taking too much time
+        server.kill()
+        raise
     atexit.register(_stop, server)
     return server
 
@@ -112,6 +137,7 @@ def serve(name: str, *options: str) -> None:
     """Import an engine's framework; for each folder that is named train, in a copy if possible."""
     home = engine(name, **dict(option.split("=") for option in options))
     _ = home.keras
+    print(READY, end="", flush=True)
     for line in sys.stdin:
         child = os.fork() if _may_fork() else 0
         if not child:

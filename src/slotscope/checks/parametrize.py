@@ -5,7 +5,8 @@
         optimizer_check()
 
 What is known to fail is an expected failure, and strict; what does not apply is skipped, with its
-reason, and so is what is not reproducible.
+reason, and so is what is not reproducible. What is undecided fails: it could not be prepared, and
+nothing is known of it.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def parametrize_with_checks(
         themes: names of themes.
         keyword: text that a check's id must contain.
         quick: whether only the quick set.
-        time_limit: seconds after which a check is stopped, and fails.
+        time_limit: seconds of processor time after which a check is stopped, and fails.
 
     Returns:
         A decorator, ``pytest.mark.parametrize``.
@@ -137,6 +138,8 @@ class OptimizerCheck:
             pytest.xfail(self.outcome.reason)
         if outcome.verdict is Verdict.VIOLATED:
             pytest.fail(message(outcome), pytrace=False)
+        if outcome.verdict is Verdict.UNDECIDED:
+            pytest.fail(f"undecided: {outcome.reason}", pytrace=False)
         if outcome.verdict is Verdict.NOT_REPRODUCIBLE:
             pytest.skip(f"not reproducible: {outcome.reason}")
         if outcome.verdict is Verdict.NOT_APPLICABLE:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import functools
 import multiprocessing
 import os
 import signal
@@ -15,14 +16,17 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import IO, Any, TypeVar, cast
 
+from slotscope.checks.limits import Limit, processor_time, signs
 from slotscope.engines import processes
 
 Result = TypeVar("Result")
 
 #: Lines of what a process wrote before it died.
 _LAST_LINES = 12
-#: Seconds in which an idle process ends.
+#: Seconds of processor time, or of waiting, in which an idle process ends.
 _END = 5.0
+#: What a process sends that is within its limit.
+_SIGN = "within its limit"
 
 
 class DiedError(Exception):
@@ -35,6 +39,10 @@ class DiedError(Exception):
     def __init__(self, message: str, written: str = "") -> None:
         super().__init__(message)
         self.written = written
+
+
+class LimitError(DiedError):
+    """The process was killed, as it passed a limit without a sign."""
 
 
 def serve(connection: Connection, log: str, folder: str) -> None:
@@ -51,6 +59,13 @@ def serve(connection: Connection, log: str, folder: str) -> None:
     os.chdir(folder)
     sys.path.insert(0, folder)
     os.environ.update(processes.sharing())  # no framework is imported yet
+    sending = threading.Lock()
+
+    def send(message: Any) -> None:
+        with sending, contextlib.suppress(BrokenPipeError):
+            connection.send(message)
+
+    signs.within_limit = functools.partial(send, _SIGN)
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             function, args = connection.recv()
@@ -58,7 +73,7 @@ def serve(connection: Connection, log: str, folder: str) -> None:
                 answer = (True, function(*args))
             except Exception as error:
                 answer = (False, error)
-            connection.send(answer)
+            send(answer)
     processes.stop_workers()  # multiprocessing would wait for them
 
 
@@ -92,12 +107,23 @@ class Process:
         """Whether there is one."""
         return self._process is not None
 
-    def ask(self, timeout: float | None, function: Callable[..., Result], *args: Any) -> Result:
+    def ask(
+        self,
+        limit: Callable[[int], Limit] | None,
+        function: Callable[..., Result],
+        *args: Any,
+    ) -> Result:
         """``function(*args)``, run there.
 
+        Args:
+            limit: makes the limit that the process is held to, from its number; each sign that the
+                process gives begins it anew. None waits for ever.
+            function: what to run.
+            *args: passed on.
+
         Raises:
-            DiedError: no answer came in ``timeout`` seconds (None waits for ever), or the process
-                ended or was stopped.
+            LimitError: the limit was passed, and the process killed.
+            DiedError: the process ended or was stopped.
             Exception: what the function raised.
         """
         with self._asking:
@@ -106,20 +132,32 @@ class Process:
             self._start()
             try:
                 self._connection.send((function, args))
-                answered = self._connection.poll(timeout)
-                good, value = self._connection.recv() if answered else (False, DiedError("hangs"))
+                good, value = self._answer(limit and limit(self._process.pid))
             except (EOFError, ConnectionError, OSError):
-                self._process.join(5)
+                self._join()
                 code = self._process.exitcode
                 raise DiedError(f"its process ended: {ending(code)}", self._stopped()) from None
-            if not answered:
-                written = self._stopped()
-                raise DiedError(
-                    f"it hangs: killed after {timeout or 0:g} s without a sign", written
-                )
             if not good:
                 raise value
             return cast(Result, value)
+
+    def _answer(self, limit: Limit | None) -> tuple[bool, Any]:
+        """Whether the function returned, and what it returned or raised."""
+        while True:
+            if self._connection.poll(limit and limit.interval):
+                answer = self._connection.recv()
+                if answer != _SIGN:
+                    return cast(tuple[bool, Any], answer)
+                if limit is not None:
+                    limit.again()
+            elif limit is not None and (said := limit.passed()):
+                raise LimitError(f"{said}, without a sign, and was killed", self._stopped())
+
+    def _join(self) -> None:
+        """Wait for the end of the process, as long as it does something for it."""
+        limit = processor_time(_END)(self._process.pid)
+        while self._process.is_alive() and not limit.passed():
+            self._process.join(limit.interval)
 
     def stop(self) -> None:
         """End the process: one that is idle on its own, any other where it stands."""
@@ -131,7 +169,7 @@ class Process:
             return
         with contextlib.suppress(OSError):
             self._connection.close()
-        process.join(_END)
+        self._join()
         self._stopped()
         self._asking.release()
 

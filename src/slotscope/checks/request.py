@@ -33,7 +33,7 @@ class Request:
         themes: names of themes.
         keyword: text that a check's id must contain.
         quick: whether only the quick set.
-        time_limit: seconds after which a check is stopped.
+        time_limit: seconds of processor time after which a check is stopped.
     """
 
     target: str

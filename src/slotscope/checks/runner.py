@@ -10,13 +10,15 @@ from slotscope.checks import differences
 from slotscope.checks.check import Item
 from slotscope.checks.crash import shortened
 from slotscope.checks.example import example_of
-from slotscope.checks.limits import STOPPED_LIMIT, TIME_LIMIT, Stopped, limited, quiet
+from slotscope.checks.limits import STOPPED_LIMIT, TIME_LIMIT, Stopped, limited
 from slotscope.checks.plan import Planned, plan_of
+from slotscope.checks.quiet import quiet
 from slotscope.checks.subject import Subject
 from slotscope.checks.verdict import (
     NotApplicable,
     NotReproducible,
     Outcome,
+    Undecided,
     Verdict,
     Violation,
 )
@@ -24,6 +26,7 @@ from slotscope.checks.verdict import (
 _VERDICTS = {
     NotApplicable: Verdict.NOT_APPLICABLE,
     NotReproducible: Verdict.NOT_REPRODUCIBLE,
+    Undecided: Verdict.UNDECIDED,
 }
 
 
@@ -35,8 +38,8 @@ def run(
     Args:
         subject: what is checked.
         items: what to run.
-        time_limit: seconds after which one of them is stopped; after a few that had to be, the
-            rest is not run.
+        time_limit: seconds of processor time after which one of them is stopped; after a few that
+            had to be, the rest is not run.
     """
     stopped = 0
     for item in items:
@@ -58,7 +61,10 @@ def outcome_of(subject: Subject, item: Item, time_limit: float = TIME_LIMIT) -> 
     known = said is Verdict.VIOLATED and _known(subject, item)
     if said is Verdict.VIOLATED and not fields["stopped"] and not known:
         for _ in range(subject.engine.controls):
-            again, _ = attempt(subject, item, time_limit)
+            again, why = attempt(subject, item, time_limit)
+            if again is Verdict.UNDECIDED:
+                said, fields = again, why
+                break
             if again is not Verdict.VIOLATED:
                 said = Verdict.NOT_REPRODUCIBLE
                 fields = {"reason": f"violated in one run of several: {fields['reason']}"}
@@ -81,13 +87,12 @@ def attempt(
     try:
         with quiet(), limited(time_limit):
             item.check.run(subject, item.case)
-    except (NotApplicable, NotReproducible) as said:
+    except (NotApplicable, NotReproducible, Undecided) as said:
         return _VERDICTS[type(said)], {"reason": str(said)}
     except Violation as found:
         return Verdict.VIOLATED, {"reason": str(found), "violation": found, "stopped": False}
-    except Stopped as time_is_up:
-        crash, reason = shortened(time_is_up), f"it hangs: {time_is_up}"
-        return Verdict.VIOLATED, {"reason": reason, "crash": crash, "stopped": True}
+    except Stopped as stop:
+        return Verdict.VIOLATED, {"reason": str(stop), "crash": shortened(stop), "stopped": True}
     except (Exception, SystemExit) as error:
         reason = f"the check crashed with {type(error).__name__}: {error}"
         return Verdict.VIOLATED, {"reason": reason, "crash": shortened(error), "stopped": False}
@@ -104,4 +109,4 @@ def record(planned: Planned, verdict: Verdict, reason: str = "", **more: Any) ->
 def given_up(planned: Planned) -> Outcome:
     """The outcome of what is not run any more."""
     reason = f"not run: {STOPPED_LIMIT} checks before it had to be stopped"
-    return record(planned, Verdict.NOT_APPLICABLE, reason)
+    return record(planned, Verdict.UNDECIDED, reason)

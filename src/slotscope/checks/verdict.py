@@ -1,7 +1,7 @@
 """What a check can say, and the record of having said it.
 
 A check is a function that returns in silence where its sentence holds. Where it does not, it
-raises one of the three exceptions below; anything else that it raises is a crash, which counts as
+raises one of the four exceptions below; anything else that it raises is a crash, which counts as
 a violation: the optimizer raised where it should have worked.
 """
 
@@ -26,6 +26,7 @@ class Verdict(enum.StrEnum):
     KNOWN = "known difference"
     NOT_APPLICABLE = "not applicable"
     NOT_REPRODUCIBLE = "not reproducible"
+    UNDECIDED = "undecided"
 
 
 class Violation(Exception):  # noqa: N818 - a verdict, not an error of this package
@@ -44,6 +45,10 @@ class Violation(Exception):  # noqa: N818 - a verdict, not an error of this pack
 
 class NotApplicable(Exception):  # noqa: N818
     """The check makes no sense for this optimizer or this engine; the message says why."""
+
+
+class Undecided(Exception):  # noqa: N818
+    """What the check needs could not be made ready, so it says nothing; the message says what."""
 
 
 class NotReproducible(Exception):  # noqa: N818
@@ -72,9 +77,9 @@ class Outcome:
         reason: why, in words; empty where it holds.
         example: code that shows a violation.
         crash: the traceback, shortened, where it was an exception that ended it.
-        seconds: how long it took.
+        seconds: how long it took, on a clock.
         page: where a known difference is written up.
-        stopped: whether it was ended because it took too long.
+        stopped: whether it was ended because it hung or waited, or its process died.
     """
 
     check: str
@@ -126,11 +131,18 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 where nothing is violated, out of date or missing, else 1."""
-        return 1 if self.of(Verdict.VIOLATED) or self.stale or self.missing else 0
+        """1 where something is violated, out of date or missing, else 3 where something is
+        undecided, else 0."""
+        if self.of(Verdict.VIOLATED) or self.stale or self.missing:
+            return 1
+        return 3 if self.of(Verdict.UNDECIDED) else 0
 
     def __repr__(self) -> str:
-        counts = ", ".join(f"{verdict} {count}" for verdict, count in self.counts().items())
+        counts = ", ".join(
+            f"{verdict} {count}"
+            for verdict, count in self.counts().items()
+            if count or verdict is not Verdict.UNDECIDED  # which says nothing of the optimizer
+        )
         return f"<Report of {self.optimizer} on {self.engine}: {counts}>"
 
     def __str__(self) -> str:

@@ -8,7 +8,6 @@ kept for the next call.
 from __future__ import annotations
 
 import atexit
-import functools
 import os
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -18,14 +17,18 @@ from slotscope.engines.keras_3 import Keras3
 
 Result = TypeVar("Result")
 
-_EXECUTORS: list[Any] = []
-
 #: What makes frameworks take an accelerator's memory as they need it, not most of it at the start:
 #: the processes that are started here work side by side, and with the one that started them.
 SHARING = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 
 #: Environment variables, hashable.
 Environment = tuple[tuple[str, str], ...]
+
+#: Worker processes, by what they are for and their environment.
+_EXECUTORS: dict[tuple[str, Environment], Any] = {}
+
+#: Seconds after which a worker that has nothing to do ends; the next call starts it again.
+IDLE = 600
 
 
 def on_engine(name: str, function: Callable[..., Result], *args: Any) -> Result:
@@ -78,16 +81,28 @@ def on_two_devices(here: Engine, function: Callable[..., Result], *args: Any) ->
         here: an engine that has :attr:`~slotscope.engines.Engine.two_devices`.
         function: takes and returns what is picklable.
         *args: passed on.
-
-    Raises:
-        TimeoutError: the process was not ready within 40 seconds; it may be the next time.
     """
-    assert here.two_devices is not None
-    environment = tuple(sorted(here.two_devices.environment.items()))
-    worker = _worker("two devices", environment)
-    worker.submit(_run, here.name, _imported).result(timeout=40)
+    worker = _worker(*_two_devices(here))
     answer: Result = worker.submit(_run_on_two, here.name, function, args).result()
     return answer
+
+
+def ready_two_devices(here: Engine) -> None:
+    """Start the process of :func:`on_two_devices`, and wait until it has imported its framework.
+
+    Where that fails, or is interrupted, the process is ended: the next call starts another one.
+    """
+    worker = _worker(*_two_devices(here))
+    try:
+        worker.submit(_run, here.name, _imported).result()
+    except BaseException:
+        _dismiss(*_two_devices(here))
+        raise
+
+
+def _two_devices(here: Engine) -> tuple[str, Environment]:
+    assert here.two_devices is not None
+    return "two devices", tuple(sorted(here.two_devices.environment.items()))
 
 
 def _imported(there: Engine) -> str:
@@ -127,19 +142,24 @@ def sharing() -> dict[str, str]:
     return {name: os.environ.get(name, value) for name, value in SHARING.items()}
 
 
-@functools.cache
 def _worker(name: str, environment: Environment) -> Any:
     """The worker process of one engine, or of all that need the same environment."""
     import loky
 
-    given = {**sharing(), **dict(environment)}
-    executor = loky.ProcessPoolExecutor(max_workers=1, timeout=600, env=given)
-    _EXECUTORS.append(executor)
-    return executor
+    if (name, environment) not in _EXECUTORS:
+        _EXECUTORS[name, environment] = loky.ProcessPoolExecutor(
+            max_workers=1, timeout=IDLE, env={**sharing(), **dict(environment)}
+        )
+    return _EXECUTORS[name, environment]
+
+
+def _dismiss(name: str, environment: Environment) -> None:
+    """End a worker process, whatever it is doing."""
+    _EXECUTORS.pop((name, environment)).shutdown(kill_workers=True)
 
 
 @atexit.register
 def stop_workers() -> None:
     """End every worker process, whatever it is doing."""
     while _EXECUTORS:
-        _EXECUTORS.pop().shutdown(kill_workers=True)
+        _dismiss(*next(iter(_EXECUTORS)))

@@ -12,8 +12,9 @@ from typing import IO
 
 from slotscope.kernels.server import wire
 
-#: Seconds in which a server says how a kernel ended, once it has.
-WORD = 2.0
+#: Seconds in which a server says how a kernel ended, once it has. One that is gone, is noticed at
+#: once.
+WORD = 60.0
 
 
 class ForkedProcess:

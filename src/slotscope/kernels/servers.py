@@ -20,8 +20,9 @@ from slotscope.errors import KernelServerError
 from slotscope.kernels.fingerprint import SERVER, Fingerprint, server_environment
 from slotscope.kernels.server import wire
 
-#: Seconds within which a server answers; it may be forking for others.
-ANSWER = 30.0
+#: Seconds within which a server answers; it may be forking for others. Then the kernel is an
+#: ordinary one.
+ANSWER = 120.0
 #: Seconds for which a server that could not be started is not tried again.
 AGAIN = 600.0
 #: Bytes in the path of the folder: a socket's has at most 107, of which a name takes 22.

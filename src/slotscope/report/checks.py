@@ -24,7 +24,11 @@ STYLES = {
     Verdict.KNOWN: "yellow",
     Verdict.NOT_APPLICABLE: "dim",
     Verdict.NOT_REPRODUCIBLE: "magenta",
+    Verdict.UNDECIDED: "bold magenta",
 }
+
+#: By exit code; any other is that of a violation.
+ENDS = {0: "bold green", 3: STYLES[Verdict.UNDECIDED]}
 
 #: Cases of one check whose reasons are shown, each on a line.
 _SHOWN = 4
@@ -114,9 +118,10 @@ def print_report(report: Report, console: Console) -> None:
         console.print(f"\n[bold red]out of date[/]: {escape(message)}", soft_wrap=True)
     for verdict in (Verdict.KNOWN, Verdict.NOT_REPRODUCIBLE):
         _print_list(verdict, report.of(verdict), console)
-    _print_reasons(report.of(Verdict.NOT_APPLICABLE), console)
-    good = report.exit_code == 0
-    console.print(f"\n[{'bold green' if good else 'bold red'}]{escape(headline(report))}[/]")
+    for verdict in (Verdict.UNDECIDED, Verdict.NOT_APPLICABLE):
+        _print_reasons(verdict, report.of(verdict), console)
+    style = ENDS.get(report.exit_code, STYLES[Verdict.VIOLATED])
+    console.print(f"\n[{style}]{escape(headline(report))}[/]")
 
 
 def text(report: Report) -> str:
@@ -141,7 +146,8 @@ def headline(report: Report) -> str:
         return f"{where}: nothing is violated, but what is listed as failing is out of date."
     words = {Verdict.HOLDS: "hold"}
     said = [f"{n} {words.get(verdict, verdict)}" for verdict, n in report.counts().items() if n]
-    return f"{where}: nothing is violated, {', '.join(said)}."
+    but = "but not everything is decided: " if report.of(Verdict.UNDECIDED) else ""
+    return f"{where}: nothing is violated, {but}{', '.join(said)}."
 
 
 def verdict_table(report: Report) -> Table:
@@ -160,9 +166,13 @@ def print_summary(reports: Sequence[Report], console: Console) -> None:
     """Several reports in one table."""
     console.print()
     console.print(summary_table(reports))
-    bad = [report.optimizer for report in reports if report.exit_code]
-    said = f"not all is well with {', '.join(bad)}." if bad else "nothing is violated."
-    style = "bold red" if bad else "bold green"
+    bad, open_ = (
+        ", ".join(report.optimizer for report in reports if (report.exit_code in codes))
+        for codes in ({1}, {3})
+    )
+    said = f"not all is well with {bad}." if bad else "nothing is violated."
+    said += f" Undecided is something of {open_}." if open_ else ""
+    style = ENDS[0] if not bad + open_ else STYLES[Verdict.VIOLATED if bad else Verdict.UNDECIDED]
     console.print(Text(f"\n{len(reports)} optimizers on {reports[0].engine}: {said}", style))
 
 
@@ -227,13 +237,13 @@ def _print_list(verdict: Verdict, outcomes: Sequence[Outcome], console: Console)
         console.print(Text(f"  {outcome.id}: {outcome.reason}{page}"), soft_wrap=True)
 
 
-def _print_reasons(outcomes: Sequence[Outcome], console: Console) -> None:
-    """Why what does not apply does not, with the number of cases of each reason."""
+def _print_reasons(verdict: Verdict, outcomes: Sequence[Outcome], console: Console) -> None:
+    """Why what does not apply, or is undecided, is so, with the number of cases of each reason."""
     reasons: dict[str, int] = {}
     for outcome in outcomes:
         reasons[outcome.reason] = reasons.get(outcome.reason, 0) + 1
     if reasons:
-        console.print(f"\n[{STYLES[Verdict.NOT_APPLICABLE]}]{Verdict.NOT_APPLICABLE}[/]")
+        console.print(f"\n[{STYLES[verdict]}]{verdict}[/]")
     for reason, count in reasons.items():
         console.print(Text(f"  {count} because {reason}", "dim"), soft_wrap=True)
 

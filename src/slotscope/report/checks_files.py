@@ -76,7 +76,8 @@ def _plain(report: Report) -> dict[str, Any]:
 def as_junit(reports: Sequence[Report]) -> str:
     """A test suite for each optimizer: a violation is a failure, a crash an error.
 
-    What is known, not applicable or not reproducible is skipped, with its reason.
+    What is undecided is an error, too. What is known, not applicable or not reproducible is
+    skipped, with its reason.
     """
     import junitparser
 
@@ -113,6 +114,8 @@ def _case(junitparser: Any, report: Report, outcome: Outcome) -> Any:
         parts = (outcome.sentence, outcome.reason, outcome.crash, outcome.example)
         result.text = _printable("\n\n".join(filter(None, parts)))
         case.result = [result]
+    elif outcome.verdict is Verdict.UNDECIDED:
+        case.result = [junitparser.Error(_printable(outcome.reason), str(outcome.verdict))]
     elif outcome.verdict is not Verdict.HOLDS:
         message = _printable(f"{outcome.verdict}: {outcome.reason}")
         case.result = [junitparser.Skipped(message, str(outcome.verdict))]

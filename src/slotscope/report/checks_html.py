@@ -22,6 +22,7 @@ MARKS = {
     Verdict.KNOWN: "≠",
     Verdict.NOT_APPLICABLE: "-",
     Verdict.NOT_REPRODUCIBLE: "~",
+    Verdict.UNDECIDED: "?",
 }
 
 
@@ -35,6 +36,7 @@ def _environment() -> Any:
         headline=headline,
         by_theme=by_theme,
         key=key,
+        ending=ending,
     )
 
 
@@ -47,7 +49,6 @@ def page(reports: Sequence[Report]) -> str:
     text: str = template.render(
         title=title,
         reports=reports,
-        good=not any(report.exit_code for report in reports),
         version=metadata.version("slotscope"),
     )
     return text
@@ -62,6 +63,12 @@ def fragment(report: Report) -> str:
 def by_theme(report: Report) -> list[tuple[str, list[Any]]]:
     """The outcomes of each theme."""
     return [(t, list(found)) for t, found in groupby(report.outcomes, lambda o: o.theme)]
+
+
+def ending(reports: Sequence[Report]) -> str:
+    """What came of ``reports`` together: ``holds``, ``violated`` or ``undecided``."""
+    codes = {report.exit_code for report in reports}
+    return "violated" if codes - {0, 3} else "undecided" if 3 in codes else "holds"
 
 
 def key(verdict: Verdict) -> str:

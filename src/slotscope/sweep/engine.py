@@ -103,6 +103,7 @@ class Engine(NBClientEngine):
             resources=resources or {},
             shutdown_kernel="immediate",
             startup_timeout=start_timeout,
+            iopub_timeout=start_timeout,  # nbclient's would leave out what comes late
             timeout_func=None if execution_timeout is None else lambda _: execution_timeout,
         )
         return client.execute()

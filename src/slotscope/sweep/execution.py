@@ -29,8 +29,9 @@ import psutil
 from slotscope.checks.process import ending
 from slotscope.sweep.results import kept_results
 
-#: Seconds in which a kernel must be ready; a machine with many kernels takes its time.
-START = 180
+#: Seconds in which a kernel must be ready, and outputs be there: so many that they say it hangs, as
+#: one that ends is noticed at once, and a machine with many kernels takes its time.
+START = 1800
 #: Seconds between two attempts to end a kernel that may still be starting.
 AGAIN = 0.5
 #: papermill's tag of the cell that has the values given.

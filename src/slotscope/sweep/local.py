@@ -22,15 +22,16 @@ from multiprocessing.util import Finalize
 from queue import SimpleQueue
 from typing import Any
 
-from slotscope.checks.process import DiedError, Process
+from slotscope.checks.limits import on_a_clock, processor_time
+from slotscope.checks.process import DiedError, LimitError, Process
 from slotscope.sweep import execution
 
-#: Seconds that a new process may take to answer.
+#: Seconds of processor time that a new process may use before it answers.
 START = 120.0
 #: Seconds within which a process that was told to end has ended its kernel.
-END = 3.0
+END = 10.0
 #: Seconds between the ends of two pipes of a process that is killed, at most.
-MOMENT = 0.1
+MOMENT = 0.5
 
 
 # ---- in the process
@@ -135,7 +136,9 @@ class LocalExecutor(Executor):
         process = self._free.get()
         try:
             if not process.alive and not self._ended:
-                self._numbers[process] = process.ask(START, attend, self._folder.name)
+                self._numbers[process] = process.ask(
+                    processor_time(START), attend, self._folder.name
+                )
             if self._ended:
                 raise DiedError("it was stopped")
             return self._answer(process, function, args)
@@ -146,10 +149,8 @@ class LocalExecutor(Executor):
             self._free.put(process)
 
     def _answer(self, process: Process, function: Callable[..., Any], args: Any) -> Any:
-        begin = time.monotonic()
+        limit = None if self._patience is None else on_a_clock(self._patience)
         try:
-            return process.ask(self._patience, function, *args)
-        except DiedError as death:
-            if self._patience is not None and time.monotonic() - begin >= self._patience:
-                raise SilentError(str(death), death.written) from None
-            raise
+            return process.ask(limit, function, *args)
+        except LimitError as silent:
+            raise SilentError(str(silent), silent.written) from None

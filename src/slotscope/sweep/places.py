@@ -15,9 +15,9 @@ from slotscope.sweep.environment import Environment, environment
 from slotscope.sweep.execution import RUNNING, Outcome, Task, execute
 
 #: Seconds within which a cluster answers.
-ANSWER = 30
+ANSWER = 120
 #: Seconds within which a scheduler does.
-CONNECT = 10
+CONNECT = 30
 #: Runs that wait on a cluster: one that grows with its work must see some.
 WAITING = 64
 #: Seconds between two looks at whether someone waits for a run.

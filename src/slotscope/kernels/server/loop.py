@@ -19,8 +19,9 @@ from .forking import hindrance, threads
 from .preload import ForeignModuleError, Preloaded
 from .wire import Message
 
-#: Seconds within which a request must be here once its first byte is.
-PATIENCE = 5.0
+#: Seconds within which a request must be here once its first byte is; meanwhile nobody else is
+#: answered.
+PATIENCE = 30.0
 
 
 def main(folder: str, name: str, idle: str) -> None:
