@@ -149,6 +149,23 @@ def oldest(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", *tests, env=ENVIRONMENT)
 
 
+@nox.session(reuse_venv=True, default=False)
+def core(session: nox.Session) -> None:
+    """Run the tests of the core, where no framework is installed."""
+    session.install("--constraint", "constraints.txt", ".", "nbval", "pytest", "pyyaml")
+    tests = ("tests/test_core.py", "tests/test_environment.py", "tests/recording/test_files.py")
+    session.run("python", "-m", "pytest", *tests, *session.posargs, env=ENVIRONMENT)
+
+
+@nox.session(reuse_venv=True, default=False)
+def engines(session: nox.Session) -> None:
+    """Run the tests of engines, recordings and rules on the pinned frameworks, and nothing else."""
+    wanted = (".[tensorflow,jax,torch]", "nbval", "pytest")
+    session.install("--constraint", "constraints.txt", *wanted)
+    tests = ("tests/engines", "tests/recording", "tests/rules", *session.posargs)
+    session.run("python", "-m", "pytest", *tests, env=ENVIRONMENT)
+
+
 @nox.session(requires=["env"], venv_backend="none")
 def lint(session: nox.Session) -> None:
     """Check style, layout and types; change nothing."""

@@ -1,5 +1,6 @@
 """What a process can be given of another processor's arithmetic, it really has."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -164,3 +165,37 @@ def test_two_devices_keep_the_flags_of_the_process(monkeypatch):
     monkeypatch.delenv("XLA_FLAGS")
     given = DataParallel().environment["XLA_FLAGS"]
     assert given == "--xla_force_host_platform_device_count=2"
+
+
+def rows(heading):
+    """The cells of the table with this first column in the guide."""
+    lines = (ROOT / "docs" / "portability.md").read_text().splitlines()
+    (start,) = (n for n, line in enumerate(lines) if line.startswith(f"| {heading} |"))
+    after = itertools.takewhile(lambda line: line.startswith("|"), lines[start + 2 :])
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in after]
+
+
+def test_the_guide_shows_the_settings_as_they_are():
+    expected = [
+        [
+            f"`{setting.name}`",
+            setting.sentence,
+            arithmetic.NAMES[setting.level] if setting.level else "all",
+            str(setting.threads or "as libraries choose"),
+        ]
+        for setting in SETTINGS.values()
+    ]
+    assert rows("setting") == expected
+
+
+def test_the_guide_names_each_variable_beside_its_library():
+    (numpy, *others) = rows("library")
+    assert f"`{arithmetic.NUMPY}`" in numpy[1]
+    assert others == [[cap.library, f"`{cap.variable}`"] for cap in arithmetic.CAPS]
+    guide = (ROOT / "docs" / "portability.md").read_text()
+    assert all(f"`{name}`" in guide for name in (*arithmetic.THREADS, *EXTREMES))
+
+
+def test_of_the_table_at_least_four_settings_are_run_by_default():
+    assert len(SETTINGS) >= 4
+    assert {setting.threads for setting in SETTINGS.values()} >= {1, 2, 4}

@@ -1,6 +1,7 @@
 """Frameworks that were imported before the fork work in the kernel as if it had imported them."""
 
 import contextlib
+import json
 import os
 import queue
 import shutil
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from nbclient import NotebookClient
+from tools.arithmetic import EXTREMES, SETTINGS
+from tools.arithmetic import environment as arithmetic
 
 from slotscope.kernels import servers, spec
 from slotscope.kernels.provisioner import STARTED
@@ -17,6 +20,7 @@ from warm_cases import Kernel, notebook
 
 pytestmark = pytest.mark.kernels
 
+ROOT = Path(__file__).parents[2]
 #: Trains a model; the weights' sum is printed to the last bit.
 TRAIN = """
 import os, sys
@@ -118,6 +122,23 @@ def test_blas_has_the_threads_that_it_would_have_started(full, start):
         kernels = [start(name, env=environment) for name in (full, "python3")]
         warm, ordinary = (kernel.run(cell) for kernel in kernels)
         assert warm == ordinary
+
+
+@pytest.mark.parametrize("name", EXTREMES)
+def test_the_arithmetic_is_that_of_an_ordinary_kernel(full, start, name):
+    cell = (
+        f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n"
+        "from tools import arithmetic_in_force\narithmetic_in_force.main([])"
+    )
+    given = arithmetic(SETTINGS[name])
+    kernels = [start(kind, env=given) for kind in (full, "python3")]
+    printed = [kernel.run(cell, timeout=600).splitlines() for kernel in kernels]
+    # An ordinary kernel shows TensorFlow's log lines beside it.
+    warm, ordinary = (
+        json.loads(line) for lines in printed for line in lines if line.startswith("{")
+    )
+    assert {"NumPy", "OpenBLAS", "torch", "XLA", "TensorFlow"} <= set(ordinary)
+    assert warm == ordinary
 
 
 def test_tables_are_as_wide_as_in_an_ordinary_kernel(full, start):
