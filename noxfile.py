@@ -34,6 +34,14 @@ OLDEST = (
     "torch==2.13.0",
 )
 
+# What tests need in an environment of their own.
+TESTING = ("pytest>=8.0", "pytest-xdist>=3.5", "pyyaml>=6.0", "nbval>=0.11")
+
+ENGINES = (
+    *("keras-2.1", "tf_keras-graph", "tf_keras-legacy", "tf_keras"),
+    *("keras-tensorflow", "keras-jax", "keras-torch"),
+)
+
 # The one place that sets what outputs may depend on. None means: not set, whatever the caller has.
 ENVIRONMENT: dict[str, str | None] = {
     "CUDA_VISIBLE_DEVICES": "-1",
@@ -164,6 +172,48 @@ def engines(session: nox.Session) -> None:
     session.install("--constraint", "constraints.txt", *wanted)
     tests = ("tests/engines", "tests/recording", "tests/rules", *session.posargs)
     session.run("python", "-m", "pytest", *tests, env=ENVIRONMENT)
+
+
+@nox.session(reuse_venv=True, default=False)
+def newest(session: nox.Session) -> None:
+    """Run what leans on the frameworks on their newest releases, and on Keras's nightly.
+
+    Nothing is pinned but by pip's own variable PIP_CONSTRAINT, for a machine on which the newest
+    torch, with its libraries for an accelerator, is too large.
+    """
+    session.install("--upgrade", "--upgrade-strategy=eager", "--editable", ".[all]", *TESTING)
+    # It has the modules of keras, which every other distribution requires: it is put over them.
+    session.install("--pre", "--upgrade", "--no-deps", "keras-nightly")
+    on_other_releases(session, "tests/test_private_names.py", "tests/engines", "tests/recording")
+    session.run("python", "-m", "tools.everything", "--quick", env=ENVIRONMENT)
+    # The asserts of the story; its stored outputs name the releases that it was blessed on.
+    story = ("--nbval-lax", "--override-ini=testpaths=notebooks", "-n", "2", "--dist", "loadfile")
+    session.run("python", "-m", "pytest", *story, env=ENVIRONMENT)
+
+
+@nox.session(python=["3.12", "3.13"], reuse_venv=True, default=False)
+def pythons(session: nox.Session) -> None:
+    """Run the tests of engines and recordings, and the quick checks, on a later Python.
+
+    A Python that is not installed is skipped, and said; with --error-on-missing-interpreters it
+    fails. On Linux torch is left out: there the package index has only its builds for an
+    accelerator, gigabytes of them; `nox -s env tests` under a later Python has it all.
+    """
+    torch = ["torch"] if sys.platform != "linux" else []
+    extras = ",".join(["tensorflow", "jax", "notebooks", *torch])
+    session.install("--editable", f".[{extras}]", *TESTING)
+    chosen = () if torch else ("-k", "not torch")
+    on_other_releases(session, "tests/engines", "tests/recording", *chosen)
+    engines = [name for name in ENGINES if torch or name != "keras-torch"]
+    session.run("python", "-m", "tools.everything", *engines, "--quick", env=ENVIRONMENT)
+
+
+def on_other_releases(session: nox.Session, *arguments: str) -> None:
+    """Say which releases these are, and run pytest on them."""
+    session.run("python", "-m", "pip", "list", "--disable-pip-version-check", silent=False)
+    parallel = ("-n", "2", "--dist", "loadfile")
+    command = ("python", "-m", "pytest", *arguments, *parallel, *session.posargs)
+    session.run(*command, env=ENVIRONMENT)
 
 
 @nox.session(requires=["env"], venv_backend="none")

@@ -248,11 +248,12 @@ class Hooks:
         if result is not None and self.engine.takes_what_is_made:
             held["train_function"] = result
         self._hook_train_function()
-        if result is None and held.get("train_function") is None:
+        made = held.get("train_function")
+        if made is None:
             name = self.engine.maker
             self.recorder.untold(f"when steps are made: {name} left no train_function behind")
             self.recorder.warn()
-        return None if result is None else held["train_function"]
+        return result if result is None or made is None else made
 
     def _called(self, name: str, proceed: Any, /, *args: Any, **kwargs: Any) -> Any:
         """A method of the optimizer was called."""
