@@ -1,11 +1,12 @@
 """Running one function on several engines."""
 
 import os
+from unittest import mock
 
 import pytest
 
 import slotscope
-from slotscope.engines import ENGINES
+from slotscope.engines import ENGINES, processes
 
 
 def test_every_engine_answers_for_itself_in_the_order_asked():
@@ -25,3 +26,19 @@ def test_one_backend_of_keras_3_runs_here_and_each_other_one_in_a_process_of_its
 def test_an_unknown_engine_is_refused():
     with pytest.raises(slotscope.errors.UnknownEngineError, match="no engine 'keras-2'"):
         slotscope.on_engines(lambda engine: None, ["keras-2"])
+
+
+def test_a_process_with_two_devices_that_does_not_get_ready_makes_place_for_another():
+    engine = slotscope.engine("tf_keras")
+
+    def lost(there):
+        raise OSError("no memory")
+
+    with (
+        mock.patch.object(processes, "_imported", lost),
+        pytest.raises(OSError, match="no memory"),
+    ):
+        processes.ready_two_devices(engine)
+    assert processes._two_devices(engine) not in processes._EXECUTORS
+    processes.ready_two_devices(engine)
+    assert processes.on_two_devices(engine, os.getpid) != os.getpid()

@@ -164,19 +164,14 @@ class _Watch(threading.Thread):
         self.said = ""
         self.deaf = False
         self.seconds = seconds
+        self._usage = Usage()
+        self.limit = ProcessorTime(seconds, self._usage, compiled)
         self._main = threading.get_ident()
         self._over = threading.Event()
-        self._ready = threading.Event()
         self._lock = threading.Lock()
 
-    def start(self) -> None:
-        super().start()
-        self._ready.wait()
-
     def run(self) -> None:
-        usage = Usage(leave_out=threading.get_native_id())
-        self.limit = ProcessorTime(self.seconds, usage, compiled)
-        self._ready.set()
+        self._usage.leave_out = threading.get_native_id()
         while not self._over.wait(self.limit.interval):
             with self._lock:
                 if self._over.is_set():
@@ -199,7 +194,7 @@ class _Watch(threading.Thread):
         """Another limit inside of the block; what is used there does not count for this one."""
         with self._lock:
             kept = self.limit
-            self.limit = ProcessorTime(seconds, kept._usage)
+            self.limit = ProcessorTime(seconds, self._usage)
         try:
             yield
         finally:

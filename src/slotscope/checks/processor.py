@@ -57,10 +57,10 @@ class Usage:
         """
         Args:
             pid: of the process, by default this one.
-            leave_out: the thread that does the looking.
+            leave_out: the thread that does the looking, as the system numbers it.
         """
         self._process = psutil.Process(pid)
-        self._left_out = (self._process.pid, leave_out)
+        self.leave_out = leave_out
 
     def look(self) -> Look:
         """What was used up to now."""
@@ -70,17 +70,22 @@ class Usage:
                 total += sum(process.cpu_times()[:4])  # its own, and of those it waited for
                 for key, seconds in _threads(process):
                     threads[key] = seconds
-        total -= threads.pop(self._left_out, 0.0)
+        total -= threads.pop((self._process.pid, self.leave_out), 0.0)
         return Look(at, total, threads)
 
     def asleep(self) -> bool:
         """Whether no thread runs, or would if a processor were free, or waits for a disk.
 
-        True where this system does not say.
+        True where this system does not say, False where it does not tell this user.
         """
-        return not TELLS_THREADS or all(
-            status in _ASLEEP for process in self._processes() for status in self._states(process)
-        )
+        processes = self._processes()
+        if not TELLS_THREADS:
+            return bool(processes)
+        try:
+            states = [state for process in processes for state in self._states(process)]
+        except psutil.AccessDenied:
+            return False
+        return bool(states) and _ASLEEP.issuperset(states)
 
     def _processes(self) -> list[psutil.Process]:
         with contextlib.suppress(psutil.Error):
@@ -88,10 +93,10 @@ class Usage:
         return []
 
     def _states(self, process: psutil.Process) -> Iterator[str]:
-        with contextlib.suppress(psutil.Error):
+        with contextlib.suppress(psutil.NoSuchProcess):
             for thread in process.threads():
-                if (process.pid, thread.id) != self._left_out:
-                    with contextlib.suppress(psutil.Error):
+                if thread.id != self.leave_out:
+                    with contextlib.suppress(psutil.NoSuchProcess):
                         yield psutil.Process(thread.id).status()  # on Linux a thread has one, too
 
 
