@@ -143,7 +143,8 @@ FRAMEWORKS = (
 )
 #: The modules of these that are documented; any other must be listed.
 PUBLIC = {
-    *("jax.numpy", "keras.utils", "tf_keras.backend", "ipykernel.kernelspec"),
+    *("jax.monitoring", "jax.numpy", "keras.utils", "tf_keras.backend", "torch.utils"),
+    "ipykernel.kernelspec",
     *("ipykernel.ipkernel", "ipykernel.kernelapp", "ipykernel.debugger"),
     *("jupyter_client.connect", "jupyter_client.kernelspec"),
     *("jupyter_client.provisioning.local_provisioner", "papermill.clientwrap"),
@@ -209,9 +210,9 @@ def private_uses(tree):
 
 def foreign_modules(text):
     """``text`` where it is a module of a framework that is not documented."""
-    if re.fullmatch(rf"({FRAMEWORKS})(\.[a-z_0-9]\w*)+", text) and text not in PUBLIC:
-        if not text.endswith(".json"):
-            yield text
+    module = re.fullmatch(rf"({FRAMEWORKS})(\.[a-z_0-9]\w*)+", text)
+    if module and text not in PUBLIC and not text.endswith(".json"):
+        yield text
 
 
 def listed(name):

@@ -112,7 +112,7 @@ MAKES = {
 
 NAMES = {
     "checks of two devices are on two parts of the CPU": (
-        "engines/devices.py DataParallel",
+        "engines/devices.py DataParallel.environment",
         "engines/devices.py DataParallel.scope",
         "engines/devices.py Mirrored.scope",
     ),
