@@ -157,6 +157,13 @@ def test_the_thread_that_looks_is_left_out():
     assert usage.look().since(before) < 0.1
 
 
+def test_a_process_that_has_ended_neither_computes_nor_waits():
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    limit = processor_time(0.1)(child.pid)
+    assert {limit.passed() for _ in range(2 * LOOKS)} == {""}
+
+
 @tells_threads
 def test_a_program_that_somebody_stopped_does_not_sleep():
     child = subprocess.Popen([sys.executable, "-c", "import time; print(1); time.sleep(600)"])

@@ -59,7 +59,9 @@ class Usage:
             pid: of the process, by default this one.
             leave_out: the thread that does the looking, as the system numbers it.
         """
-        self._process = psutil.Process(pid)
+        self._process: psutil.Process | None = None
+        with contextlib.suppress(psutil.NoSuchProcess):  # it may have ended already
+            self._process = psutil.Process(pid)
         self.leave_out = leave_out
 
     def look(self) -> Look:
@@ -70,7 +72,8 @@ class Usage:
                 total += sum(process.cpu_times()[:4])  # its own, and of those it waited for
                 for key, seconds in _threads(process):
                     threads[key] = seconds
-        total -= threads.pop((self._process.pid, self.leave_out), 0.0)
+        if self._process is not None:
+            total -= threads.pop((self._process.pid, self.leave_out), 0.0)
         return Look(at, total, threads)
 
     def asleep(self) -> bool:
@@ -88,8 +91,9 @@ class Usage:
         return bool(states) and _ASLEEP.issuperset(states)
 
     def _processes(self) -> list[psutil.Process]:
-        with contextlib.suppress(psutil.Error):
-            return [self._process, *self._process.children(recursive=True)]
+        if self._process is not None:
+            with contextlib.suppress(psutil.Error):
+                return [self._process, *self._process.children(recursive=True)]
         return []
 
     def _states(self, process: psutil.Process) -> Iterator[str]:
