@@ -209,9 +209,9 @@ def private_uses(tree):
 
 def foreign_modules(text):
     """``text`` where it is a module of a framework that is not documented."""
-    if re.fullmatch(rf"({FRAMEWORKS})(\.[a-z_0-9]\w*)+", text) and text not in PUBLIC:
-        if not text.endswith(".json"):
-            yield text
+    of_one = re.fullmatch(rf"({FRAMEWORKS})(\.[a-z_0-9]\w*)+", text)
+    if of_one and text not in PUBLIC and not text.endswith(".json"):
+        yield text
 
 
 def listed(name):
