@@ -10,7 +10,6 @@ from typing import Any
 from slotscope.engines.base import OptimizerVariable, quiet_import, unique_paths
 from slotscope.private_names import lacking
 
-
 #: What Keras calls the two variables that an optimizer has before it is built.
 OWN = ("iteration", "learning_rate")
 
