@@ -86,7 +86,7 @@ def watch(
         )
     try:
         engine.shows(watched)
-    except (AttributeError, NotImplementedError) as error:
+    except (AttributeError, NotImplementedError, TypeError) as error:
         raise UnknownOptimizerError(
             f"{watched!r} is no optimizer whose variables the engine {engine.name!r} can show."
             " Expected one of its own optimizers, or a subclass."
