@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import slotscope
-from engine_cases import data, dense_model, find, on
+from engine_cases import data, dense_model, find, on, on_every_engine
 from slotscope.engines.keras_3 import KerasJax
 from slotscope.errors import UnseenStepsWarning, UnsupportedReleaseError, UntoldWarning
 
@@ -162,3 +162,20 @@ def test_what_fails_while_a_model_trains_is_said_and_the_training_goes_on(engine
     assert recording.counts["steps"] == 6
     assert "KeyError" in find(recording, "untold")[0].detail
     assert int(model.optimizer.iterations.value) == 9
+
+
+@on_every_engine
+def test_nothing_is_untold_of_a_built_in_optimizer_nor_of_a_subclass(engine):
+    for name in engine.optimizer_names:
+        options = {"lr" if engine.name == "keras-2.1" else "learning_rate": 0.01}
+        base = type(engine.optimizer(name, **options))
+        for cls in (base, type(f"My{name}", (base,), {})):
+            home = engine.fresh()
+            model = dense_model(home)
+            with home.scope(), warnings.catch_warnings():
+                warnings.simplefilter("error", UntoldWarning)
+                warnings.simplefilter("error", UnseenStepsWarning)
+                model.compile(optimizer=cls(**options), loss="mse")
+                with slotscope.watch(model, keep="values") as recording:
+                    fit(model)
+            assert (recording.counts["steps"], find(recording, "untold")) == (3, [])

@@ -371,9 +371,9 @@ class KerasTorch(Keras3):
     optional: ClassVar[tuple[str, ...]] = ("_parallel_update_step",)
 
     def uncounted(self, optimizer: Any) -> list[str]:
-        own = "keras.src.backend.torch.optimizers"
-        updates_all_at_once = any(cls.__module__.startswith(own) for cls in type(optimizer).__mro__)
-        lacks = updates_all_at_once and not hasattr(optimizer, "_parallel_update_step")
+        # The module of the class itself: the base of all others is there, too.
+        own = type(optimizer).__module__.startswith("keras.src.backend.torch.optimizers")
+        lacks = own and not hasattr(optimizer, "_parallel_update_step")
         return super().uncounted(optimizer) + ["_parallel_update_step"] * lacks
 
     def _applied(self, optimizer: Any, parameters: list[Any], way: str) -> Callable[..., None]:
