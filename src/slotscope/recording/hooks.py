@@ -333,8 +333,10 @@ class Hooks:
         inner = self._depth.step or self._depth.optimizer or self._own_steps
         if inner or self.engine.trace(()) is not None:
             return proceed(runner, *args, **kwargs)
-        train_function = getattr(self.engine.trainer(self.model), "train_function", None)
-        own = runner is train_function and self._trains_the_model()
+        trainer, trains = self.engine.trainer(self.model), self._trains_the_model()
+        if trains and not hasattr(trainer, "train_function"):
+            self.recorder.untold("which compiled function trains the model: no train_function")
+        own = trains and runner is getattr(trainer, "train_function", None)
         state = self._state(self.engine.state_of, runner)
         if own:
             self._follow_optimizer("assignment")

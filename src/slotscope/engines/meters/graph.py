@@ -24,6 +24,7 @@ from slotscope.engines.meters.meter import (
 )
 from slotscope.engines.meters.tensorflow_numbers import numbers
 from slotscope.engines.tensorflow_runtime import tensorflow
+from slotscope.private_names import held
 
 
 class GraphMeter(Meter):
@@ -53,6 +54,7 @@ class GraphMeter(Meter):
         return proceed(session)
 
     def run(self, function: Any, targets: Targets, session: Any) -> bool:
+        held(function, "updates_op", "tf_keras")
         refs = tuple(ref for ref in targets.refs if hasattr(ref, "read_value"))
         last = self._parts[-1] if self._parts else None
         if last is not None and last.serves(function, refs, session):
