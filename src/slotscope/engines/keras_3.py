@@ -33,7 +33,7 @@ from slotscope.engines.devices import DataParallel, Devices, Mirrored
 from slotscope.engines.formats import PICKLE, Format, broken, file, lists, own_variables, weights
 from slotscope.engines.keras_3_state import counter, labelled, load, parameters_of, parts
 from slotscope.engines.loops import Loop
-from slotscope.engines.meters.jax import JaxMeter, only_like
+from slotscope.engines.meters.jax import JaxMeter, Layout
 from slotscope.engines.meters.meter import Meter
 from slotscope.engines.meters.torch import TorchMeter
 from slotscope.engines.programs import Program
@@ -270,12 +270,16 @@ class KerasJax(Keras3):
         "update_step",
     )
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._given, self._returned = Layout(), Layout()
+
     def state_before(self, optimizer: Any, args: tuple[Any, ...]) -> Any:
-        return self._in_flight(optimizer, args[0] if args else None)
+        return self._in_flight(optimizer, args[0] if args else None, self._given)
 
     def state_after(self, optimizer: Any, result: Any) -> Any:
         with_logs = isinstance(result, tuple) and len(result) == 2
-        return self._in_flight(optimizer, result[1] if with_logs else result)
+        return self._in_flight(optimizer, result[1] if with_logs else result, self._returned)
 
     def _applied(self, optimizer: Any, parameters: list[Any], way: str) -> Callable[..., None]:
         import jax
@@ -298,10 +302,10 @@ class KerasJax(Keras3):
         context: contextlib.AbstractContextManager[Any] = jax.disable_jit()
         return context
 
-    def _in_flight(self, optimizer: Any, state: Any) -> dict[int, Any]:
+    def _in_flight(self, optimizer: Any, state: Any, layout: Layout) -> dict[int, Any]:
         """The optimizer's arrays in the train function's state, none where nothing tells them."""
         refs = self.shows(optimizer)
-        arrays = only_like(refs, state)
+        arrays = layout.arrays(refs, state)
         return {} if arrays is None else {id(r): a for r, a in zip(refs, arrays, strict=True)}
 
     def read(self, refs: Sequence[Any], state: Any = None) -> list[np.ndarray | None]:

@@ -63,10 +63,12 @@ def counter(optimizer: Any) -> Any:
     if getattr(type(optimizer), "iterations", None) is not base:
         return optimizer.iterations
     held = optimizer.variables
-    named = [v for v in held if v.name == OWN[0]]
-    for found in (getattr(optimizer, "_iterations", None), *named[:1]):
-        if any(found is variable for variable in held):
-            return found
+    private = getattr(optimizer, "_iterations", None)
+    if any(private is variable for variable in held):
+        return private
+    for variable in held:
+        if variable.name == OWN[0]:
+            return variable
     raise lacking("_iterations", "keras")
 
 

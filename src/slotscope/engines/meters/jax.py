@@ -8,6 +8,7 @@ looks.
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -25,29 +26,52 @@ from slotscope.engines.meters.meter import (
 )
 
 
-def only_like(refs: Sequence[Any], carried: Any) -> Sequence[Any] | None:
-    """The one list of arrays in ``carried`` that is like ``refs``; None unless it is one.
+class Layout:
+    """Where Keras's train function carries the optimizer's arrays.
 
-    Keras's train function takes and gives ``(trainable, non-trainable, optimizer, metrics)``
-    variables, beside the data or the logs. That is no promise: so what is taken for the optimizer's
-    has the shapes and dtypes of its variables, and is alone in that.
-
-    Args:
-        refs: the optimizer variables.
-        carried: tuples, lists and dicts of arrays, in each other.
+    It takes and gives ``(trainable, non-trainable, optimizer, metrics)`` variables, beside the data
+    or the logs. That is no promise: so what is taken for the optimizer's has the shapes and dtypes
+    of its variables, and is alone in that. It is looked for once for the same variables, as a look
+    takes as long as a tenth of a small model's step.
     """
-    found = [part for part in _lists(carried) if _like(part, refs)]
-    return found[0] if len(found) == 1 else None
+
+    def __init__(self) -> None:
+        self._ids: tuple[int, ...] = ()
+        self._first: Callable[[], Any] = lambda: None
+        self._place: tuple[Any, ...] = ()
+
+    def arrays(self, refs: Sequence[Any], carried: Any) -> Sequence[Any] | None:
+        """The one list of arrays in ``carried`` that is like ``refs``; None unless it is one.
+
+        Args:
+            refs: the optimizer variables.
+            carried: tuples, lists and dicts of arrays, in each other.
+        """
+        ids = tuple(map(id, refs))
+        if not refs or self._first() is not refs[0] or ids != self._ids:
+            places = [place for place, part in _lists(carried) if refs and _like(part, refs)]
+            if len(places) != 1:
+                return None
+            self._ids, self._first, self._place = ids, weakref.ref(refs[0]), places[0]
+        found = carried
+        try:
+            for key in self._place:
+                found = found[key]
+        except (IndexError, KeyError, TypeError):
+            found = None
+        parts = list(found.values()) if isinstance(found, dict) else found
+        return parts if isinstance(parts, (list, tuple)) and len(parts) == len(refs) else None
 
 
-def _lists(carried: Any) -> Iterable[Sequence[Any]]:
-    parts = list(carried.values()) if isinstance(carried, dict) else carried
-    if isinstance(parts, (list, tuple)):
-        if any(hasattr(part, "shape") for part in parts):
-            yield parts
+def _lists(carried: Any, place: tuple[Any, ...] = ()) -> Iterable[tuple[tuple[Any, ...], Any]]:
+    """Each list of arrays in ``carried``, with the keys that lead there."""
+    if isinstance(carried, (dict, list, tuple)):
+        items = list(carried.items() if isinstance(carried, dict) else enumerate(carried))
+        if any(hasattr(part, "shape") for _, part in items):
+            yield place, [part for _, part in items]
         else:
-            for part in parts:
-                yield from _lists(part)
+            for key, part in items:
+                yield from _lists(part, (*place, key))
 
 
 def _like(arrays: Sequence[Any], refs: Sequence[Any]) -> bool:
@@ -91,6 +115,7 @@ class JaxMeter(Meter):
         self._at: list[int] = []
         self._counter = 0
         self._left: list[Measured] = []
+        self._layout = Layout()
 
     def patches(self, trainer: Any) -> Iterable[tuple[Any, str, Callable[..., Any]]]:
         return [(trainer, "train_step", self._train_step)]
@@ -102,7 +127,7 @@ class JaxMeter(Meter):
         variables = optimizer.variables
         shown = tuple(map(id, variables))
         whole = isinstance(state, tuple) and len(state) == 4
-        if not whole or only_like(variables, state) is not state[2]:
+        if not whole or self._layout.arrays(variables, state) is not state[2]:
             return None  # a train step with a state of its own making, or another release's
         if shown != self._shown or self._ring is None:
             self._left = with_rows(self.drain())
