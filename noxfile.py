@@ -37,6 +37,17 @@ OLDEST = (
 # What tests need in an environment of their own.
 TESTING = ("pytest>=8.0", "pytest-xdist>=3.5", "pyyaml>=6.0", "nbval>=0.11")
 
+# Tests of torch, by their ids, and those that run every engine there is.
+WITHOUT_TORCH = (
+    *("-k", "not torch"),
+    "--deselect=tests/engines/test_on_engines.py::"
+    "test_every_engine_answers_for_itself_in_the_order_asked",
+    "--deselect=tests/engines/test_on_engines.py::"
+    "test_one_backend_of_keras_3_runs_here_and_each_other_one_in_a_process_of_its_own",
+    "--deselect=tests/recording/test_measured_unusual.py::"
+    "test_a_watch_that_the_end_of_the_program_closes_is_quiet",
+)
+
 ENGINES = (
     *("keras-2.1", "tf_keras-graph", "tf_keras-legacy", "tf_keras"),
     *("keras-tensorflow", "keras-jax", "keras-torch"),
@@ -152,9 +163,8 @@ def pytest_on_ordinary_kernels(session: nox.Session, *arguments: str) -> None:
 @nox.session(reuse_venv=True, default=False)
 def oldest(session: nox.Session) -> None:
     """Run the tests of engines and recordings on the oldest frameworks."""
-    session.install("--editable", ".[tensorflow,jax,torch]", *OLDEST, "nbval", "pytest")
-    tests = ("tests/engines", "tests/recording", *session.posargs)
-    session.run("python", "-m", "pytest", *tests, env=ENVIRONMENT)
+    session.install("--editable", ".[tensorflow,jax,torch]", *OLDEST, *TESTING)
+    on_other_releases(session, "tests/test_private_names.py", "tests/engines", "tests/recording")
 
 
 @nox.session(reuse_venv=True, default=False)
@@ -202,15 +212,15 @@ def pythons(session: nox.Session) -> None:
     torch = ["torch"] if sys.platform != "linux" else []
     extras = ",".join(["tensorflow", "jax", "notebooks", *torch])
     session.install("--editable", f".[{extras}]", *TESTING)
-    chosen = () if torch else ("-k", "not torch")
-    on_other_releases(session, "tests/engines", "tests/recording", *chosen)
+    tests = ("tests/test_private_names.py", "tests/engines", "tests/recording")
+    on_other_releases(session, *tests, *(() if torch else WITHOUT_TORCH))
     engines = [name for name in ENGINES if torch or name != "keras-torch"]
     session.run("python", "-m", "tools.everything", *engines, "--quick", env=ENVIRONMENT)
 
 
 def on_other_releases(session: nox.Session, *arguments: str) -> None:
     """Say which releases these are, and run pytest on them."""
-    session.run("python", "-m", "pip", "list", "--disable-pip-version-check", silent=False)
+    session.run("python", "-m", "pip", "list", "--disable-pip-version-check")
     parallel = ("-n", "2", "--dist", "loadfile")
     command = ("python", "-m", "pytest", *arguments, *parallel, *session.posargs)
     session.run(*command, env=ENVIRONMENT)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import pkgutil
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -120,7 +121,11 @@ def there(name: PrivateName, holders: Mapping[str, Any]) -> bool:
 
 
 def _release(of: str) -> str:
-    return "Python" if of == "python" else f"{of} {importlib.metadata.version(of)}"
+    """Name and version; of a nightly too, which is installed over what it is a nightly of."""
+    if of == "python":
+        return "This Python"
+    loaded = getattr(sys.modules.get(of), "__version__", None)
+    return f"{of} {loaded or importlib.metadata.version(of)}"
 
 
 @functools.cache

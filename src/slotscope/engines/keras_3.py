@@ -92,6 +92,12 @@ class Keras3(Engine):
         return Status(cls.name, status.versions, problem, remedy, elsewhere=True)
 
     @property
+    def versions(self) -> dict[str, str]:
+        # A nightly is installed over keras, whose metadata stays what it was.
+        loaded = getattr(sys.modules.get("keras"), "__version__", None)
+        return super().versions | ({"keras": loaded} if loaded else {})
+
+    @property
     def keras(self) -> ModuleType:
         self.require()
         os.environ["KERAS_BACKEND"] = self.backend_name
