@@ -39,7 +39,7 @@ def pythons(job):
         if version == "${{ matrix.python }}":
             found.update(job["strategy"]["matrix"]["python"])
         elif version:
-            found.add(version)
+            found.update(version.split())
     return found
 
 

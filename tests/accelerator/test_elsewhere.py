@@ -79,7 +79,8 @@ def test_the_simulated_device_refuses_what_cuda_refuses(monkeypatch):
 def test_every_check_of_adam_says_what_it_says_on_the_cpu(tmp_path):
     recorded = verdicts.recorded().set_index(verdicts.KEYS).loc[("keras-torch", "Adam")]
     found = counts("keras-torch", "Adam", tmp_path)
-    assert found == {verdict: recorded[verdict] for verdict in found}
+    # Nothing is recorded while something is undecided.
+    assert found == {verdict: recorded.get(verdict, 0) for verdict in found}
 
 
 @pytest.mark.parametrize("optimizer", ["Adafactor", "Lion", "Muon", "SGD"])
