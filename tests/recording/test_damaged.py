@@ -72,9 +72,9 @@ def trained(engine, module, keep):
     said, recording = [], None
     with engine.scope(), warnings.catch_warnings(record=True) as given:
         warnings.simplefilter("always")
-        watching = module.watch(model, keep=keep) if module else None
         try:
-            if watching:
+            if module:
+                watching = module.watch(model, keep=keep)
                 recording = watching.__enter__()
         except module.errors.SlotscopeError as error:
             said.append(str(error))

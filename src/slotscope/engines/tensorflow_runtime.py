@@ -30,6 +30,15 @@ class EagerTensorFlow(Engine):
         """The ``tf.Variable`` of an object in the optimizer's list."""
         return ref
 
+    def asked(self, optimizer: Any, model: Any) -> dict[str, Any]:
+        left_alone = tensorflow().autograph.experimental.do_not_convert(lambda: None)
+        asked = super().asked(optimizer, model)
+        asked["a function that autograph leaves alone"] = left_alone
+        asked["the class of compiled functions"] = self.runners()[0][0]
+        if "an optimizer variable" in asked:
+            asked["a TensorFlow variable"] = self.variable(asked["an optimizer variable"])
+        return asked
+
     def read(self, refs: Sequence[Any], state: Any = None) -> list[np.ndarray | None]:
         with tensorflow().init_scope():  # a trace may be under way
             return [_value(self.variable(ref)) for ref in refs]
