@@ -26,17 +26,20 @@ from slotscope.engines.meters.meter import (
 
 
 def only_like(refs: Sequence[Any], carried: Any) -> Sequence[Any] | None:
-    """The one list of arrays in ``carried`` that is like ``refs``; None unless it is one.
+    """The list of arrays in ``carried`` that is like ``refs``; None where nothing tells it.
 
     Keras's train function takes and gives ``(trainable, non-trainable, optimizer, metrics)``
     variables, beside the data or the logs. That is no promise: so what is taken for the optimizer's
-    has the shapes and dtypes of its variables, and is alone in that.
+    has the shapes and dtypes of its variables, and is alone in that, or at Keras's own place: a
+    layer may have a counter and a float, as plain SGD does.
 
     Args:
         refs: the optimizer variables.
         carried: tuples, lists and dicts of arrays, in each other.
     """
     found = [part for part in _lists(carried) if _like(part, refs)]
+    at_its_place = [part for part in found if len(carried) == 4 and part is carried[2]]
+    found = at_its_place or found
     return found[0] if len(found) == 1 else None
 
 
@@ -118,6 +121,10 @@ class JaxMeter(Meter):
         logs, (*state, self._ring) = result
         return logs, tuple(state)
 
+    @property
+    def away(self) -> bool:
+        return self._ring is not None and self._ring.table.is_deleted()
+
     def _empty(self, capacity: int) -> Riding:
         import jax.numpy as jnp
 
@@ -158,7 +165,7 @@ class JaxMeter(Meter):
         left, self._left = self._left, []
         if self._ring is None:
             return left
-        if self._ring.table.is_deleted():  # given away to a step that failed
+        if self.away:  # given to a step that failed
             self._ring = None
             return [*left, lost(self._taking.refs)]
         head, table = map(np.asarray, self._ring)
