@@ -18,7 +18,7 @@ FACTORIES = (
     *("arange", "as_tensor", "empty", "eye", "from_numpy", "full", "linspace", "ones", "rand"),
     *("randint", "randn", "scalar_tensor", "tensor", "zeros"),
 )
-DEVICE = r"(?i)(cpu|gpu|cuda|tpu|mps|xpu)(:\d+)?"
+DEVICE = r"(?i)/?(cpu|gpu|cuda|tpu|mps|xpu)(:\d+)?"
 
 TO_NUMPY = {
     "what Engine.read or Model.get_weights returned": (
@@ -174,7 +174,7 @@ def called(node):
 
 def makes_an_array(node):
     first, _, name = called(node).partition(".")
-    return first == "np" and name.partition(".")[0] in NUMPY
+    return first in ("np", "numpy") and name.partition(".")[0] in NUMPY
 
 
 def reads_a_tensor(node):
@@ -188,7 +188,10 @@ def forks(node):
         return "spawn" not in ast.unparse(node)
     if name.endswith("futures.ProcessPoolExecutor"):
         return len(node.args) < 2  # the second says how processes are started
-    return name in ("os.fork", "os.forkpty", "pty.fork", "multiprocessing.Process")
+    return name in ("os.fork", "os.forkpty", "pty.fork") or (
+        name.startswith(("multiprocessing.", "mp."))
+        and name.endswith((".Process", ".Pool", ".Manager"))
+    )
 
 
 def makes_a_torch_tensor(node):
@@ -200,8 +203,24 @@ def makes_a_torch_tensor(node):
 def names_a_device(node):
     if called(node) in ("jax.devices", "jax.local_devices"):
         return True
+    if called(node).endswith(".cuda"):
+        return True
     text = node.value if isinstance(node, ast.Constant) else None
     return isinstance(text, str) and bool(re.fullmatch(DEVICE, text))
+
+
+def hides_a_name(node):
+    """Whether an import takes a name out of its module, so that no rule would see a call of it."""
+    if not isinstance(node, ast.ImportFrom):
+        return False
+    names = {
+        "numpy": NUMPY,
+        "torch": FACTORIES,
+        "os": ("fork", "forkpty"),
+        "multiprocessing": ("Process", "Pool", "Manager", "get_context", "set_start_method"),
+        "concurrent.futures": ("ProcessPoolExecutor",),
+    }.get(node.module or "", ())
+    return any(alias.name in names for alias in node.names)
 
 
 def test_numpy_reads_what_the_engine_read():
@@ -231,17 +250,28 @@ def test_no_device_is_named():
     hold(found, NAMES, "leave it to Keras where things are, or use the device of a parameter")
 
 
+def test_what_is_called_is_called_by_its_module():
+    hold(doing(hides_a_name, "src", "tools", "benchmarks"), {}, "import the module")
+
+
 def test_the_rules_see_what_they_are_for():
     for matches, source in (
         (makes_an_array, "np.asarray(run.optimizer.iterations)"),
         (makes_an_array, "np.testing.assert_allclose(weight, 1)"),
+        (makes_an_array, "numpy.asarray(weight)"),
+        (hides_a_name, "from numpy import asarray as read"),
+        (hides_a_name, "from os import fork"),
+        (hides_a_name, "from concurrent.futures import ProcessPoolExecutor"),
         (reads_a_tensor, "weight.value.cpu()"),
         (reads_a_tensor, "def f():\n    return weight.numpy()"),
         (forks, "os.fork()"),
+        (forks, "multiprocessing.Pool(2)"),
         (forks, "multiprocessing.get_context('fork')"),
         (forks, "concurrent.futures.ProcessPoolExecutor(2)"),
         (makes_a_torch_tensor, "torch.as_tensor(x)"),
         (names_a_device, "x.to('cuda:0')"),
+        (names_a_device, "x.cuda()"),
+        (names_a_device, "tf.device('/GPU:0')"),
         (names_a_device, "jax.devices()[0]"),
     ):
         assert doing(matches, source=source), source

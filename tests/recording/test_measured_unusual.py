@@ -233,6 +233,51 @@ def test_rows_that_a_failed_step_took_along_are_a_gap(engine):
     assert find(recording, "gap")
 
 
+@on("keras-jax")
+def test_a_train_function_of_ones_own_gets_keras_state_and_is_read(engine):
+    jax = importlib.import_module("jax")
+    layers = engine.keras.layers
+
+    class Own(engine.keras.Model):
+        def make_train_function(self, force=False):
+            def step(state, data):
+                weights, others, slots, metrics = state
+
+                def loss_of(weights):
+                    prediction, _ = self.stateless_call(weights, others, data[0])
+                    return ((prediction - data[1]) ** 2).mean()
+
+                loss, gradients = jax.value_and_grad(loss_of)(weights)
+                weights, slots = self.optimizer.stateless_apply(slots, gradients, weights)
+                return {"loss": loss}, (weights, others, slots, metrics)
+
+            compiled = jax.jit(step)
+            self.train_function = lambda state, iterator: compiled(state, next(iterator))
+
+    x, y = data()
+    inputs = layers.Input(shape=x.shape[1:])
+    model = Own(inputs, layers.Dense(y.shape[1])(inputs))
+    model.compile(optimizer="adam")
+    with slotscope.watch(model, keep="norms") as recording:
+        model.fit(x, y, batch_size=32, verbose=0)
+    assert recording.iterations.tolist() == [1, 2, 3]
+    assert not find(recording, "gap")
+
+
+@on("keras-jax", "keras-tensorflow")
+def test_a_call_of_several_steps_that_is_traced_once_more_for_a_last_batch_has_all_its_rows(engine):
+    model = dense_model(engine, compiled={"steps_per_execution": 2})
+    x, y = data()
+    with warnings.catch_warnings(), slotscope.watch(model, keep="norms") as recording:
+        warnings.simplefilter("error", UnseenStepsWarning)
+        for _ in range(2):  # batches of 30, 30, 30 and 6: the second call meets another shape
+            model.fit(x, y, batch_size=30, verbose=0)
+    assert len(x) == 96
+    assert recording.iterations.tolist() == list(range(1, 9))
+    assert recording.counts["steps"] == 8
+    assert not find(recording, "gap")
+
+
 @on("tf_keras", *KERAS_3)
 def test_a_large_model_that_is_not_built_is_read_once_at_most(engine):
     layers = engine.keras.layers

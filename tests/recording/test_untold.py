@@ -60,6 +60,31 @@ def test_steps_of_a_train_state_that_tells_nothing_are_a_gap_and_one_warning(eng
 
 
 @on("keras-jax")
+def test_a_layer_that_keeps_what_is_like_the_optimizers_variables_is_not_taken_for_it(engine):
+    layers = engine.keras.layers
+
+    class Counting(layers.Layer):
+        def build(self, shape):
+            kind = {"shape": (), "trainable": False}
+            self.calls = self.add_weight(dtype="int32", initializer="zeros", **kind)
+            self.scale = self.add_weight(dtype="float32", initializer="ones", **kind)
+
+        def call(self, x):
+            self.calls.assign_add(1)
+            return x * self.scale
+
+    for keep in ("values", "norms"):
+        model = engine.keras.Sequential([layers.Input((4,)), Counting(), layers.Dense(1)])
+        model.compile(optimizer=engine.keras.optimizers.SGD(0.125), loss="mse")
+        with warnings.catch_warnings(), slotscope.watch(model, keep=keep) as recording:
+            warnings.simplefilter("error")
+            fit(model)
+        assert recording.iterations.tolist() == [1, 2, 3]
+        rate = recording.statistics.query("variable == 'learning_rate'")["l2"]
+        assert rate.tolist() == [0.125] * 3
+
+
+@on("keras-jax")
 def test_steps_that_nothing_noticed_are_a_gap_when_the_watch_ends(engine):
     model = dense_model(engine)
     fit(model)

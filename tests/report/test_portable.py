@@ -40,6 +40,15 @@ def test_absolute_errors_change_no_text_of_a_short_fraction():
         assert found == {stated(value)}, f"{value!r}, with the seed {SEED}"
 
 
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
+def test_units_in_the_last_place_change_no_text_of_a_norm_of_ones_in_half_precision(dtype):
+    units = np.arange(-3, 4).astype(np.int16)
+    for power in range(-7, 10):
+        value = np.array([2 ** (power / 2)]).astype(dtype)
+        around = (value.view(np.int16) + units).view(dtype)
+        assert len({stated(number) for number in around}) == 1, f"2**({power}/2)"
+
+
 def test_rounding_errors_beside_zero_are_one_bound():
     drawn = random.Random(SEED)
     errors = [drawn.choice([-1, 1]) * 2.0 ** drawn.uniform(-60, -12) for _ in range(10_000)]

@@ -329,6 +329,10 @@ class KerasJax(Keras3):
         nnx = getattr(self.keras.config, "is_nnx_enabled", lambda: False)()
         if nnx or self.keras.distribution.distribution() is not None:
             return None
+        # A train function of a user's own may take no state but Keras's, without the ring.
+        made_by = getattr(getattr(type(model), self.maker, None), "__module__", "")
+        if not made_by.startswith("keras."):
+            return None
         return JaxMeter(measures, every)
 
     def trace(self, arguments: Any) -> Any:

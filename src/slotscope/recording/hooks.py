@@ -158,16 +158,20 @@ class Hooks:
         """Take over the rows that steps have left in the meter."""
         if sys.is_finalizing():  # frameworks are half taken apart, and nobody will read the rows
             return
-        if self._metering is not None and self._metering.undrained:
-            with self._lock, self._within_step():
-                steps = self._metering.undrained
-                skips = len(list(self.engine.parts(self.optimizer))) > 1
-                found = self._metering.drain()
-                for part in found:
-                    self.recorder.measured(self.engine, part, steps, skips)
-                if not found:
-                    self.recorder.catch_up(self.engine, self.optimizer, None, steps)
-                self.recorder.warn()
+        metering = self._metering
+        if metering is None or not metering.undrained:
+            return
+        if metering.meter.away and self._depth.own_step and self._depth.step:
+            return  # a call that is under way has the rows: one of several steps, traced once more
+        with self._lock, self._within_step():
+            steps = metering.undrained
+            skips = len(list(self.engine.parts(self.optimizer))) > 1
+            found = metering.drain()
+            for part in found:
+                self.recorder.measured(self.engine, part, steps, skips)
+            if not found:
+                self.recorder.catch_up(self.engine, self.optimizer, None, steps)
+            self.recorder.warn()
 
     @_aside
     def _catch_up(self) -> None:

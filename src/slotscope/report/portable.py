@@ -11,8 +11,8 @@ last place or two. So a text that a strict comparison looks at has
 - any other float with three significant digits. Where the third digit turns is displaced: computed
   values are often next to a short binary fraction, such as 0.1875, and from there 0.188 and 0.187
   would be equally far;
-- a float of half precision, which has no more than two or three digits of its own, as the nearest
-  power of two.
+- a float of half precision, which has no more than two or three digits of its own, as a power of
+  two near it. Where that turns is displaced from the root of two, the norm of two ones.
 
 What remains: another computed value may lie, by chance, where its third digit turns. For an error
 of a millionth of the value that is one in a thousand.
@@ -31,6 +31,8 @@ NEAR = -10
 NEAR_OF_HALF = -4
 #: So much more than its magnitude is rounded, relative.
 DISPLACED = 2.0**-13
+#: So far, in powers of two, a float of half precision is rounded down; it is halfway at 2**0.5.
+DOWN_OF_HALF = 0.55
 #: So near, relative, a float is the decimal that it reads as: 8 roundings of float32 or more.
 READS_AS = 2.0**-20
 #: The smallest normal number of float32: what is smaller is 0 on some processors.
@@ -51,7 +53,7 @@ def stated(value: Any) -> str:
         return f"{number:.3g}" if not half and _is_decimal(number) else f"within 2**{near} of 0"
     if half:
         sign = "-" if number < 0 else ""
-        return f"about {sign}2**{round(math.log2(abs(number)))}"
+        return f"about {sign}2**{math.ceil(math.log2(abs(number)) - DOWN_OF_HALF)}"
     displaced = number * (1 + DISPLACED)
     return f"{displaced if math.isfinite(displaced) else number:.3g}"
 

@@ -31,9 +31,13 @@ class Layout:
 
     It takes and gives ``(trainable, non-trainable, optimizer, metrics)`` variables, beside the data
     or the logs. That is no promise: so what is taken for the optimizer's has the shapes and dtypes
-    of its variables, and is alone in that. It is looked for once for the same variables, as a look
-    takes as long as a tenth of a small model's step.
+    of its variables, and is alone in that, or at Keras's own place: a layer may have a counter and
+    a float, as plain SGD does. It is looked for once for the same variables, as a look takes as
+    long as a tenth of a small model's step.
     """
+
+    #: Keras's own place, the third of four.
+    OWN = (2,)
 
     def __init__(self) -> None:
         self._ids: tuple[int, ...] = ()
@@ -41,7 +45,7 @@ class Layout:
         self._place: tuple[Any, ...] = ()
 
     def arrays(self, refs: Sequence[Any], carried: Any) -> Sequence[Any] | None:
-        """The one list of arrays in ``carried`` that is like ``refs``; None unless it is one.
+        """The list of arrays in ``carried`` that is like ``refs``; None where nothing tells it.
 
         Args:
             refs: the optimizer variables.
@@ -50,6 +54,8 @@ class Layout:
         ids = tuple(map(id, refs))
         if not refs or self._first() is not refs[0] or ids != self._ids:
             places = [place for place, part in _lists(carried) if refs and _like(part, refs)]
+            if self.OWN in places and len(carried) == 4:
+                places = [self.OWN]
             if len(places) != 1:
                 return None
             self._ids, self._first, self._place = ids, weakref.ref(refs[0]), places[0]
@@ -143,6 +149,10 @@ class JaxMeter(Meter):
         logs, (*state, self._ring) = result
         return logs, tuple(state)
 
+    @property
+    def away(self) -> bool:
+        return self._ring is not None and self._ring.table.is_deleted()
+
     def _empty(self, capacity: int) -> Riding:
         import jax.numpy as jnp
 
@@ -183,7 +193,7 @@ class JaxMeter(Meter):
         left, self._left = self._left, []
         if self._ring is None:
             return left
-        if self._ring.table.is_deleted():  # given away to a step that failed
+        if self.away:  # given to a step that failed
             self._ring = None
             return [*left, lost(self._taking.refs)]
         head, table = map(np.asarray, self._ring)

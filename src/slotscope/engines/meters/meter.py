@@ -119,6 +119,11 @@ class Meter(ABC):
     def undo(self) -> None:  # noqa: B027
         """Take out again what was put into the train function."""
 
+    @property
+    def away(self) -> bool:
+        """Whether its rows were given to a call of the train function, and did not come back."""
+        return False
+
     @abstractmethod
     def drain(self) -> list[Measured]:
         """Every row that was not handed over before."""
