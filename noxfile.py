@@ -25,7 +25,8 @@ HOME = ROOT / ".nox" / "env"
 BIN = HOME / ("Scripts" if sys.platform == "win32" else "bin")
 PYTHON = str(BIN / "python")
 
-# The oldest releases that pyproject.toml accepts, or nearly: what the wide ranges promise.
+# The oldest releases that pyproject.toml accepts, or nearly: what the wide ranges promise. Not of
+# torch: for CPUs alone, as here, not every index has an older one.
 OLDEST = (
     "keras==3.0.5",
     "tensorflow==2.16.2",

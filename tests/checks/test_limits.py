@@ -83,7 +83,7 @@ def test_a_program_that_gets_a_tenth_of_a_processor_has_ten_times_as_long():
 
 def test_a_program_that_sleeps_at_every_look_waits():
     assert said(Program(sleeps=True), looks=LOOKS) == ""
-    words = f"it waits: none of its threads ran in {LOOKS} looks"
+    words = f"it waits: all of its threads slept at {LOOKS} looks in a row"
     assert said(Program(sleeps=True), looks=LOOKS + 1) == words
 
 
@@ -186,8 +186,8 @@ def test_a_program_that_somebody_stopped_does_not_sleep():
     ("body", "words"),
     [
         (for_ever, "it hangs: it used 0.2 s of processor time"),
-        (lambda: time.sleep(600), "it waits: none of its threads ran in 60 looks"),
-        (lambda: threading.Event().wait(), "it waits: none of its threads ran in 60 looks"),
+        (lambda: time.sleep(600), "it waits: all of its threads slept at 60 looks in a row"),
+        (lambda: threading.Event().wait(), "it waits: all of its threads slept at 60 looks in a row"),
         (lambda: subprocess.run(["sleep", "600"]), "it waits"),
         (lambda: subprocess.run([sys.executable, "-c", "while True: pass"]), "it hangs"),
     ],
@@ -330,7 +330,7 @@ def test_a_process_that_computes_where_no_signal_reaches_it_is_killed(process):
 
 
 def test_a_process_that_waits_is_killed(process):
-    with pytest.raises(LimitError, match="it waits: none of its threads ran in 60 looks"):
+    with pytest.raises(LimitError, match="it waits: all of its threads slept at 60 looks in a row"):
         process.ask(processor_time(0.3), time.sleep, 600)
 
 

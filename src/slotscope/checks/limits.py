@@ -116,7 +116,7 @@ class ProcessorTime:
         waits = ran <= asking and self._usage.asleep()
         self._slept = self._slept + 1 if waits else 0
         if self._slept >= self.looks:
-            return f"it waits: none of its threads ran in {self.looks} looks"
+            return f"it waits: all of its threads slept at {self.looks} looks in a row"
         return ""
 
 
