@@ -28,6 +28,8 @@ from slotscope.checks.process import DiedError, LimitError, Process
 from slotscope.checks.processor import TELLS_THREADS, Look, Usage
 from slotscope.checks.verdict import Undecided
 
+SLEPT = "it waits: all of its threads slept at 60 looks in a row"
+
 tells_threads = pytest.mark.skipif(not TELLS_THREADS, reason="this system does not tell of threads")
 
 
@@ -186,8 +188,8 @@ def test_a_program_that_somebody_stopped_does_not_sleep():
     ("body", "words"),
     [
         (for_ever, "it hangs: it used 0.2 s of processor time"),
-        (lambda: time.sleep(600), "it waits: all of its threads slept at 60 looks in a row"),
-        (lambda: threading.Event().wait(), "it waits: all of its threads slept at 60 looks in a row"),
+        (lambda: time.sleep(600), SLEPT),
+        (lambda: threading.Event().wait(), SLEPT),
         (lambda: subprocess.run(["sleep", "600"]), "it waits"),
         (lambda: subprocess.run([sys.executable, "-c", "while True: pass"]), "it hangs"),
     ],
@@ -330,7 +332,7 @@ def test_a_process_that_computes_where_no_signal_reaches_it_is_killed(process):
 
 
 def test_a_process_that_waits_is_killed(process):
-    with pytest.raises(LimitError, match="it waits: all of its threads slept at 60 looks in a row"):
+    with pytest.raises(LimitError, match=SLEPT):
         process.ask(processor_time(0.3), time.sleep, 600)
 
 
