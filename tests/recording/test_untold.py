@@ -25,7 +25,7 @@ def seen_by(state_of):
     patch.setattr(
         KerasJax,
         "_in_flight",
-        lambda self, optimizer, state, layout: original(self, optimizer, state_of(state), layout),
+        lambda self, optimizer, state: original(self, optimizer, state_of(state)),
     )
     return patch
 

@@ -278,14 +278,14 @@ class KerasJax(Keras3):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._given, self._returned = Layout(), Layout()
+        self._layout = Layout()
 
     def state_before(self, optimizer: Any, args: tuple[Any, ...]) -> Any:
-        return self._in_flight(optimizer, args[0] if args else None, self._given)
+        return self._in_flight(optimizer, args[0] if args else None)
 
     def state_after(self, optimizer: Any, result: Any) -> Any:
         with_logs = isinstance(result, tuple) and len(result) == 2
-        return self._in_flight(optimizer, result[1] if with_logs else result, self._returned)
+        return self._in_flight(optimizer, result[1] if with_logs else result)
 
     def _applied(self, optimizer: Any, parameters: list[Any], way: str) -> Callable[..., None]:
         import jax
@@ -308,10 +308,10 @@ class KerasJax(Keras3):
         context: contextlib.AbstractContextManager[Any] = jax.disable_jit()
         return context
 
-    def _in_flight(self, optimizer: Any, state: Any, layout: Layout) -> dict[int, Any]:
+    def _in_flight(self, optimizer: Any, state: Any) -> dict[int, Any]:
         """The optimizer's arrays in the train function's state, none where nothing tells them."""
         refs = self.shows(optimizer)
-        arrays = layout.arrays(refs, state)
+        arrays = self._layout.arrays(refs, state)
         return {} if arrays is None else {id(r): a for r, a in zip(refs, arrays, strict=True)}
 
     def read(self, refs: Sequence[Any], state: Any = None) -> list[np.ndarray | None]:

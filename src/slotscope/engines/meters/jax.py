@@ -52,21 +52,28 @@ class Layout:
             carried: tuples, lists and dicts of arrays, in each other.
         """
         ids = tuple(map(id, refs))
-        if not refs or self._first() is not refs[0] or ids != self._ids:
-            places = [place for place, part in _lists(carried) if refs and _like(part, refs)]
-            if self.OWN in places and len(carried) == 4:
-                places = [self.OWN]
-            if len(places) != 1:
-                return None
-            self._ids, self._first, self._place = ids, weakref.ref(refs[0]), places[0]
-        found = carried
-        try:
-            for key in self._place:
-                found = found[key]
-        except (IndexError, KeyError, TypeError):
-            found = None
-        parts = list(found.values()) if isinstance(found, dict) else found
-        return parts if isinstance(parts, (list, tuple)) and len(parts) == len(refs) else None
+        if refs and self._first() is refs[0] and ids == self._ids:
+            found = _at(self._place, carried)
+            if found is not None and len(found) == len(refs):
+                return found
+        places = [place for place, part in _lists(carried) if refs and _like(part, refs)]
+        if self.OWN in places and len(carried) == 4:
+            places = [self.OWN]
+        if len(places) != 1:
+            return None
+        self._ids, self._first, self._place = ids, weakref.ref(refs[0]), places[0]
+        return _at(self._place, carried)
+
+
+def _at(place: tuple[Any, ...], carried: Any) -> Sequence[Any] | None:
+    """The list of arrays to which the keys of ``place`` lead; None where they lead to none."""
+    try:
+        for key in place:
+            carried = carried[key]
+    except (IndexError, KeyError, TypeError):
+        return None
+    parts = list(carried.values()) if isinstance(carried, dict) else carried
+    return parts if isinstance(parts, (list, tuple)) else None
 
 
 def _lists(carried: Any, place: tuple[Any, ...] = ()) -> Iterable[tuple[tuple[Any, ...], Any]]:
