@@ -10,6 +10,7 @@ import numpy as np
 
 from slotscope.engines.base import Engine, Gradient, Identity, SparseGradient, quiet_import
 from slotscope.engines.meters.meter import Meter
+from slotscope.private_names import held
 
 
 @functools.cache
@@ -30,6 +31,13 @@ class EagerTensorFlow(Engine):
         """The ``tf.Variable`` of an object in the optimizer's list."""
         return ref
 
+    def asked(self, optimizer: Any, model: Any) -> dict[str, Any]:
+        left_alone = tensorflow().autograph.experimental.do_not_convert(lambda: None)
+        asked = super().asked(optimizer, model)
+        asked["a function that autograph leaves alone"] = left_alone
+        asked["the class of compiled functions"] = self.runners()[0][0]
+        return asked
+
     def read(self, refs: Sequence[Any], state: Any = None) -> list[np.ndarray | None]:
         with tensorflow().init_scope():  # a trace may be under way
             return [_value(self.variable(ref)) for ref in refs]
@@ -39,7 +47,7 @@ class EagerTensorFlow(Engine):
         if isinstance(variable, tensorflow().distribute.DistributedValues):
             variable = variable.values[0]  # mirrored: the first replica's
         handle = getattr(variable, "handle", None)
-        key = getattr(handle, "_id", None) or variable._unique_id
+        key = getattr(handle, "_id", None) or held(variable, "_unique_id", "tensorflow")
         return Identity(id(ref), key, _buffer(variable))
 
     def tensor(self, gradient: Gradient, dtype: str) -> Any:

@@ -135,6 +135,10 @@ class TfKerasGraph(GraphEngine):
             return legacy_foreign(optimizer, model)
         return unnamed_foreign(optimizer, model)
 
+    def asked(self, optimizer: Any, model: Any) -> dict[str, Any]:
+        legacy = {"a legacy optimizer": inner(optimizer)} if is_legacy(optimizer) else {}
+        return super().asked(optimizer, model) | legacy
+
 
 class TfKerasEager(EagerTensorFlow):
     """What the two engines under ``tf.function`` share."""
@@ -272,6 +276,9 @@ class TfKerasLegacy(TfKerasEager):
 
     def foreign(self, optimizer: Any, model: Any) -> bool:
         return legacy_foreign(optimizer, model)
+
+    def asked(self, optimizer: Any, model: Any) -> dict[str, Any]:
+        return super().asked(optimizer, model) | {"a legacy optimizer": inner(optimizer)}
 
 
 class TfKeras(TfKerasEager):

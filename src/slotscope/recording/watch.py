@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar
 
+from slotscope import private_names
 from slotscope.engines import engine_of
 from slotscope.errors import (
     AlreadyWatchedError,
@@ -66,6 +67,7 @@ def watch(
         UnknownModelError: ``model`` is not a model of any engine.
         NotCompiledError: it has no optimizer.
         UnknownOptimizerError: the optimizer does not show its variables.
+        UnsupportedReleaseError: here, or on entering, if a framework lacks what a watch leans on.
         FolderInUseError: ``to`` holds something.
         AlreadyWatchedError: on entering, if the model's optimizer is being watched for it.
     """
@@ -84,6 +86,7 @@ def watch(
             f"The model {_name(model)} has no optimizer to watch. Compile it first, or for a"
             " custom loop pass optimizer=... ."
         )
+    private_names.ask(engine.name, {})  # what does not depend on the optimizer at hand
     try:
         engine.shows(watched)
     except (AttributeError, NotImplementedError, TypeError) as error:
