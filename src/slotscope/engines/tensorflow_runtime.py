@@ -10,6 +10,7 @@ import numpy as np
 
 from slotscope.engines.base import Engine, Gradient, Identity, SparseGradient, quiet_import
 from slotscope.engines.meters.meter import Meter
+from slotscope.private_names import held
 
 
 @functools.cache
@@ -35,8 +36,6 @@ class EagerTensorFlow(Engine):
         asked = super().asked(optimizer, model)
         asked["a function that autograph leaves alone"] = left_alone
         asked["the class of compiled functions"] = self.runners()[0][0]
-        if "an optimizer variable" in asked:
-            asked["a TensorFlow variable"] = self.variable(asked["an optimizer variable"])
         return asked
 
     def read(self, refs: Sequence[Any], state: Any = None) -> list[np.ndarray | None]:
@@ -51,7 +50,7 @@ class EagerTensorFlow(Engine):
         if isinstance(variable, tensorflow().distribute.DistributedValues):
             variable = variable.values[0]  # mirrored: the first replica's
         handle = getattr(variable, "handle", None)
-        key = getattr(handle, "_id", None) or variable._unique_id
+        key = getattr(handle, "_id", None) or held(variable, "_unique_id", "tensorflow")
         return Identity(id(ref), key, _buffer(variable))
 
     def tensor(self, gradient: Gradient, dtype: str) -> Any:

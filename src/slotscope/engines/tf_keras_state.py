@@ -90,7 +90,7 @@ def legacy_foreign(optimizer: Any, model: Any) -> bool:
 
 def built_foreign(optimizer: Any, model: Any) -> bool:
     """The same of a new optimizer, which numbers its parameters when it is built."""
-    known = {v._unique_id for v in weights_of(model)}
+    known = {held(v, "_unique_id", "tensorflow") for v in weights_of(model)}
     built = any(variable.parameter for variable in built_variables(optimizer))
     holder = inner(optimizer)
     return bool(known) and built and not known.issuperset(held(holder, "_index_dict", "tf_keras"))
