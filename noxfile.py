@@ -31,8 +31,11 @@ OLDEST = (
     "keras==3.0.5",
     "tensorflow==2.16.2",
     "tf_keras==2.16.0",
-    "jax==0.4.30",
+    "jax==0.4.33",
     "torch==2.13.0",
+    # The newest would want another NumPy than these.
+    "pandas==2.1.4",
+    "pyarrow==16.1.0",
 )
 
 # What tests need in an environment of their own.

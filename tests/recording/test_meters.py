@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from packaging.version import Version
 
 import slotscope
 from engine_cases import (
@@ -32,18 +33,18 @@ def table(recording):
     }
 
 
-def metered(engine, build, level, **options):
+def metered(engine, build, level, rows=90, **options):
     own = fresh(engine)
     model = build(own)
-    x, y = data(rows=90)
+    x, y = data(rows=rows)
     with own.scope(), slotscope.watch(model, keep=level, **options) as recording:
         model.fit(x, y, epochs=2, batch_size=32, verbose=0, shuffle=False)
     return recording
 
 
-def expected(engine, build):
+def expected(engine, build, rows=90):
     """What the same training leaves when its values are kept."""
-    return table(metered(engine, build, "values"))
+    return table(metered(engine, build, "values", rows))
 
 
 def agree(found, wanted, level):
@@ -80,10 +81,13 @@ def test_every_step_of_an_execution_has_a_row(engine):
     def several(own):
         return dense_model(own, compiled={"steps_per_execution": 2})
 
-    wanted = expected(engine, dense_model)
-    recording = metered(engine, several, "norms")
-    assert list(recording.iterations) == [1, 2, 3, 4, 5, 6]
-    agree(table(recording), wanted, "norms")
+    # Keras 3.0 on TensorFlow makes two steps of an execution that has one batch left.
+    fills = engine.name != "keras-tensorflow" or Version(engine.keras.__version__) >= Version("3.1")
+    for rows in (128, 90) if fills else (128,):
+        recording = metered(engine, several, "norms", rows)
+        steps = 2 * -(-rows // 32)
+        assert list(recording.iterations) == list(range(1, steps + 1))
+        agree(table(recording), expected(engine, dense_model, rows), "norms")
 
 
 #: Numbers whose squares float32 lacks, or that are none; and the shapes that slots have.

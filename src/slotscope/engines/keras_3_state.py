@@ -47,7 +47,7 @@ def labelled(optimizer: Any) -> Iterator[OptimizerVariable]:
             slot, parameter = _label(variable, places.get(id(variable)), parameters, paths)
         shape = tuple(variable.shape)
         # A scalar is one for all parameters, as Nadam's u_product is.
-        like_a_slot = not parameters or (bool(shape) and shape in shapes)
+        like_a_slot = bool(shape) and (not parameters or shape in shapes)
         untold = not parameter and like_a_slot and slot not in ("iterations", "learning_rate")
         name = getattr(variable, "path", variable.name)
         yield OptimizerVariable(slot, parameter, name, shape, str(variable.dtype), variable, untold)
@@ -75,18 +75,17 @@ def counter(optimizer: Any) -> Any:
 def parameters_of(optimizer: Any) -> list[Any]:
     """The parameters that ``build`` was called with, none before that, or where nothing tells."""
     held = getattr(optimizer, "_trainable_variables", None)
-    if isinstance(held, (list, tuple)) and all(hasattr(v, "path") for v in held):
+    if _are_variables(held):
         return list(held)
     # Another release may call the list otherwise: it is the one of variables not its own.
     own = set(map(id, optimizer.variables))
-    lists = [value for value in vars(optimizer).values() if _are_parameters(value) and value]
+    lists = [value for value in vars(optimizer).values() if _are_variables(value) and value]
     found = {tuple(map(id, value)): value for value in lists if own.isdisjoint(map(id, value))}
     return list(*found.values()) if len(found) == 1 else []
 
 
-def _are_parameters(value: Any) -> bool:
-    variable = load().Variable
-    return isinstance(value, (list, tuple)) and all(isinstance(v, variable) for v in value)
+def _are_variables(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(hasattr(v, "path") for v in value)
 
 
 def _places(optimizer: Any, count: int) -> dict[int, tuple[str, int | None]]:
