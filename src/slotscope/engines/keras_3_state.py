@@ -74,7 +74,7 @@ def counter(optimizer: Any) -> Any:
 
 def parameters_of(optimizer: Any) -> list[Any]:
     """The parameters that ``build`` was called with, none before that, or where nothing tells."""
-    held = getattr(optimizer, "_trainable_variables", None)
+    held: Any = getattr(optimizer, "_trainable_variables", None)
     if _are_variables(held):
         return list(held)
     # Another release may call the list otherwise: it is the one of variables not its own.
