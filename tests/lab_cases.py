@@ -1,5 +1,6 @@
 """JupyterLab's server, for tests that ask it for kernels."""
 
+import contextlib
 import json
 import os
 import socket
@@ -53,14 +54,29 @@ class Lab:
         except urllib.error.URLError:
             return False
 
-    def client(self, kernel):
+    def client(self, kernel, timeout=HANGS):
         """A client of a kernel, also of one that the server is just starting again."""
         client = BlockingKernelClient()
         client.load_connection_file(str(self.runtime / f"kernel-{kernel}.json"))
         client.hb_channel.time_to_dead = float(HANGS)  # a heart that beats late is no death
         client.start_channels()
-        client.wait_for_ready(timeout=HANGS)
+        try:
+            client.wait_for_ready(timeout=timeout)
+        except RuntimeError:
+            client.stop_channels()
+            raise
         return client
+
+    def client_of_restarted(self, kernel):
+        """A client of a kernel that has died, once the server has started it again.
+
+        Its ports may be others by then, and its state says nothing: a warm kernel is back before
+        anybody could see that it was away. So it is asked for again and again, each time for longer.
+        """
+        for patience in (2**power for power in range(1, 11)):
+            with contextlib.suppress(RuntimeError):
+                return self.client(kernel, timeout=patience)
+        raise AssertionError("the kernel was not started again")
 
     def page(self, path):
         """Where a browser finds a notebook."""

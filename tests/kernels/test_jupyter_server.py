@@ -43,8 +43,8 @@ def test_a_kernel_of_jupyterlab(lab, warm):
     assert not alive(first)
 
     os.kill(second, signal.SIGKILL)
-    until(lambda: lab.ask("GET", f"kernels/{kernel}")["execution_state"] != "idle")
-    client = lab.client(kernel)
+    until(lambda: not alive(second))
+    client = lab.client_of_restarted(kernel)
     third = pid(client)
     client.stop_channels()
     assert third != second
