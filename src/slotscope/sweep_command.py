@@ -170,7 +170,7 @@ def swept(
 ) -> int:
     """Run what is to be run: the exit code; errors are those of :func:`planned`."""
     plan, console = planned(store, notebook, combinations, where, options)
-    store.begin(notebook.path, [run.id for run in plan.runs], plan.fingerprint)
+    store.begin(notebook.path, [run.id for run in plan.runs], plan.dependencies)
     for run in plan.runs:
         if run.moved:
             store.renumber(run.id, run.number)

@@ -14,7 +14,7 @@ from slotscope.report import runs_html
 from slotscope.report.grid import grid_of
 from slotscope.report.runs import scan
 from slotscope.report.runs_cells import columns_of
-from sweep_folders import failure, make, run
+from sweep_folders import VERSIONS, failure, make, run
 
 RUNS = [run({"rate": rate}, {"loss": rate * 2}) for rate in (0.5, 0.25, 0.125)]
 IDS = [record["id"] for record, _ in RUNS]
@@ -86,6 +86,17 @@ def test_runs_of_other_code_are_counted(folder):
     assert headline(folder) == ("All 2 runs are done.", "")
     said = "2 runs were made by other code or versions, and have not run again yet."
     assert said in runs_html.page(scan(folder), folder)
+
+
+def test_runs_of_which_a_module_has_changed_since_are_counted(folder):
+    def made(rate, modules):
+        return run({"rate": rate}, fingerprint={"code": "aa", "modules": modules})
+
+    runs = [made(1, {"slotscope.a": "1"}), made(2, {"slotscope.b": "1"}), run({"rate": 3})]
+    modules = {"slotscope.a": "1", "slotscope.b": "2"}
+    about = {"versions": VERSIONS, "fingerprint": {"code": "aa", "modules": modules}}
+    make(folder, runs, about={**about, "runs": [record["id"] for record, _ in runs]})
+    assert scan(folder).outdated == 2  # one with `b`, and one that doesn't say which
 
 
 def test_none_of_those_asked_for_has_finished(folder):

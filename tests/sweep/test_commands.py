@@ -20,7 +20,7 @@ from slotscope.sweep.environment import environment
 from slotscope.sweep.execution import Outcome
 from slotscope.sweep.notebook import read_notebook
 from slotscope.sweep.plan import make_plan
-from slotscope.sweep.store import Store, identity
+from slotscope.sweep.store import RUN, Store, identity
 from slotscope.sweep_command import provisioner
 from sweep_cases import LOGGED, write
 
@@ -277,11 +277,24 @@ def finished(folder, x):
         "parameters": {"x": x},
         "results": None,
         "error": None,
-        "versions": here.versions,
-        "fingerprint": plan.fingerprint,
+        **plan.dependencies,
     }
     store.write(run, "{}")
     return folder
+
+
+def test_what_was_made_before_modules_were_recorded_is_due_and_stays_until_it_is_made(tmp_path):
+    folder = finished(tmp_path / "runs", 1)
+    path = folder / identity({"x": 1}) / RUN
+    run = json.loads(path.read_text())
+    run["fingerprint"] = {"code": run["fingerprint"]["code"], "package": "p", "versions": "v"}
+    path.write_text(json.dumps(run))
+    result = command("sweep", LOGGED, "-p", "x=1", "--out", folder, "--dry-run")
+    assert result.output.splitlines()[:2] == [
+        "1 run: 0 done, 1 to run",
+        "       1  it was made before slotscope recorded which of its modules a run imports",
+    ]
+    assert json.loads(path.read_text()) == run
 
 
 def test_help_and_a_finished_sweep_import_nothing_heavy(tmp_path):

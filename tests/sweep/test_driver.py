@@ -20,7 +20,7 @@ from slotscope.sweep.plan import make_plan
 from slotscope.sweep.store import Store
 from sweep_cases import write
 
-NOW = Environment({"numpy": "2.0"}, "source")
+NOW = Environment({"numpy": "2.0"}, None)
 
 
 class Silent:

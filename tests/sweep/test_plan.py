@@ -2,13 +2,14 @@
 
 import pytest
 
-from slotscope.sweep.environment import DISTRIBUTIONS, Environment, digest, environment
+from slotscope.sweep.dependencies import dependencies
+from slotscope.sweep.environment import Environment
 from slotscope.sweep.notebook import read_notebook
 from slotscope.sweep.plan import make_plan
 from slotscope.sweep.store import NOTEBOOK, RUN, Store, identity
 from sweep_cases import write
 
-NOW = Environment({"keras": "3.15.1", "numpy": "2.0"}, "source")
+NOW = Environment({"keras": "3.15.1", "numpy": "2.0"}, None)
 COMBINATIONS = ({"x": 1}, {"x": 2}, {"x": 3})
 
 
@@ -33,12 +34,7 @@ def keep(store, notebook, x, status="done", environment=NOW):
         "status": status,
         "parameters": {"x": x},
         "results": None,
-        "versions": environment.versions,
-        "fingerprint": {
-            "code": notebook.code,
-            "package": environment.package,
-            "versions": digest(environment.versions),
-        },
+        **dependencies(notebook, environment),
     }
     store.write(run, "{}")
 
@@ -71,11 +67,6 @@ def test_another_code_runs_all_again(store, tmp_path):
     assert reasons(store, changed)[0] == "the notebook's code changed"
 
 
-def test_another_source_runs_all_again(store, notebook):
-    other = Environment(NOW.versions, "other")
-    assert reasons(store, notebook, other)[0] == "slotscope's own source changed"
-
-
 @pytest.mark.parametrize(
     ("versions", "said"),
     [
@@ -86,7 +77,7 @@ def test_another_source_runs_all_again(store, notebook):
     ],
 )
 def test_another_version_runs_all_again_and_is_named(store, notebook, versions, said):
-    assert reasons(store, notebook, Environment(versions, "source"))[0] == said
+    assert reasons(store, notebook, Environment(versions, None))[0] == said
 
 
 def test_reasons_are_counted(store, notebook):
@@ -109,12 +100,3 @@ def test_what_is_done_takes_its_place_in_the_sweep_that_is_asked_for_now(store, 
     store.renumber(identity({"x": 1}), 1)
     assert store.read(identity({"x": 1})) == before | {"number": 1}
     assert not any(run.moved for run in make_plan(store, notebook, ({}, {"x": 1}), NOW).runs)
-
-
-def test_the_environment_is_what_is_installed_here():
-    import numpy
-
-    found = environment()
-    assert found.versions["numpy"] == numpy.__version__
-    assert found.versions.keys() - {"python"} <= set(DISTRIBUTIONS)
-    assert found == environment()

@@ -15,8 +15,8 @@ from slotscope.sweep.store import LOCK, NOTEBOOK, RUN, SWEEP, Store, identity
 
 PARAMETERS = {"b": 1.0, "a": [1, "ü"]}
 ID = identity(PARAMETERS)
-FINGERPRINT = {"code": "c", "package": "p", "versions": "v"}
-ASKED = ([ID], FINGERPRINT)
+NEEDED = {"versions": {"numpy": "2.0"}, "fingerprint": {"code": "c", "modules": {"slotscope": "m"}}}
+ASKED = ([ID], NEEDED)
 NOTEBOOK_FILE = Path("some.ipynb")
 
 
@@ -33,8 +33,7 @@ def run(**changes):
         "started": "2026-01-01T00:00:00+00:00",
         "seconds": 1.5,
         "attempts": 1,
-        "versions": {"numpy": "2.0"},
-        "fingerprint": FINGERPRINT,
+        **NEEDED,
     } | changes
 
 
@@ -65,6 +64,7 @@ def test_what_is_written_is_read(store):
         {"results": {"format": 1, "values": '{"loss": 0.6}', "crc32": 1173327269}},
         {"results": {"format": 1}},
         {"fingerprint": {}},
+        {"fingerprint": {"code": "c", "modules": 1}},
         {"versions": None},
     ],
     ids=str,
@@ -203,14 +203,14 @@ def test_a_notebook_and_its_runs_may_be_copied_together(tmp_path):
 
 def test_what_was_asked_for_last_is_kept(store):
     store.write(run(), "{}")
-    store.begin(NOTEBOOK_FILE, ["b" * 16, "a" * 16], {"code": "old"})
+    store.begin(NOTEBOOK_FILE, ["b" * 16, "a" * 16], {"versions": {}})
     store.begin(NOTEBOOK_FILE, *ASKED)
     assert json.loads((store.folder / SWEEP).read_text()) == {
         "format": 1,
         "notebook": "some.ipynb",
         "path": os.path.relpath("some.ipynb", store.folder),
         "runs": [ID],
-        "fingerprint": FINGERPRINT,
+        **NEEDED,
     }
 
 

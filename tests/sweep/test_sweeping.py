@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 import slotscope
 from slotscope.cli import main
+from slotscope.sweep.environment import environment
 from slotscope.sweep.execution import Task, execute
 from slotscope.sweep.store import NOTEBOOK, RUN, identity
 from slotscope.sweep.store import SWEEP as SWEEP_FILE
@@ -147,9 +148,55 @@ def test_what_was_asked_for_is_written_also_where_nothing_is_to_run(tmp_path):
         "notebook": "some.ipynb",
         "path": "../some.ipynb",
         "runs": [two],
-        "fingerprint": run["fingerprint"],
+        "versions": run["versions"],
+        "fingerprint": {"code": run["fingerprint"]["code"], "modules": environment().modules},
     }
+    assert run["fingerprint"]["modules"] == {}  # its kernel had no use for slotscope
     assert (tmp_path / "runs" / one / RUN).exists()  # what is no longer asked for stays
+
+
+def test_a_run_depends_on_what_its_kernel_imported_and_no_less(swept):
+    folder, *_ = swept
+    plain, raised, died = (run["fingerprint"]["modules"] for run in runs(folder / "runs"))
+    everything = environment().modules
+    assert {"slotscope", "slotscope.report.results"} <= plain.keys()
+    assert "slotscope.sweep.driver" not in plain
+    assert plain == {name: everything[name] for name in plain}
+    assert raised == {}  # the cell that imports slotscope was not reached
+    assert died == everything  # it could not be asked
+
+
+def test_what_was_imported_for_a_notebook_in_another_process_counts(tmp_path):
+    source = (
+        "from slotscope.engines.processes import _result, _told, _worker\n"
+        "def get():\n    import slotscope.sweep.samples\n"
+        "_result(_worker('one', ()).submit(_told, get))"
+    )
+    outcome = executed(tmp_path, source)
+    assert (outcome.error, "slotscope.sweep.samples" in outcome.imported) == (None, True)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import sys, types\nsys.modules['slotscope'] = types.ModuleType('slotscope')",
+        "def __import__(name):\n    raise ImportError(name)",
+    ],
+)
+def test_a_kernel_that_cannot_tell_what_it_imported_says_nothing(tmp_path, source):
+    outcome = executed(tmp_path, source)
+    assert (outcome.error, outcome.imported) == (None, None)
+
+
+def test_a_kernel_of_another_language_is_not_asked(tmp_path, monkeypatch):
+    place = tmp_path / "kernels" / "other"
+    place.mkdir(parents=True)
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": argv, "display_name": "Other", "language": "other"}
+    (place / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    outcome = executed(tmp_path, "1", kernel="other", language="other")
+    assert (outcome.error, outcome.imported) == (None, None)
 
 
 def test_a_time_limit_ends_the_run_and_keeps_its_notebook():

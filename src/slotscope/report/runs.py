@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from slotscope.errors import DamagedRunWarning, NoRunsError
 from slotscope.report.runs_record import ForeignRecordError, Run, read_run
+from slotscope.sweep.dependencies import change
 from slotscope.sweep.store import RUN, SWEEP
 
 if TYPE_CHECKING:
@@ -196,7 +197,6 @@ def _sweep(place: Path, runs: Mapping[str, Run], damaged: Mapping[str, str]) -> 
         return Sweep(place, tuple(ordered), notebook, damaged)
     ids = {str(id): number for number, id in enumerate(asked)}
     kept = [replace(runs[id], number=number) for id, number in ids.items() if id in runs]
-    now = about.get("fingerprint")
     return Sweep(
         place,
         tuple(kept),
@@ -205,8 +205,18 @@ def _sweep(place: Path, runs: Mapping[str, Run], damaged: Mapping[str, str]) -> 
         {name: what for name, what in damaged.items() if name not in ids},
         missing=len(ids.keys() - damaged.keys() - runs.keys()),
         earlier=tuple(name for name in runs if name not in ids),
-        outdated=sum(run.fingerprint != now for run in kept) if now else 0,
+        outdated=sum(_is_outdated(run, about) for run in kept),
     )
+
+
+def _is_outdated(run: Run, about: Mapping[str, Any]) -> bool:
+    """Whether a sweep would run it again, had it the same code and versions as the last one."""
+    now = about.get("fingerprint")
+    if not now:
+        return False
+    if "versions" not in about:  # a sweep from before modules were recorded
+        return run.fingerprint != now
+    return bool(change({"versions": run.versions, "fingerprint": run.fingerprint}, about))
 
 
 def _about(place: Path) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class Run:
     seconds: float
     attempts: int
     versions: Mapping[str, str]
-    fingerprint: Mapping[str, str]
+    fingerprint: Mapping[str, Any]
     notebook: Path
 
 

@@ -16,6 +16,7 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from slotscope.sweep.dependencies import narrowed
 from slotscope.sweep.execution import Outcome, Task, error_of, now
 from slotscope.sweep.places import Place
 from slotscope.sweep.plan import Plan, Planned
@@ -126,8 +127,7 @@ class Sweep:
             "started": outcome.started,
             "seconds": round(outcome.seconds, 3),
             "attempts": self._attempts.pop(planned.id),
-            "versions": self.plan.environment.versions,
-            "fingerprint": self.plan.fingerprint,
+            **narrowed(self.plan.dependencies, outcome.imported),
         }
         self.store.write(run, outcome.notebook)
         return run

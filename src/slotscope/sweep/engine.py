@@ -6,6 +6,7 @@ the argument ``execution``.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import os
 import sys
@@ -18,12 +19,20 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.log import logger
 
+from slotscope.sweep.notebook import PYTHON, language_of
+
 if TYPE_CHECKING:
     from slotscope.sweep.execution import Execution
 
 NAME = "slotscope"
 #: Bytes that the path of a folder with sockets may have: a socket's own has at most 107.
 LONGEST = 85
+#: What a kernel is asked for when its notebook is through, in Python: of which modules of slotscope
+#: its results may depend. One that has not imported slotscope does not import it for this.
+IMPORTED = (
+    "' '.join(__import__('slotscope.imported', fromlist=['imported']).imported())"
+    " if 'slotscope' in __import__('sys').modules else ''"
+)
 
 
 class Client(PapermillNotebookClient):
@@ -61,8 +70,23 @@ class Client(PapermillNotebookClient):
             self.execution.ready = True
             try:
                 yield
+                self.execution.imported = self._imported()
             finally:
                 self.execution.kill()
+
+    def _imported(self) -> list[str] | None:
+        """What the kernel has imported of slotscope; None where it can't tell.
+
+        One of another language can't, nor one that has died since, or has another slotscope.
+        """
+        if language_of(str(self.km.kernel_spec.language)) != PYTHON:
+            return None
+        with contextlib.suppress(Exception):
+            asked = {"imported": IMPORTED}
+            message = self.kc.execute("", silent=True, user_expressions=asked)
+            told = self.wait_for_reply(message)["content"]["user_expressions"]["imported"]
+            return str(ast.literal_eval(told["data"]["text/plain"])).split()
+        return None
 
     def execute_cell(self, cell: Any, cell_index: int, *args: Any, **options: Any) -> Any:
         """nbclient's; of an error that the kernel only answered with, the cell has an output."""

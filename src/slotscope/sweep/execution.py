@@ -77,6 +77,7 @@ class Outcome:
         error: kind, cell, name and message; None where all is well.
         started: when, in ISO 8601, UTC.
         seconds: for how long.
+        imported: modules of slotscope that it imported; None where its kernel didn't tell.
     """
 
     notebook: str
@@ -84,6 +85,7 @@ class Outcome:
     error: dict[str, Any] | None
     started: str
     seconds: float
+    imported: list[str] | None = None
 
 
 @dataclass
@@ -98,6 +100,7 @@ class Execution:
         ready: whether its kernel came up.
         stopped: why its kernel was ended, where it was.
         status: with which exit status its kernel ended by itself; None where it did not.
+        imported: modules of slotscope that it imported; None as long as its kernel didn't tell.
     """
 
     provisioner: str = ""
@@ -107,6 +110,7 @@ class Execution:
     ready: bool = False
     stopped: str = ""
     status: int | None = None
+    imported: list[str] | None = None
     over: threading.Event = field(default_factory=threading.Event)
     _killed: Any = None
     _ended: Any = None
@@ -291,7 +295,8 @@ def _outcome(
     if notebook is None:
         return Outcome(task.notebook, None, error, started, seconds)
     text = nbformat.writes(notebook)
-    return Outcome(text, kept_results(notebook), error, started, seconds)
+    results = kept_results(notebook)
+    return Outcome(text, results, error, started, seconds, execution.imported)
 
 
 @contextlib.contextmanager

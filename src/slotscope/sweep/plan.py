@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from slotscope.sweep.environment import Environment, digest
+from slotscope.sweep.dependencies import change, dependencies
+from slotscope.sweep.environment import Environment
 from slotscope.sweep.notebook import Notebook
 from slotscope.sweep.store import Store, identity
 
 NEW = "new"
 FAILED = "failed before"
-CODE = "the notebook's code changed"
-SOURCE = "slotscope's own source changed"
 
 
 @dataclass(frozen=True)
@@ -42,13 +41,11 @@ class Plan:
 
     Attributes:
         runs: in order.
-        fingerprint: what a run that is made now depends on.
-        environment: where it is made.
+        dependencies: all that a run that is made now may depend on.
     """
 
     runs: tuple[Planned, ...]
-    fingerprint: dict[str, str]
-    environment: Environment
+    dependencies: dict[str, Any]
 
     @property
     def waiting(self) -> list[Planned]:
@@ -68,50 +65,20 @@ def make_plan(
     environment: Environment,
 ) -> Plan:
     """Decide for each combination whether it is to be run."""
-    fingerprint = {
-        "code": notebook.code,
-        "package": environment.package,
-        "versions": digest(environment.versions),
-    }
-    runs = []
+    now, runs = dependencies(notebook, environment), []
     for number, parameters in enumerate(combinations):
         id, run = identity(parameters), None
         try:
             run = store.read(id)
-            reason = _reason(run, fingerprint, environment.versions)
+            reason = _reason(run, now)
         except ValueError as error:
             reason = f"its run.json is damaged ({error})"
         moved = run is not None and not reason and run["number"] != number
         runs.append(Planned(number, id, parameters, reason, moved))
-    return Plan(tuple(runs), fingerprint, environment)
+    return Plan(tuple(runs), now)
 
 
-def _reason(
-    run: Mapping[str, Any] | None, fingerprint: Mapping[str, str], versions: Mapping[str, str]
-) -> str:
+def _reason(run: Mapping[str, Any] | None, now: Mapping[str, Any]) -> str:
     if run is None:
         return NEW
-    if run["status"] == "failed":
-        return FAILED
-    before = run["fingerprint"]
-    if before["code"] != fingerprint["code"]:
-        return CODE
-    if before["package"] != fingerprint["package"]:
-        return SOURCE
-    if before["versions"] != fingerprint["versions"]:
-        return ", ".join(_changes(run["versions"], versions)) or "versions changed"
-    return ""
-
-
-def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """A few words for each version that is another one."""
-    changes = []
-    for name in sorted(before.keys() | now.keys()):
-        old, new = before.get(name), now.get(name)
-        if old is None:
-            changes.append(f"{name} {new} was not installed")
-        elif new is None:
-            changes.append(f"{name} {old} is no longer installed")
-        elif old != new:
-            changes.append(f"{name} {old} is now {new}")
-    return changes
+    return FAILED if run["status"] == "failed" else change(run, now)

@@ -111,13 +111,13 @@ class Store:
         except OSError as error:
             raise self._unwritable(error) from error
 
-    def begin(self, notebook: Path, runs: Sequence[str], fingerprint: Mapping[str, str]) -> None:
+    def begin(self, notebook: Path, runs: Sequence[str], dependencies: Mapping[str, Any]) -> None:
         """See that the folder is of the same sweep, write what is asked for, and tidy.
 
         Args:
             notebook: the notebook's file.
             runs: the ids of what was asked for, in order.
-            fingerprint: what a run that is made now depends on.
+            dependencies: all that a run that is made now may depend on.
 
         Raises:
             SweepFolderError: the folder can't be written, or is not of this notebook's sweep.
@@ -128,7 +128,7 @@ class Store:
             "notebook": notebook.name,
             "path": self._way(notebook),
             "runs": list(runs),
-            "fingerprint": dict(fingerprint),
+            **dependencies,
         }
         try:
             self._clean()
@@ -253,9 +253,8 @@ def _judge(run: Mapping[str, Any], id: str) -> None:
     if results is not None and zlib.crc32(results["values"].encode()) != results["crc32"]:
         raise ValueError("the checksum of its results differs")
     int(run["number"])
-    for name in ("code", "package", "versions"):
-        run["fingerprint"][name]
-    dict(run["versions"])
+    made = run["fingerprint"]
+    made["code"], dict(made.get("modules") or {}), dict(run["versions"])
 
 
 def _written(path: Path, text: str) -> None:
