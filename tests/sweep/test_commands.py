@@ -292,7 +292,7 @@ def test_what_was_made_before_modules_were_recorded_is_due_and_stays_until_it_is
     result = command("sweep", LOGGED, "-p", "x=1", "--out", folder, "--dry-run")
     assert result.output.splitlines()[:2] == [
         "1 run: 0 done, 1 to run",
-        "       1  it was made before slotscope recorded which of its modules a run imports",
+        "       1  made before slotscope recorded which modules a run imports",
     ]
     assert json.loads(path.read_text()) == run
 

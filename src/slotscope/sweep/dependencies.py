@@ -17,7 +17,7 @@ from slotscope.sweep.environment import Environment
 from slotscope.sweep.notebook import Notebook
 
 CODE = "the notebook's code changed"
-EARLIER = "it was made before slotscope recorded which of its modules a run imports"
+EARLIER = "made before slotscope recorded which modules a run imports"
 RELEASED = "slotscope was a development tree, and is a release now"
 DEVELOPED = "slotscope was a release, and is a development tree now"
 #: So many changed modules are named.
