@@ -44,9 +44,9 @@ TESTING = ("pytest>=8.0", "pytest-xdist>=3.5", "pyyaml>=6.0", "nbval>=0.11")
 # Tests of torch, by their ids, and those that run every engine there is.
 WITHOUT_TORCH = (
     *("-k", "not torch"),
-    "--deselect=tests/engines/test_on_engines.py::"
+    "--deselect=tests/processes/test_on_engine.py::"
     "test_every_engine_answers_for_itself_in_the_order_asked",
-    "--deselect=tests/engines/test_on_engines.py::"
+    "--deselect=tests/processes/test_on_engine.py::"
     "test_one_backend_of_keras_3_runs_here_and_each_other_one_in_a_process_of_its_own",
     "--deselect=tests/recording/test_measured_unusual.py::"
     "test_a_watch_that_the_end_of_the_program_closes_is_quiet",
@@ -168,14 +168,20 @@ def pytest_on_ordinary_kernels(session: nox.Session, *arguments: str) -> None:
 def oldest(session: nox.Session) -> None:
     """Run the tests of engines and recordings on the oldest frameworks."""
     session.install("--editable", ".[tensorflow,jax,torch]", *OLDEST, *TESTING)
-    on_other_releases(session, "tests/test_private_names.py", "tests/engines", "tests/recording")
+    on_other_releases(
+        session, "tests/engines/test_private_names.py", "tests/engines", "tests/recording"
+    )
 
 
 @nox.session(reuse_venv=True, default=False)
 def core(session: nox.Session) -> None:
     """Run the tests of the core, where no framework is installed."""
     session.install("--constraint", "constraints.txt", ".", "nbval", "pytest", "pyyaml")
-    tests = ("tests/test_core.py", "tests/test_environment.py", "tests/recording/test_files.py")
+    tests = (
+        "tests/repository/test_core.py",
+        "tests/repository/test_environment.py",
+        "tests/recording/test_archive.py",
+    )
     session.run("python", "-m", "pytest", *tests, *session.posargs, env=ENVIRONMENT)
 
 
@@ -198,7 +204,9 @@ def newest(session: nox.Session) -> None:
     session.install("--upgrade", "--upgrade-strategy=eager", "--editable", ".[all]", *TESTING)
     # It has the modules of keras, which every other distribution requires: it is put over them.
     session.install("--pre", "--upgrade", "--no-deps", "keras-nightly")
-    on_other_releases(session, "tests/test_private_names.py", "tests/engines", "tests/recording")
+    on_other_releases(
+        session, "tests/engines/test_private_names.py", "tests/engines", "tests/recording"
+    )
     session.run("python", "-m", "tools.everything", "--quick", env=ENVIRONMENT)
     # The asserts of the story; its stored outputs name the releases that it was blessed on.
     story = ("--nbval-lax", "--override-ini=testpaths=notebooks", "-n", "2", "--dist", "loadfile")
@@ -216,7 +224,7 @@ def pythons(session: nox.Session) -> None:
     torch = ["torch"] if sys.platform != "linux" else []
     extras = ",".join(["tensorflow", "jax", "notebooks", *torch])
     session.install("--editable", f".[{extras}]", *TESTING)
-    tests = ("tests/test_private_names.py", "tests/engines", "tests/recording")
+    tests = ("tests/engines/test_private_names.py", "tests/engines", "tests/recording")
     on_other_releases(session, *tests, *(() if torch else WITHOUT_TORCH))
     engines = [name for name in ENGINES if torch or name != "keras-torch"]
     session.run("python", "-m", "tools.everything", *engines, "--quick", env=ENVIRONMENT)

@@ -29,12 +29,12 @@ import click
 import psutil
 
 from slotscope.kernels import spec
-from slotscope.sweep.driver import Sweep
+from slotscope.sweep.asked.due_runs import Plan, make_plan
+from slotscope.sweep.declared.notebook_file import Notebook, read_notebook
 from slotscope.sweep.environment import environment
-from slotscope.sweep.execution import Task
-from slotscope.sweep.notebook import Notebook, read_notebook
-from slotscope.sweep.places import here
-from slotscope.sweep.plan import Plan, make_plan
+from slotscope.sweep.executed.driver import Sweep
+from slotscope.sweep.executed.execution import Task
+from slotscope.sweep.executed.executors import here
 from slotscope.sweep.store import Store
 
 LOGGED = Path("tests/sweep/files/logged.ipynb")
@@ -159,7 +159,7 @@ def profiled(folder: Path, runs: int) -> None:
     import cProfile
     import pstats
 
-    from slotscope.sweep.execution import execute
+    from slotscope.sweep.executed.execution import execute
 
     notebook = read_notebook(LOGGED)
     with kernels():

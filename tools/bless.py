@@ -20,9 +20,9 @@ from typing import Any
 import nbformat
 import pytest
 
-from slotscope._gates import code_cells, find, outputs_are_clean
 from tools import arithmetic
 from tools.arithmetic import SETTINGS, Setting
+from tools.gates import code_cells, find, outputs_are_clean
 
 ROOT = Path(__file__).parents[1]
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}

@@ -18,8 +18,8 @@ from typing import Any
 
 import pandas as pd
 
-from slotscope.check_command import UNDECIDED, worst
 from slotscope.checks.verdict import Verdict
+from slotscope.cli.check import UNDECIDED, worst
 from slotscope.engines import ENGINES
 from slotscope.story import verdicts
 

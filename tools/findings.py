@@ -11,7 +11,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from slotscope.checks.differences import differences
+from slotscope.checks.data.known_differences import differences
 
 FOLDER = Path(__file__).parents[1] / "docs" / "findings"
 

@@ -23,7 +23,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import nbformat
 import papermill
 
-from slotscope import _gates as gates
+from tools import gates
 
 #: Names of the errors that say a point is not there.
 REFUSALS = {"UnknownOptimizerError"}

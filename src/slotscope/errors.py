@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from slotscope.sweep.parameters import Parameter
+    from slotscope.sweep.declared.parameters import Parameter
 
 
 class SlotscopeError(Exception):

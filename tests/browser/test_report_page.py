@@ -4,15 +4,15 @@ import json
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from browser_cases import chromium
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
-
-from browser_cases import chromium
-from slotscope.report.runs import scan
-from slotscope.report.runs_html import write_page
 from sweep_folders import failure, make, run, thousand
 from waiting import HANGS
+
+from slotscope.report.runs.folder import scan
+from slotscope.report.runs.page import write_page
 
 pytestmark = pytest.mark.browser
 

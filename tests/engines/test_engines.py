@@ -3,12 +3,12 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from engine_cases import data, dense_model, on, on_every_engine
+from repository_root import ROOT
 
 import slotscope
-from engine_cases import data, dense_model, on, on_every_engine
 from slotscope.engines import ENGINES, base, engine_of, engine_statuses
 from slotscope.errors import EngineUnavailableError, UnknownEngineError, UnknownOptimizerError
 
@@ -116,7 +116,7 @@ def test_five_engines_run_in_one_process_and_keras_3_stays_eager(inherited):
         "        return os.getpid(), tf.executing_eagerly()\n"
         "answers = on_engines(trained, list(ENGINES)[:5])\n"
         "print({name: answers[name] == (os.getpid(), name not in GRAPH) for name in answers})",
-        PYTHONPATH=str(Path(__file__).parents[1]),
+        PYTHONPATH=str(ROOT / "tests" / "helpers"),
         **({"KERAS_BACKEND": inherited} if inherited else {}),
     )
     assert printed == f"{dict.fromkeys(list(ENGINES)[:5], True)}\n"

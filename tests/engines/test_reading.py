@@ -6,8 +6,8 @@ Any tensor becomes NumPy's by way of its engine, and no address is taken of a co
 import types
 
 import numpy as np
-
 from engine_cases import GRAPH, TF_FUNCTION, dense_model, on, on_every_engine
+
 from slotscope.engines import tensorflow_runtime
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from slotscope.engines import wheels
+from slotscope.engines import old_releases
 from slotscope.errors import WheelError
 
 
@@ -25,7 +25,7 @@ def wheel_of(text="made = 1\n"):
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv(wheels.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(old_releases.CACHE_VARIABLE, str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
@@ -42,18 +42,18 @@ def index(monkeypatch):
             if self.content is None:
                 return subprocess.CompletedProcess(command, 1, "", "ERROR: no route to host\n")
             folder = Path(command[command.index("--dest") + 1])
-            (folder / wheels.wheel_name("2.1.6")).write_bytes(self.content)
+            (folder / old_releases.wheel_name("2.1.6")).write_bytes(self.content)
             return subprocess.CompletedProcess(command, 0, "", "")
 
     index = Index()
-    monkeypatch.setattr(wheels.subprocess, "run", index.run)
-    monkeypatch.setitem(wheels.SHA256, "2.1.6", hashlib.sha256(index.content).hexdigest())
+    monkeypatch.setattr(old_releases.subprocess, "run", index.run)
+    monkeypatch.setitem(old_releases.SHA256, "2.1.6", hashlib.sha256(index.content).hexdigest())
     return index
 
 
 def test_it_is_fetched_once(cache, index):
-    folder = wheels.keras_source("2.1.6")
-    assert wheels.keras_source("2.1.6") == folder
+    folder = old_releases.keras_source("2.1.6")
+    assert old_releases.keras_source("2.1.6") == folder
     assert index.downloads == 1
     assert (folder / "optimizers.py").is_file()
     assert [path.name for path in cache.iterdir()] == ["keras-2.1.6"]
@@ -62,14 +62,14 @@ def test_it_is_fetched_once(cache, index):
 def test_a_wrong_sum_is_refused_and_nothing_is_kept(cache, index):
     index.content = wheel_of("made = 2\n")
     with pytest.raises(WheelError, match="SHA-256"):
-        wheels.keras_source("2.1.6")
+        old_releases.keras_source("2.1.6")
     assert list(cache.iterdir()) == []
 
 
 def test_without_network_the_error_says_how_to_supply_the_wheel(cache, index):
     index.content = None
     with pytest.raises(WheelError, match="no route to host") as caught:
-        wheels.keras_source("2.1.6")
+        old_releases.keras_source("2.1.6")
     assert "pip download --no-deps keras==2.1.6" in str(caught.value)
     assert str(cache) in str(caught.value)
     assert list(cache.iterdir()) == []
@@ -77,30 +77,30 @@ def test_without_network_the_error_says_how_to_supply_the_wheel(cache, index):
 
 def test_a_wheel_that_was_supplied_by_hand_is_used(cache, index):
     cache.mkdir()
-    (cache / wheels.wheel_name("2.1.6")).write_bytes(index.content)
+    (cache / old_releases.wheel_name("2.1.6")).write_bytes(index.content)
     index.content = None
-    assert (wheels.keras_source("2.1.6") / "__init__.py").is_file()
+    assert (old_releases.keras_source("2.1.6") / "__init__.py").is_file()
     assert index.downloads == 0
 
 
 def test_a_folder_without_the_package_is_made_anew(cache, index):
     (cache / "keras-2.1.6").mkdir(parents=True)
-    assert (wheels.keras_source("2.1.6") / "__init__.py").is_file()
+    assert (old_releases.keras_source("2.1.6") / "__init__.py").is_file()
 
 
 def test_a_source_file_that_was_changed_or_lost_is_made_anew(cache, index):
-    changed = wheels.keras_source("2.1.6") / "optimizers.py"
+    changed = old_releases.keras_source("2.1.6") / "optimizers.py"
     changed.write_text("SGD = 2\n")
-    assert wheels.keras_source("2.1.6").joinpath("optimizers.py").read_text() == "SGD = 1\n"
+    assert old_releases.keras_source("2.1.6").joinpath("optimizers.py").read_text() == "SGD = 1\n"
     changed.unlink()
-    assert wheels.keras_source("2.1.6").joinpath("optimizers.py").read_text() == "SGD = 1\n"
+    assert old_releases.keras_source("2.1.6").joinpath("optimizers.py").read_text() == "SGD = 1\n"
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK torn", None])
 def test_a_damaged_wheel_in_the_folder_is_fetched_anew(cache, index, damage):
-    wheel = wheels.keras_source("2.1.6").parent / wheels.wheel_name("2.1.6")
+    wheel = old_releases.keras_source("2.1.6").parent / old_releases.wheel_name("2.1.6")
     wheel.unlink() if damage is None else wheel.write_bytes(damage)
-    wheels.keras_source("2.1.6")
+    old_releases.keras_source("2.1.6")
     assert wheel.read_bytes() == index.content
     assert index.downloads == 2
 
@@ -110,30 +110,30 @@ def test_something_else_in_the_place_of_the_folder_makes_way(cache, index, thing
     cache.mkdir()
     place = cache / "keras-2.1.6"
     place.write_text("") if thing == "file" else place.symlink_to("nowhere")
-    assert (wheels.keras_source("2.1.6") / "__init__.py").is_file()
+    assert (old_releases.keras_source("2.1.6") / "__init__.py").is_file()
 
 
 def test_the_cache_may_be_given_from_home(monkeypatch):
-    monkeypatch.setenv(wheels.CACHE_VARIABLE, "~/somewhere")
-    assert wheels.cache_folder() == Path.home() / "somewhere"
+    monkeypatch.setenv(old_releases.CACHE_VARIABLE, "~/somewhere")
+    assert old_releases.cache_folder() == Path.home() / "somewhere"
 
 
 def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path, monkeypatch, index):
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv(wheels.CACHE_VARIABLE, str(tmp_path / "file" / "cache"))
-    with pytest.raises(WheelError, match=f"Set {wheels.CACHE_VARIABLE} to a folder"):
-        wheels.keras_source("2.1.6")
+    monkeypatch.setenv(old_releases.CACHE_VARIABLE, str(tmp_path / "file" / "cache"))
+    with pytest.raises(WheelError, match=f"Set {old_releases.CACHE_VARIABLE} to a folder"):
+        old_releases.keras_source("2.1.6")
 
 
 def test_an_unknown_release_is_refused(cache):
     with pytest.raises(WheelError, match=r"2\.1\.0, 2\.1\.1"):
-        wheels.keras_source("2.2.0")
+        old_releases.keras_source("2.2.0")
 
 
 def test_processes_that_start_at_once_get_one_folder(tmp_path):
     """The real wheel, from the index, by four processes at once."""
-    code = "from slotscope.engines.wheels import keras_source; print(keras_source('2.1.3'))"
-    environment = os.environ | {wheels.CACHE_VARIABLE: str(tmp_path)}
+    code = "from slotscope.engines.old_releases import keras_source; print(keras_source('2.1.3'))"
+    environment = os.environ | {old_releases.CACHE_VARIABLE: str(tmp_path)}
     started = [
         subprocess.Popen(
             [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True

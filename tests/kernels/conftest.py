@@ -8,11 +8,11 @@ import tempfile
 from pathlib import Path
 
 import pytest
-
 from lab_cases import Lab
+from warm_cases import Kernel
+
 from slotscope.kernels import servers, spec
 from slotscope.kernels.provisioner import STARTED
-from warm_cases import Kernel
 
 #: Imported in a second; what holds for these holds for a framework, and is then shown for one.
 LIGHT = ["matplotlib", "numpy"]

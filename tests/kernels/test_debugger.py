@@ -3,7 +3,6 @@
 import itertools
 
 import pytest
-
 from waiting import HANGS
 
 pytestmark = pytest.mark.kernels

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 from nbclient import NotebookClient
+from repository_root import ROOT
 from tools.arithmetic import EXTREMES, SETTINGS
 from tools.arithmetic import environment as arithmetic
-
-from slotscope.kernels import servers, spec
-from slotscope.kernels.provisioner import STARTED
 from waiting import HANGS, until
 from warm_cases import Kernel, notebook
 
+from slotscope.kernels import servers, spec
+from slotscope.kernels.provisioner import STARTED
+
 pytestmark = pytest.mark.kernels
 
-ROOT = Path(__file__).parents[2]
 #: Trains a model; the weights' sum is printed to the last bit.
 TRAIN = """
 import os, sys

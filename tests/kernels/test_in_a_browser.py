@@ -2,12 +2,12 @@
 
 import nbformat
 import pytest
-from selenium.webdriver.support.wait import WebDriverWait
-
 from browser_cases import chromium
-from slotscope.kernels import servers
+from selenium.webdriver.support.wait import WebDriverWait
 from waiting import HANGS
 from warm_cases import notebook
+
+from slotscope.kernels import servers
 
 pytestmark = pytest.mark.browser
 

@@ -4,7 +4,6 @@ import os
 import signal
 
 import pytest
-
 from waiting import HANGS, until
 from warm_cases import alive
 

@@ -10,11 +10,11 @@ import textwrap
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from waiting import HANGS, until
+from warm_cases import alive, notebook
 
 from slotscope.kernels import servers
 from slotscope.kernels.provisioner import STARTED
-from waiting import HANGS, until
-from warm_cases import alive, notebook
 
 pytestmark = pytest.mark.kernels
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from waiting import until
+from warm_cases import alive
 
 from slotscope.cli import main
 from slotscope.kernels import servers
-from waiting import until
-from warm_cases import alive
 
 pytestmark = pytest.mark.kernels
 

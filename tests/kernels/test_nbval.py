@@ -7,9 +7,9 @@ import sys
 import nbformat
 import papermill
 import pytest
+from warm_cases import notebook
 
 from slotscope.kernels.provisioner import STARTED
-from warm_cases import notebook
 
 pytestmark = pytest.mark.kernels
 

@@ -10,14 +10,14 @@ import sys
 import textwrap
 
 import pytest
+from waiting import HANGS, until
+from warm_cases import alive
 
 from slotscope.errors import KernelServerError
 from slotscope.kernels import launch, servers, spec
 from slotscope.kernels.fingerprint import fingerprint
 from slotscope.kernels.provisioner import STARTED
 from slotscope.kernels.server import preload, wire
-from waiting import HANGS, until
-from warm_cases import alive
 
 pytestmark = pytest.mark.kernels
 

@@ -4,10 +4,10 @@ import json
 import os
 
 import pytest
-
-from slotscope.kernels import spec
 from waiting import until
 from warm_cases import alive
+
+from slotscope.kernels import spec
 
 pytestmark = pytest.mark.kernels
 

@@ -4,16 +4,16 @@ Strict nbval sees that on one processor; here each float is moved by more than a
 """
 
 import random
-from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
+from repository_root import ROOT
 
 import slotscope
-from slotscope.report import shown
+from slotscope.report.results import as_text
 
-EXPERIMENTS = Path(__file__).parents[2] / "notebooks" / "experiments"
+EXPERIMENTS = ROOT / "notebooks" / "experiments"
 SEED = 20261127
 #: Relative; of 40 steps of training on three backends, most norms differ by less than 2**-21.
 FAR = 2.0**-14
@@ -39,9 +39,9 @@ def test_the_text_of_results_stays_where_every_float_is_moved(path):
         for output in cell.get("outputs", [])
         if "result" in output.get("metadata", {}).get("slotscope", {})
     )
-    assert shown.text(results) == stored
+    assert as_text.text(results) == stored
     for _ in range(50):
-        assert shown.text(moved(results, drawn, FAR)) == stored, f"with the seed {SEED}"
+        assert as_text.text(moved(results, drawn, FAR)) == stored, f"with the seed {SEED}"
 
 
 def test_the_digits_of_norms_stay_where_they_are_moved():

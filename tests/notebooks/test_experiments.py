@@ -4,14 +4,15 @@ A handful of points here; ``python -m tools.ranges PATH --points 100`` for as ma
 """
 
 import random
-from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
 from annotated_types import Ge, Le
+from repository_root import ROOT
+
 from tools import ranges
 
-NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks" / "experiments").glob("*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "notebooks" / "experiments").glob("*.ipynb"))
 SEED = 5
 
 

@@ -1,9 +1,10 @@
 """The guide *Notebooks as tests* shows what its examples give."""
 
 import doctest
-from pathlib import Path
 
-GUIDE = Path(__file__).parents[2] / "docs" / "notebooks_as_tests.md"
+from repository_root import ROOT
+
+GUIDE = ROOT / "docs" / "notebooks_as_tests.md"
 
 
 def test_the_examples_give_what_the_guide_shows():

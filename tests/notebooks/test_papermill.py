@@ -10,13 +10,13 @@ from pathlib import Path
 import nbformat
 import papermill
 import pytest
+from repository_root import ROOT
 
-from slotscope import _gates as gates
+from tools import gates
 
 pytestmark = pytest.mark.kernels
 
-HERE = Path(__file__).parent
-NOTEBOOKS = HERE.parents[1] / "notebooks"
+NOTEBOOKS = ROOT / "notebooks"
 
 
 def runs():
@@ -26,6 +26,9 @@ def runs():
         for path in gates.find(NOTEBOOKS)
         for engine in gates.engines(nbformat.read(path, as_version=4))
     ]
+
+
+GOOD = ROOT / "tests" / "tools" / "files" / "good.ipynb"
 
 
 def execute(path: Path, output: Path, **parameters):
@@ -52,7 +55,7 @@ def test_claim_holds(path, engine, tmp_path, monkeypatch):
 
 
 def test_the_parameter_reaches_the_notebook(tmp_path):
-    good = HERE / "files" / "good.ipynb"
+    good = GOOD
     executed = execute(good, tmp_path / "good.ipynb", engine="keras-torch")
     (injected,) = [c for c in executed.cells if "injected-parameters" in c.metadata.get("tags", [])]
     assert 'engine = "keras-torch"' in injected.source
@@ -60,11 +63,15 @@ def test_the_parameter_reaches_the_notebook(tmp_path):
 
 def test_a_misspelt_parameter_fails(tmp_path):
     with pytest.raises(AssertionError, match="has no parameter \\['engin'\\]"):
-        execute(HERE / "files" / "good.ipynb", tmp_path / "good.ipynb", engin="keras-torch")
+        execute(
+            GOOD,
+            tmp_path / "good.ipynb",
+            engin="keras-torch",
+        )
 
 
 def test_a_failing_assert_fails(tmp_path):
-    notebook = nbformat.read(HERE / "files" / "good.ipynb", as_version=4)
+    notebook = nbformat.read(GOOD, as_version=4)
     notebook.cells[2].source = "assert 2 + 2 == 5"
     nbformat.write(notebook, tmp_path / "wrong.ipynb")
     with pytest.raises(papermill.PapermillExecutionError, match="2 \\+ 2 == 5"):

@@ -1,14 +1,14 @@
 """nbval under pytest-xdist runs whole files in one process, or not at all."""
 
 import shutil
-from pathlib import Path
 
 import pytest
+from repository_root import ROOT
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.kernels
 
-GOOD = Path(__file__).parent / "files" / "good.ipynb"
+GOOD = ROOT / "tests" / "tools" / "files" / "good.ipynb"
 
 
 @pytest.fixture

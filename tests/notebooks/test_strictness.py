@@ -5,17 +5,16 @@ then runs that copy as it runs the original: the damaged cell must fail, and eve
 pass. What follows cannot matter to that, so it is left out, and the proof costs one kernel start.
 """
 
-from pathlib import Path
-
 import nbformat
 import pytest
+from repository_root import ROOT
 
-from slotscope import _gates as gates
+from tools import gates
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.kernels
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+NOTEBOOKS = ROOT / "notebooks"
 
 
 def text_of(output) -> str:
@@ -64,12 +63,12 @@ def test_a_damaged_output_fails_strict_nbval(path, strict_nbval):
 
 
 def test_an_undamaged_copy_passes(strict_nbval):
-    good = nbformat.read(Path(__file__).parent / "files" / "good.ipynb", as_version=4)
+    good = nbformat.read(ROOT / "tests" / "tools" / "files" / "good.ipynb", as_version=4)
     strict_nbval(good).assert_outcomes(passed=3)
 
 
 def test_a_notebook_without_text_proves_nothing():
-    good = nbformat.read(Path(__file__).parent / "files" / "good.ipynb", as_version=4)
+    good = nbformat.read(ROOT / "tests" / "tools" / "files" / "good.ipynb", as_version=4)
     good.cells = good.cells[:2]
     with pytest.raises(AssertionError, match="nothing to compare"):
         damaged(good)

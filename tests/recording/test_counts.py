@@ -1,9 +1,9 @@
 """How often what is called: three epochs of ten batches, four parameters, Adam."""
 
+from engine_cases import data, dense_model, on
 from packaging.version import Version
 
 import slotscope
-from engine_cases import data, dense_model, on
 
 FIRST_EPOCH = {
     "keras-2.1": {"get_updates": 1, "slots created": 12, "traces": 0},

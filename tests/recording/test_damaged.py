@@ -15,12 +15,12 @@ from pathlib import Path
 import cloudpickle
 import numpy as np
 import pytest
+from engine_cases import data, dense_model, same, state
 
 import slotscope
-from engine_cases import data, dense_model, same, state
 from slotscope import on_engine
 from slotscope.engines import ENGINES
-from slotscope.private_names import private_names
+from slotscope.engines.private_names import private_names
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 

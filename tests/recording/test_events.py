@@ -2,7 +2,6 @@
 
 from itertools import pairwise
 
-import slotscope
 from engine_cases import (
     GRAPH,
     data,
@@ -14,6 +13,8 @@ from engine_cases import (
     on_every_engine,
     session,
 )
+
+import slotscope
 
 X, Y = data()
 REPLACING = ("keras-2.1",)

@@ -8,12 +8,12 @@ import warnings
 
 import numpy as np
 import pytest
+from engine_cases import GRAPH, KERAS_3, TF_FUNCTION, data, dense_model, find, fresh, on
 
 import slotscope
-from engine_cases import GRAPH, KERAS_3, TF_FUNCTION, data, dense_model, find, fresh, on
 from slotscope.errors import UnseenStepsWarning
 from slotscope.recording import recorder
-from slotscope.recording.blocks import SpilledRows
+from slotscope.recording.row_blocks import SpilledRows
 from slotscope.recording.statistics import describe
 
 MEASURED = (*TF_FUNCTION, "keras-jax", "keras-torch")

@@ -5,9 +5,6 @@ import warnings
 
 import numpy as np
 import pytest
-from packaging.version import Version
-
-import slotscope
 from engine_cases import (
     KERAS_3,
     TF_FUNCTION,
@@ -19,6 +16,9 @@ from engine_cases import (
     on,
     on_every_engine,
 )
+from packaging.version import Version
+
+import slotscope
 from slotscope.recording.statistics import NAMES, describe
 
 LEVELS = {"norms": 1, "statistics": len(NAMES)}

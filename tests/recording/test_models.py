@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-
-import slotscope
 from engine_cases import (
     KERAS_3,
     TF_FUNCTION,
@@ -14,6 +12,8 @@ from engine_cases import (
     on,
     on_every_engine,
 )
+
+import slotscope
 
 X, Y = data()
 EAGER = (*TF_FUNCTION, "keras-jax", "keras-torch")

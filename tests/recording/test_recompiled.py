@@ -2,8 +2,9 @@
 
 from contextlib import nullcontext
 
-import slotscope
 from engine_cases import data, dense_model, on_every_engine, same, state
+
+import slotscope
 
 X, Y = data()
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from engine_cases import data, dense_model, on_every_engine
 
 import slotscope
-from engine_cases import data, dense_model, on_every_engine
 from slotscope.recording.patches import Patch, listen
 
 PACKAGE = Path(slotscope.__file__).parent

@@ -8,8 +8,6 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-
-import slotscope
 from engine_cases import (
     GRAPH,
     KERAS_3,
@@ -23,6 +21,8 @@ from engine_cases import (
     same,
     state,
 )
+
+import slotscope
 
 
 def ends_alike(engine, build, train, **options):

@@ -4,9 +4,9 @@ import warnings
 
 import numpy as np
 import pytest
+from engine_cases import data, dense_model, find, on, on_every_engine
 
 import slotscope
-from engine_cases import data, dense_model, find, on, on_every_engine
 from slotscope.engines.keras_3 import KerasJax
 from slotscope.errors import UnseenStepsWarning, UnsupportedReleaseError, UntoldWarning
 

@@ -5,8 +5,6 @@ import threading
 
 import numpy as np
 import pytest
-
-import slotscope
 from engine_cases import (
     TF_FUNCTION,
     data,
@@ -16,6 +14,8 @@ from engine_cases import (
     on,
     on_every_engine,
 )
+
+import slotscope
 
 X, Y = data()
 FUNCTIONS = (*TF_FUNCTION, "keras-jax", "keras-torch")

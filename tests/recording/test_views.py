@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from engine_cases import GRAPH, data, dense_model, on, on_every_engine
 
 import slotscope
-from engine_cases import GRAPH, data, dense_model, on, on_every_engine
 from slotscope.recording.statistics import NAMES, describe
 
 X, Y = data()

@@ -4,7 +4,7 @@ import nbformat
 import pytest
 
 import slotscope
-from slotscope.report import results
+from slotscope.report.results import result
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def kept(monkeypatch):
 
     def keep(**values):
         shown = []
-        monkeypatch.setattr(results, "_display", lambda *output: shown.append(output))
+        monkeypatch.setattr(result, "_display", lambda *output: shown.append(output))
         slotscope.result(**values)
         cell = nbformat.v4.new_code_cell("slotscope.result(...)")
         cell.outputs = [

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-
 from engine_cases import on, on_every_engine
 from rule_cases import errors
+
 from slotscope.rules import rule
 
 ONE = np.array([1.0])

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-
 from engine_cases import KERAS_3, on
 from rule_cases import errors
+
 from slotscope.rules import rule
 
 GRADIENT = np.array([[1.0, 3.0], [3.0, 9.0]])  # its squares are an outer product

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from engine_cases import on, on_every_engine
+
 from slotscope.rules import RULES, rule
 
 # Exact in binary, with an epsilon that is larger than some gradients below and smaller than others.

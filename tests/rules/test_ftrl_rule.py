@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-
 from engine_cases import KERAS_3, on
 from rule_cases import errors
+
 from slotscope.errors import UnknownRuleError
 from slotscope.rules import rule
 

@@ -3,8 +3,8 @@
 import inspect
 
 import pytest
-
 from engine_cases import on_every_engine
+
 from slotscope.rules import RULES, rule
 
 #: Arguments that every optimizer of some generation shares: what they do is around a rule, not in

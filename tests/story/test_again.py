@@ -1,8 +1,8 @@
 """Constructing once more by hand, and what is shown afterwards."""
 
 import numpy as np
-
 from engine_cases import on_every_engine
+
 from slotscope.recording.recording import Event, Recording
 from slotscope.story.again import construct_again, error_of, noticed, shown, weight
 from slotscope.story.one_weight import one_weight

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from engine_cases import on_every_engine
+
 from slotscope.engines import engine as engine_called
 from slotscope.errors import SlotscopeError, UnknownOptimizerError
 from slotscope.story.averages import AVERAGES, constant_gradient

@@ -1,8 +1,8 @@
 """Softmax regression by hand, the ways to deal out its rows, and what accumulating them gives."""
 
 import numpy as np
-
 from engine_cases import KERAS_3, on
+
 from slotscope.story.accumulation import SITUATIONS, accumulated, averaged
 from slotscope.story.batches import (
     apart,

@@ -1,8 +1,8 @@
 """The digits are whole sixteenths, and the network has four parameters and learns them."""
 
 import numpy as np
-
 from engine_cases import on
+
 from slotscope.story.digits import classifier, digits
 
 

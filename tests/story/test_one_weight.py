@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from engine_cases import on_every_engine
+
 from slotscope import engine
 from slotscope.story.one_weight import TARGET, one_weight, train
 

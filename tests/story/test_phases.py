@@ -1,6 +1,7 @@
 """A model's life in phases, and the tables that show it."""
 
 from engine_cases import on
+
 from slotscope.recording.recording import Recording
 from slotscope.story.one_weight import one_weight
 from slotscope.story.phases import PHASES, in_words, life, side_by_side, two_layers

@@ -4,8 +4,8 @@ import ml_dtypes
 import numpy as np
 import pandas as pd
 import pytest
-
 from engine_cases import KERAS_3, on
+
 from slotscope.story import precision
 from slotscope.story.precision import AS_THE_RULE, BITS, LOST, MOVES, NEVER, NOWHERE, STAYS
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pandas as pd
-
 from engine_cases import on
+
 from slotscope.story.slot_norms import in_short, slot_norms
 
 

@@ -3,14 +3,14 @@
 import json
 
 import pytest
-from tools import everything
-
 from engine_cases import on
-from slotscope.checks.door import planned
-from slotscope.checks.subject import builtin
+
+from slotscope.checking.check_optimizer import planned
+from slotscope.checks.subjects.subject import builtin
 from slotscope.checks.verdict import Verdict
 from slotscope.engines import ENGINES
 from slotscope.story import verdicts
+from tools import everything
 
 #: What a record counts; where something was undecided, nothing is recorded.
 KINDS = [str(verdict) for verdict in Verdict if verdict is not Verdict.UNDECIDED]

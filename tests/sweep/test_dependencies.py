@@ -1,12 +1,12 @@
 """A finished run is due again if something changed that it depends on, and for nothing else."""
 
 import pytest
+from sweep_cases import write
 
-from slotscope.imported import UNTOLD
+from slotscope.processes.imported import UNTOLD
+from slotscope.sweep.declared.notebook_file import read_notebook
 from slotscope.sweep.dependencies import change, dependencies, narrowed
 from slotscope.sweep.environment import Environment, digests
-from slotscope.sweep.notebook import read_notebook
-from sweep_cases import write
 
 VERSIONS = {"slotscope": "0.1.0", "numpy": "2.0"}
 

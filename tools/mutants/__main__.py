@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
-from slotscope.checks.limits import processor_time
-from slotscope.checks.process import LimitError, Process
 from slotscope.engines import ENGINES
+from slotscope.processes.limits import processor_time
+from slotscope.processes.worker import LimitError, Process
 from tools.mutants import page
 from tools.mutants.hunt import KILLED, LIMIT, STOPPED, SURVIVED, Result, hunt
 from tools.mutants.table import Mutant, mutants

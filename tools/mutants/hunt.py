@@ -14,15 +14,16 @@ from typing import Any
 from unittest import mock
 
 import slotscope
-from slotscope.checks import equivalences, select
+from slotscope.checks import select
 from slotscope.checks.check import Item
-from slotscope.checks.differences import applying, judged
+from slotscope.checks.data.known_differences import applying, judged
 from slotscope.checks.plan import plan_of
 from slotscope.checks.runner import outcome_of
-from slotscope.checks.subject import Subject, builtin
+from slotscope.checks.subjects.subject import Subject, builtin
+from slotscope.checks.themes import equivalences
 from slotscope.checks.verdict import Outcome, Verdict
 from slotscope.engines import Engine
-from slotscope.engines.processes import on_two_devices
+from slotscope.processes.on_engine import on_two_devices
 from tools.mutants.operators import NoSuchPlaceError
 from tools.mutants.splice import mutated
 from tools.mutants.table import Mutant

@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Iterator, Sequence
 
 from slotscope.checks.check import CHECKS, Check, Item
-from slotscope.checks.subject import Subject
+from slotscope.checks.subjects.subject import Subject
 from slotscope.errors import BadCheckArgumentError
 
 #: The modules of checks, in the order in which they run.
@@ -27,7 +27,7 @@ THEMES = (
 def checks() -> list[Check]:
     """Every check."""
     for theme in THEMES:
-        importlib.import_module(f"{__name__}.{theme}")
+        importlib.import_module(f"{__name__}.themes.{theme}")
     return sorted(CHECKS, key=lambda check: THEMES.index(check.theme))
 
 

@@ -6,8 +6,8 @@ To add one, write it in the module of its theme:
     def check_something_holds(subject, case):
         \"\"\"One sentence about optimizers that can be true or false.\"\"\"
 
-It takes the :class:`~slotscope.checks.subject.Subject` and, where it has cases, the name of one.
-It returns where the sentence holds, and raises what ``verdict.py`` says otherwise.
+It takes the :class:`~slotscope.checks.subjects.subject.Subject` and, where it has cases, the name
+of one. It returns where the sentence holds, and raises what ``verdict.py`` says otherwise.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from slotscope.checks.subject import Subject
+from slotscope.checks.subjects.subject import Subject
 
 Function = Callable[..., None]
 F = TypeVar("F", bound=Function)

@@ -17,16 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from slotscope.checks.constructor import call
-from slotscope.checks.limits import TIME_LIMIT, Stopped, limited
-from slotscope.checks.problems import dense, hold, training_of
-from slotscope.checks.quiet import quiet
-from slotscope.checks.run import trajectory
-from slotscope.checks.subject import Subject
+from slotscope.checks.failing_run import Witness
+from slotscope.checks.no_output import quiet
+from slotscope.checks.problems.exact_problems import dense, hold, training_of
+from slotscope.checks.problems.steps import trajectory
+from slotscope.checks.subjects.constructor_call import call
+from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.verdict import Violation
-from slotscope.checks.witness import Witness
 from slotscope.engines import SparseGradient
-from slotscope.engines.programs import Program, called
+from slotscope.engines.driving.programs import Program, called
+from slotscope.processes.limits import TIME_LIMIT, Stopped, limited
 from slotscope.rules import Rule
 from slotscope.rules.training import FEATURES
 

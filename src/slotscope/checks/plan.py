@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from slotscope.checks.check import Item
-from slotscope.checks.subject import Subject
+from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.verdict import Outcome, Report
 
 #: Seconds that one case of each theme takes on a machine with two cores, on the mean.

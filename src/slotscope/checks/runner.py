@@ -6,14 +6,13 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from slotscope.checks import differences
 from slotscope.checks.check import Item
-from slotscope.checks.crash import shortened
+from slotscope.checks.data import known_differences
 from slotscope.checks.example import example_of
-from slotscope.checks.limits import STOPPED_LIMIT, TIME_LIMIT, Stopped, limited
+from slotscope.checks.no_output import quiet
 from slotscope.checks.plan import Planned, plan_of
-from slotscope.checks.quiet import quiet
-from slotscope.checks.subject import Subject
+from slotscope.checks.short_traceback import shortened
+from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.verdict import (
     NotApplicable,
     NotReproducible,
@@ -22,6 +21,7 @@ from slotscope.checks.verdict import (
     Verdict,
     Violation,
 )
+from slotscope.processes.limits import STOPPED_LIMIT, TIME_LIMIT, Stopped, limited
 
 _VERDICTS = {
     NotApplicable: Verdict.NOT_APPLICABLE,
@@ -77,7 +77,7 @@ def outcome_of(subject: Subject, item: Item, time_limit: float = TIME_LIMIT) -> 
 
 
 def _known(subject: Subject, item: Item) -> bool:
-    return any(entry.matches(item.id) for entry in differences.applying(plan_of(subject, [])))
+    return any(entry.matches(item.id) for entry in known_differences.applying(plan_of(subject, [])))
 
 
 def attempt(

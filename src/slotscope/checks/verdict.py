@@ -15,7 +15,7 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from slotscope.checks.witness import Witness
+    from slotscope.checks.failing_run import Witness
 
 
 class Verdict(enum.StrEnum):
@@ -146,12 +146,12 @@ class Report:
         return f"<Report of {self.optimizer} on {self.engine}: {counts}>"
 
     def __str__(self) -> str:
-        from slotscope.report.checks import text
+        from slotscope.report.checks.terminal import text
 
         return text(self)
 
     def _repr_html_(self) -> str:
-        from slotscope.report.checks_html import fragment
+        from slotscope.report.checks.page import fragment
 
         return fragment(self)
 
@@ -161,6 +161,6 @@ class Report:
         Raises:
             BadCheckArgumentError: the name ends otherwise.
         """
-        from slotscope.report.checks_files import save
+        from slotscope.report.checks.files import save
 
         save([self], path)

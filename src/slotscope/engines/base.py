@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from slotscope.engines import programs
+from slotscope.engines.driving import programs
 from slotscope.engines.meters.meter import Meter
 from slotscope.engines.records import (
     Gradient,
@@ -41,10 +41,10 @@ from slotscope.engines.records import (
 from slotscope.errors import EngineUnavailableError, UnknownEngineError, UnknownOptimizerError
 
 if TYPE_CHECKING:
-    from slotscope.engines.devices import Devices
-    from slotscope.engines.formats import Format
-    from slotscope.engines.loops import Loop
-    from slotscope.engines.programs import Program
+    from slotscope.engines.driving.devices import Devices
+    from slotscope.engines.driving.formats import Format
+    from slotscope.engines.driving.loops import Loop
+    from slotscope.engines.driving.programs import Program
 
 __all__ = ["Engine", "Gradient", "Identity", "OptimizerVariable", "SparseGradient", "Status"]
 

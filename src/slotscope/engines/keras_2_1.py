@@ -24,11 +24,11 @@ from typing import Any, ClassVar
 from unittest import mock
 
 from slotscope.engines.base import Engine, OptimizerVariable, base_modules
-from slotscope.engines.formats import SAVER, Format, broken, lists
-from slotscope.engines.graph import GraphEngine
+from slotscope.engines.driving.formats import SAVER, Format, broken, lists
+from slotscope.engines.old_releases import SHA256, keras_source
+from slotscope.engines.tensorflow_graph import GraphEngine
 from slotscope.engines.tensorflow_runtime import tensorflow
-from slotscope.engines.unnamed import shown_variables, unnamed_foreign, unnamed_variables
-from slotscope.engines.wheels import SHA256, keras_source
+from slotscope.engines.unnamed_slots import shown_variables, unnamed_foreign, unnamed_variables
 from slotscope.errors import UnknownEngineError
 
 _PRIVATE = "slotscope_keras_"

@@ -18,7 +18,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from slotscope.engines import loops, programs
 from slotscope.engines.base import (
     Engine,
     Gradient,
@@ -29,16 +28,25 @@ from slotscope.engines.base import (
     installed,
     named,
 )
-from slotscope.engines.devices import DataParallel, Devices, Mirrored
-from slotscope.engines.formats import PICKLE, Format, broken, file, lists, own_variables, weights
+from slotscope.engines.driving import loops, programs
+from slotscope.engines.driving.devices import DataParallel, Devices, Mirrored
+from slotscope.engines.driving.formats import (
+    PICKLE,
+    Format,
+    broken,
+    file,
+    lists,
+    own_variables,
+    weights,
+)
+from slotscope.engines.driving.loops import Loop
+from slotscope.engines.driving.programs import Program
 from slotscope.engines.keras_3_state import counter, labelled, load, parameters_of, parts
-from slotscope.engines.loops import Loop
 from slotscope.engines.meters.jax import JaxMeter, Layout
 from slotscope.engines.meters.meter import Meter
 from slotscope.engines.meters.torch import TorchMeter
-from slotscope.engines.programs import Program
+from slotscope.engines.private_names import held, lacking
 from slotscope.engines.tensorflow_runtime import EagerTensorFlow, tensorflow
-from slotscope.private_names import held, lacking
 
 
 class Keras3(Engine):

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from slotscope.engines.base import OptimizerVariable, quiet_import, unique_paths
-from slotscope.private_names import lacking
+from slotscope.engines.private_names import lacking
 
 #: What Keras calls the two variables that an optimizer has before it is built.
 OWN = ("iteration", "learning_rate")

@@ -10,7 +10,7 @@ import numpy as np
 
 from slotscope.engines.base import Engine, Gradient, Identity, SparseGradient, quiet_import
 from slotscope.engines.meters.meter import Meter
-from slotscope.private_names import held
+from slotscope.engines.private_names import held
 
 
 @functools.cache

@@ -15,15 +15,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from slotscope.engines import loops, programs
 from slotscope.engines.base import (
     Gradient,
     OptimizerVariable,
     base_modules,
     named,
 )
-from slotscope.engines.devices import Devices, Mirrored
-from slotscope.engines.formats import (
+from slotscope.engines.driving import loops, programs
+from slotscope.engines.driving.devices import Devices, Mirrored
+from slotscope.engines.driving.formats import (
     CHECKPOINT,
     PICKLE,
     SAVED_MODEL,
@@ -34,9 +34,10 @@ from slotscope.engines.formats import (
     own_variables,
     weights,
 )
-from slotscope.engines.graph import GraphEngine, path_of
-from slotscope.engines.loops import Loop
-from slotscope.engines.programs import Program
+from slotscope.engines.driving.loops import Loop
+from slotscope.engines.driving.programs import Program
+from slotscope.engines.private_names import held
+from slotscope.engines.tensorflow_graph import GraphEngine, path_of
 from slotscope.engines.tensorflow_runtime import EagerTensorFlow, tensorflow
 from slotscope.engines.tf_keras_state import (
     built_foreign,
@@ -50,8 +51,7 @@ from slotscope.engines.tf_keras_state import (
     parts,
     step_counter,
 )
-from slotscope.engines.unnamed import shown_variables, unnamed_foreign, unnamed_variables
-from slotscope.private_names import held
+from slotscope.engines.unnamed_slots import shown_variables, unnamed_foreign, unnamed_variables
 
 #: How a program for any of these engines starts.
 PREAMBLE = ["import tensorflow as tf", "import tf_keras"]

@@ -7,10 +7,10 @@ from types import ModuleType
 from typing import Any
 
 from slotscope.engines.base import OptimizerVariable, quiet_import, unique_paths
-from slotscope.engines.graph import described, path_of
+from slotscope.engines.private_names import held
+from slotscope.engines.slot_names import slot_name
+from slotscope.engines.tensorflow_graph import described, path_of
 from slotscope.engines.tensorflow_runtime import tensorflow
-from slotscope.engines.vocabulary import slot_name
-from slotscope.private_names import held
 
 
 @functools.cache

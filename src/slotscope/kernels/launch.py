@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from slotscope.errors import KernelServerError
 from slotscope.kernels.fingerprint import PREFIXES, fingerprint
-from slotscope.kernels.process import ForkedProcess
+from slotscope.kernels.forked_process import ForkedProcess
 from slotscope.kernels.server import wire
 from slotscope.kernels.servers import Server, find_or_start
 

@@ -18,8 +18,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from slotscope import private_names
-from slotscope.engines import engine_of
+from slotscope.engines import engine_of, private_names
 from slotscope.engines.meters.meter import Targets
 from slotscope.errors import SlotscopeError, UnsupportedReleaseError
 from slotscope.recording.metering import Metering

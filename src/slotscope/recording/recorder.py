@@ -18,10 +18,10 @@ import numpy as np
 from slotscope.engines.base import Engine, OptimizerVariable
 from slotscope.engines.meters.meter import MEASURES, Measured
 from slotscope.errors import UnseenStepsWarning, UntoldWarning
-from slotscope.recording.blocks import SpilledRows
-from slotscope.recording.files import spill
+from slotscope.recording.archive import spill
 from slotscope.recording.recording import Event, Recording, Variable
 from slotscope.recording.row import Row
+from slotscope.recording.row_blocks import SpilledRows
 from slotscope.recording.statistics import describe
 
 #: So many rows without values stay in memory; more go to disk.

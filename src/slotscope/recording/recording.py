@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from slotscope.errors import ValuesNotKeptError, VariableNotFoundError
-from slotscope.recording.blocks import SpilledRows, table_of
 from slotscope.recording.row import Row
+from slotscope.recording.row_blocks import SpilledRows, table_of
 from slotscope.recording.statistics import NAMES
 
 if TYPE_CHECKING:
@@ -232,13 +232,13 @@ class Recording:
 
     def plot(self) -> Figure:
         """Timeline of calls, identity strip, and norms over steps, as one figure."""
-        from slotscope.report.figures import recording_figure
+        from slotscope.report.recordings.figure import recording_figure
 
         return recording_figure(self)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write everything to one file, whole or not at all; :func:`slotscope.load` reads it."""
-        from slotscope.recording.files import save
+        from slotscope.recording.archive import save
 
         save(self, path)
 

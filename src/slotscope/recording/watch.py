@@ -13,8 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar
 
-from slotscope import private_names
-from slotscope.engines import engine_of
+from slotscope.engines import engine_of, private_names
 from slotscope.errors import (
     AlreadyWatchedError,
     FolderInUseError,
@@ -22,11 +21,11 @@ from slotscope.errors import (
     SlotscopeError,
     UnknownOptimizerError,
 )
-from slotscope.recording.blocks import SpilledRows
-from slotscope.recording.files import spill
+from slotscope.recording.archive import spill
 from slotscope.recording.hooks import Hooks
 from slotscope.recording.recorder import Recorder
 from slotscope.recording.recording import Recording
+from slotscope.recording.row_blocks import SpilledRows
 
 _KEEP = (None, "values", "statistics", "norms")
 

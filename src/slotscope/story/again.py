@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from slotscope.engines import Engine
-from slotscope.private_names import held
+from slotscope.engines.private_names import held
 from slotscope.recording.recording import Recording
 
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from slotscope.imported import UNTOLD
+from slotscope.processes.imported import UNTOLD
+from slotscope.sweep.declared.notebook_file import Notebook
 from slotscope.sweep.environment import Environment
-from slotscope.sweep.notebook import Notebook
 
 CODE = "the notebook's code changed"
 EARLIER = "made before slotscope recorded which modules a run imports"

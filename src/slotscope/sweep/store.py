@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from slotscope.errors import SweepFolderError, SweepInUseError
-from slotscope.recording.whole import left_behind, whole
-from slotscope.sweep.unread import problem
+from slotscope.files import left_behind, whole
+from slotscope.sweep.unreadable_json import problem
 
 FORMAT = 1
 RUN, NOTEBOOK, SWEEP, LOCK = "run.json", "notebook.ipynb", "sweep.json", ".lock"

@@ -23,8 +23,8 @@ from slotscope.engines.meters.meter import (
     with_rows,
 )
 from slotscope.engines.meters.tensorflow_numbers import numbers
+from slotscope.engines.private_names import held
 from slotscope.engines.tensorflow_runtime import tensorflow
-from slotscope.private_names import held
 
 
 class GraphMeter(Meter):

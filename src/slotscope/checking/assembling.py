@@ -1,0 +1,77 @@
+"""From outcomes to a report: what of it was known, what is out of date, what is missing."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Mapping
+
+from slotscope.checks.data import known_differences
+from slotscope.checks.data.known_differences import Difference
+from slotscope.checks.plan import Plan, Watcher
+from slotscope.checks.verdict import Outcome, Report
+from slotscope.errors import BadCheckArgumentError
+
+
+def known(plan: Plan, expected_failures: Mapping[str, str]) -> list[Difference]:
+    """The known differences that can occur in ``plan``, a caller's own first.
+
+    Raises:
+        BadCheckArgumentError: an expected failure has no reason, or there is no such check.
+    """
+    own = known_differences.expected(expected_failures)
+    for difference in own:
+        pattern = difference.check.replace("[", "[[]")
+        names = {*plan.all_ids, *(id.partition("[")[0] for id in plan.all_ids)}
+        if plan.all_ids and not fnmatch.filter(names, pattern):
+            raise BadCheckArgumentError(
+                f"expected_failures names {difference.check!r}, and there is no such check for"
+                f" {plan.optimizer} on {plan.engine}. Mend the name, or remove it."
+            )
+    return own + known_differences.applying(plan)
+
+
+def collect(
+    plan: Plan,
+    outcomes: Iterable[Outcome],
+    expected_failures: Mapping[str, str],
+    watcher: Watcher | None = None,
+) -> Report:
+    """The report of what ``outcomes`` brings; an interrupt ends it with what there is so far.
+
+    Args:
+        plan: what is run.
+        outcomes: runs it, one outcome at a time.
+        expected_failures: {check or check[case]: why it fails}.
+        watcher: is told of every outcome.
+
+    Raises:
+        BadCheckArgumentError: an expected failure has no reason, or there is no such check.
+    """
+    watcher = watcher or Watcher()
+    entries = known(plan, expected_failures)
+    done: list[Outcome] = []
+    watcher.planned(plan)
+    try:
+        for outcome in outcomes:
+            done.append(known_differences.judged(outcome, entries))
+            watcher.done(done[-1])
+    except KeyboardInterrupt:
+        pass
+    missing = len(plan.items) - len(done)
+    place = {item.id: number for number, item in enumerate(plan.items)}
+    done.sort(key=lambda outcome: place[outcome.id])
+    report = Report(
+        optimizer=plan.optimizer,
+        engine=plan.engine,
+        versions=dict(plan.versions),
+        outcomes=done,
+        stale=() if missing else known_differences.stale(_strict(entries, plan), done),
+        missing=missing,
+    )
+    watcher.finished(report)
+    return report
+
+
+def _strict(entries: Iterable[Difference], plan: Plan) -> list[Difference]:
+    """Those of ``entries`` that must occur; any other optimizer may do better."""
+    return [entry for entry in entries if plan.ordinary or not entry.package]

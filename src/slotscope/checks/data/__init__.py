@@ -1,0 +1,1 @@
+"""What is known beforehand: known differences, and what must be refused."""

@@ -1,0 +1,1 @@
+"""Small exact problems, ways of training and of saving, and what came of them."""

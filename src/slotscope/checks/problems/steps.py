@@ -1,0 +1,153 @@
+"""Small exact problems: an optimizer gets gradients that were chosen, and every state is kept.
+
+No model takes part. A state is a dict of float64 arrays by label: ``p0``, ``p1``, ... are the
+parameters, ``momentum/p0`` a slot, ``iterations`` the step counter. A trajectory is a list of
+states, the first of them before any step, the last after the last step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from slotscope.checks.subjects.subject import Subject
+from slotscope.checks.verdict import NotApplicable, NotReproducible
+from slotscope.engines import Engine, Gradient
+
+State = dict[str, np.ndarray]
+Trajectory = list[State]
+
+#: The gradients of every step: one for each parameter.
+Gradients = Sequence[Sequence[Gradient]]
+
+
+class Run:
+    """One fresh optimizer at work on a few parameters.
+
+    Attributes:
+        engine: with a graph and a session of its own, where it has any.
+        optimizer: the optimizer.
+        parameters: the engine's variables.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        parameters: Sequence[np.ndarray],
+        like: Sequence[Gradient] | None = None,
+        *,
+        way: str = "",
+        dtype: str = "float32",
+        engine: Engine | None = None,
+        built: bool = True,
+        prepare: Callable[[Any, Sequence[Any]], None] | None = None,
+        names: Sequence[str] = (),
+        **changes: Any,
+    ) -> None:
+        """Build the optimizer for ``parameters``.
+
+        Args:
+            subject: what makes the optimizer.
+            parameters: initial values.
+            like: gradients of the kind that will come, by default dense ones.
+            way: how a step is asked for, by default the engine's plainest.
+            dtype: of the parameters.
+            engine: where it works, by default one of its own.
+            built: whether it is built now; else the first step is what builds it.
+            prepare: what is done with the optimizer and the parameters before it is built.
+            names: of the parameters, by default ``p0``, ``p1``, ...
+            **changes: to the constructor's arguments.
+
+        Raises:
+            NotApplicable: the engine or the optimizer knows no such way, or the constructor no such
+                argument.
+        """
+        self.engine: Engine = engine or subject.engine.fresh()
+        if way and way not in (*self.engine.ways, self.engine.branching_way):
+            raise NotApplicable(f"{self.engine.name} has no way {way!r} to ask for a step")
+        arrays = [np.asarray(array) for array in parameters]
+        self.optimizer = subject.make(self.engine, **changes)
+        if way in ("apply_gradients", "stateless_apply") and not hasattr(self.optimizer, way):
+            raise NotApplicable(f"it has no method {way}")
+        self.parameters = self.engine.parameters(arrays, dtype, names)
+        if prepare:
+            prepare(self.optimizer, self.parameters)
+        stepper = self.engine.stepper if built else self.engine.applier
+        self._step = stepper(
+            self.optimizer, self.parameters, like or arrays, way or self.engine.ways[0]
+        )
+        self._names = {self.engine.path(p): f"p{n}" for n, p in enumerate(self.parameters)}
+
+    def step(self, gradients: Sequence[Gradient]) -> None:
+        """One step with ``gradients``, one for each parameter."""
+        self._step(gradients)
+
+    def take(self, state: State) -> None:
+        """Give every parameter and slot, but not the learning rate, its value in ``state``."""
+        with self.engine.scope():
+            found = self.engine.variables(self.optimizer)
+        for variable in found:
+            label = self._label(variable.slot, variable.parameter)
+            if variable.slot != "learning_rate" and label in state:
+                self.engine.assign(variable.ref, state[label].astype(variable.dtype))
+        for number, parameter in enumerate(self.parameters):
+            self.engine.assign(parameter, state[f"p{number}"].astype("float32"))
+
+    @property
+    def state(self) -> State:
+        """Copies of all parameters and optimizer variables."""
+        with self.engine.scope():
+            found = self.engine.variables(self.optimizer)
+            labels = [self._label(v.slot, v.parameter) for v in found]
+            refs = [v.ref for v in found]
+            values = self.engine.read([*self.parameters, *refs], self.engine.at_rest())
+        names = [*self._names.values(), *labels]
+        return {
+            name: np.asarray(value, np.float64)
+            for name, value in zip(names, values, strict=True)
+            if value is not None
+        }
+
+    def _label(self, slot: str, parameter: str) -> str:
+        return f"{slot}/{self._names.get(parameter, parameter)}" if parameter else slot
+
+
+def trajectory(
+    subject: Subject, parameters: Sequence[np.ndarray], gradients: Gradients, **options: Any
+) -> Trajectory:
+    """All states of a run with given gradients; ``options`` as in :class:`Run`."""
+    run = Run(subject, parameters, gradients[0], **options)
+    states = [run.state]
+    for step in gradients:
+        run.step(step)
+        states.append(run.state)
+    return states
+
+
+def reproducible(
+    subject: Subject, parameters: Sequence[np.ndarray], gradients: Gradients, **options: Any
+) -> Trajectory:
+    """The trajectory, after the same run was done twice and ended the same to the last bit.
+
+    Raises:
+        NotReproducible: it did not.
+    """
+    first = trajectory(subject, parameters, gradients, **options)
+    second = trajectory(subject, parameters, gradients, **options)
+    label = difference(first, second)
+    if label:
+        raise NotReproducible.runs(label)
+    return first
+
+
+def difference(first: Trajectory, second: Trajectory) -> str:
+    """Where two trajectories differ in any bit: ``label after step n``; empty if nowhere."""
+    for number, (a, b) in enumerate(zip(first, second, strict=True)):
+        if a.keys() != b.keys():
+            return f"{sorted(a.keys() ^ b.keys())[0]} after step {number}"
+        for label in a:
+            if not np.array_equal(a[label], b[label], equal_nan=True):
+                return f"{label} after step {number}"
+    return ""

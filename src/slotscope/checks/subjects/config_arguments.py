@@ -1,0 +1,157 @@
+"""What a config says: an optimizer's arguments, each with a value other than its default."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import itertools
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from slotscope.checks.problems.exact_problems import takes_schedule
+from slotscope.checks.subjects.subject import Subject
+from slotscope.checks.verdict import NotApplicable
+from slotscope.engines import Engine
+
+Config = dict[str, Any]
+
+#: Values for arguments whose default is None, or that a config which lost them does not tell.
+VALUES: Config = {
+    "name": "another_name",
+    "decay": 0.125,
+    "weight_decay": 0.125,
+    "clipnorm": 0.5,
+    "clipvalue": 0.5,
+    "global_clipnorm": 0.5,
+    "loss_scale_factor": 2.0,
+    "gradient_accumulation_steps": 2,
+    "ema_overwrite_frequency": 2,
+}
+
+#: How it is computed, which the machine has a say in, not what.
+COMPUTING = {"jit_compile"}
+
+#: What an argument means nothing without.
+NEEDS: dict[str, Config] = {
+    "ema_momentum": {"use_ema": True},
+    "ema_overwrite_frequency": {"use_ema": True},
+}
+
+
+def arguments(cls: type, shared: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    """The names and defaults of what the constructor takes, passed on to its base or not."""
+    seen = set()
+    for base in cls.__mro__[:-1]:
+        if "__init__" not in vars(base):
+            continue
+        parameters = list(inspect.signature(base).parameters.values())
+        for parameter in parameters:
+            if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+                if parameter.name not in seen:
+                    yield parameter.name, parameter.default
+                seen.add(parameter.name)
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            return
+    yield from ((name, None) for name in shared if name not in seen)
+
+
+def others(subject: Subject) -> Config:
+    """For each argument that has a simple default, a value that is another one."""
+    with subject.engine.scope():
+        optimizer = subject.make()
+        try:
+            present = optimizer.get_config()
+        except Exception:  # told where configs are checked
+            present = {}
+    taken = arguments(type(optimizer), subject.engine.shared_arguments)
+    found = {name: other(name, present.get(name, default)) for name, default in taken}
+    return {n: value for n, value in found.items() if value is not None and n not in COMPUTING}
+
+
+def other(name: str, value: Any) -> Any:
+    """A value unlike ``value`` that the argument may have; None where none is known."""
+    if isinstance(value, (list, tuple)) and value:
+        found = [other("", own) for own in value]
+        return None if None in found else found
+    if isinstance(value, (bool, np.bool_)):
+        return not value
+    if isinstance(value, (int, np.integer)):
+        return int(value) + 1
+    if isinstance(value, (float, np.floating)):
+        # Single precision: as an optimizer's own variable holds it.
+        return float(np.float32(value / 2)) if value else 0.125
+    return VALUES.get(name) if value is None or name == "name" else None
+
+
+def own_get_config(subject: Subject, cls: type) -> bool:
+    """Whether a class below Keras's own says what its config is, or all of it is Keras's."""
+    package = subject.engine.optimizers.__name__.partition(".")[0]
+    own = list(
+        itertools.takewhile(lambda b: b.__module__.partition(".")[0] != package, cls.__mro__)
+    )
+    return not own or any("get_config" in vars(base) for base in own)
+
+
+def remade(engine: Engine, optimizer: Any) -> Any:
+    """Another optimizer, from the config of ``optimizer``."""
+    with engine.scope():
+        return type(optimizer).from_config(copy.deepcopy(optimizer.get_config()))
+
+
+def scalars(optimizer: Any) -> Config:
+    """The attributes that are numbers, texts, flags or None, or lists and dicts of such."""
+    return {name: plain(value) for name, value in vars(optimizer).items() if _simple(value)}
+
+
+def _simple(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(map(_simple, value))
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _simple(own) for key, own in value.items())
+    return isinstance(value, (bool, int, float, str, type(None), np.generic))
+
+
+def same(given: Any, said: Any) -> bool:
+    """Whether two values are equal in single precision, as a variable holds them."""
+    numbers = (bool, int, float, np.generic)
+    if isinstance(given, numbers) and isinstance(said, numbers):
+        return bool(np.float32(given) == np.float32(said))
+    return bool(given == said)
+
+
+def plain(value: Any) -> Any:
+    """``value`` with lists and dicts as Python has them: those of an optimizer are Keras's own."""
+    if isinstance(value, dict):
+        return {key: plain(own) for key, own in value.items()}
+    if isinstance(value, list):
+        return [plain(own) for own in value]
+    return tuple(map(plain, value)) if type(value) is tuple else value
+
+
+def through_json(config: Config) -> Config:
+    """``config``, written as JSON and read again; NumPy's numbers count as numbers."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, np.generic):
+            return value.item()
+        raise TypeError(f"{type(value).__name__} is not a value of JSON")
+
+    text = json.dumps(config, default=plain, allow_nan=False)
+    return dict(json.loads(text))
+
+
+def scheduled(subject: Subject) -> Config:
+    """A learning rate that is a schedule, as an argument.
+
+    Raises:
+        NotApplicable: this generation has none, or its constructor refuses them.
+    """
+    schedules = subject.engine.schedules
+    if schedules is None:
+        raise NotApplicable(f"{subject.engine.name} has no schedules")
+    schedule = schedules.ExponentialDecay(0.125, decay_steps=2, decay_rate=0.5)
+    takes_schedule(subject, schedule)
+    return {"learning_rate": schedule}

@@ -1,0 +1,238 @@
+"""The optimizer that is held to the checks: how to make a fresh one, and what is known of it.
+
+Every check starts from an optimizer that has done nothing yet, often with one argument changed, so
+a subject is a way of making optimizers: from an instance, a class, a factory, or the name of a
+built-in one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from slotscope.checks.subjects.constructor_call import accepts, call, given
+from slotscope.checks.subjects.making import maker
+from slotscope.checks.verdict import NotApplicable
+from slotscope.engines import Engine, engine_of_optimizer
+from slotscope.errors import BadCheckArgumentError, UnknownOptimizerError, UnknownRuleError
+from slotscope.rules import FunctionRule, Rule, rule
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """One optimizer on one engine.
+
+    Attributes:
+        name: what reports call it, its class's name.
+        engine: where it runs.
+        create: makes a fresh one, in the scope of the engine that it is given.
+        builtin: whether it is one of Keras's own.
+        rule: what it should do, as a function of the constructor arguments that a check changes;
+            None where nothing is known.
+        expression: Python code that makes it, for the examples in reports.
+        settings: arguments of one of Keras's own that are not its defaults, in Keras 3's words.
+        memo: what several checks want to know of it and only one finds out.
+        cls: its class; None for one that was named.
+        reference: what was given as its rule.
+    """
+
+    name: str
+    engine: Engine
+    create: Callable[[Engine], Any]
+    builtin: bool = False
+    rule: Callable[..., Rule] | None = None
+    expression: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+    memo: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    cls: type | None = None
+    reference: Any = None
+
+    @property
+    def names(self) -> list[str]:
+        """The names of its class and those it is derived from, as far as they are Keras's own."""
+        if self.builtin:
+            return [self.name]
+        package = self.engine.optimizers.__name__.partition(".")[0]
+        classes = self.cls.__mro__ if self.cls else ()
+        return [c.__name__ for c in classes if c.__module__.partition(".")[0] == package]
+
+    @property
+    def ordinary(self) -> bool:
+        """Whether it is one of Keras's own with its defaults, but for the learning rate."""
+        return self.builtin and not self.settings.keys() - {"learning_rate"}
+
+    def make(self, engine: Engine | None = None, **changes: Any) -> Any:
+        """A fresh optimizer, with ``changes`` to its constructor's arguments.
+
+        Args:
+            engine: the one in whose scope it will work, by default the subject's.
+            **changes: in Keras 3's argument names.
+
+        Raises:
+            NotApplicable: its constructor does not take one of the changes.
+        """
+        home = engine or self.engine
+        with home.scope():
+            optimizer = self.create(home)
+            if not changes:
+                return optimizer
+            config = optimizer.get_config()
+            for name, value in changes.items():
+                config[self._known(optimizer, name)] = value
+            return type(optimizer).from_config(config)
+
+    def _known(self, optimizer: Any, name: str) -> str:
+        """``name`` as the constructor spells it."""
+        spelt = {"learning_rate": "lr"} if self.engine.generation == "keras-2.1" else {}
+        name = spelt.get(name, name)
+        if not accepts(type(optimizer), name, self.engine.shared_arguments):
+            raise NotApplicable(f"its constructor takes no {name!r}")
+        return name
+
+    def accepts(self, *names: str) -> bool:
+        """Whether its constructor takes these arguments, in Keras 3's names."""
+        with self.engine.scope():
+            cls = type(self.create(self.engine))
+        return all(accepts(cls, name, self.engine.shared_arguments) for name in names)
+
+    def expected(self, **changes: Any) -> Rule:
+        """The rule with the same changes.
+
+        Raises:
+            NotApplicable: no rule is known.
+        """
+        if self.rule is None:
+            raise NotApplicable("no reference rule was given")
+        return self.rule(**changes)
+
+
+def builtin(engine: Engine, name: str, **settings: Any) -> Subject:
+    """The built-in optimizer ``name`` of ``engine``, with its rule where there is one.
+
+    Raises:
+        UnknownOptimizerError: this engine has no optimizer of this name.
+    """
+    with engine.scope():
+        engine.optimizer(name, **settings)  # raises here, not in the first check
+
+    def expected(**changes: Any) -> Rule:
+        try:
+            return rule(name, engine.generation, **{**settings, **changes})
+        except UnknownRuleError as error:
+            raise NotApplicable(str(error)) from None
+
+    return Subject(
+        name=name,
+        engine=engine,
+        create=lambda engine: engine.optimizer(name, **settings),
+        builtin=True,
+        rule=expected,
+        expression=call(name, settings),
+        settings=settings,
+    )
+
+
+def subject_of(
+    optimizer: Any, reference: Rule | Callable[..., Any] | None = None, engine: Engine | None = None
+) -> Subject:
+    """The subject for an instance, a class, or a factory without arguments.
+
+    Args:
+        optimizer: an instance that was never used, or a callable that makes one.
+        reference: its rule; or ``function(parameter, gradient, slots, iteration)``, see
+            :class:`~slotscope.rules.FunctionRule`; by default a built-in optimizer's own.
+        engine: by default found from the optimizer's class.
+
+    Raises:
+        UnknownOptimizerError: this is no optimizer of any engine, it was used already, or what
+            should make one does not, or makes the same one again.
+        BadCheckArgumentError: the reference is neither a rule nor a function.
+    """
+    create = maker(optimizer, engine)
+    with contextlib.nullcontext() if engine is None else engine.scope():
+        example = create(engine)
+    home = _home(example, engine)
+    cls = type(example)
+    with home.scope():  # in a graph, hyperparameters are read in its session
+        config = example.get_config()
+    package = home.optimizers.__name__.partition(".")[0]
+    mine = cls.__module__.partition(".")[0] == package
+    said = given(cls, config, home.shared_arguments)
+    return Subject(
+        name=cls.__name__,
+        engine=home,
+        create=create,
+        builtin=mine,
+        rule=_rule_maker(reference, cls.__name__, config, home, mine),
+        expression=call(cls.__name__, said),
+        settings={{"lr": "learning_rate"}.get(k, k): v for k, v in said.items()} if mine else {},
+        cls=cls,
+        reference=reference,
+    )
+
+
+def _home(example: Any, engine: Engine | None) -> Engine:
+    """The engine of ``example``: the one that was asked for, if it can run it."""
+    own = engine_of_optimizer(example)
+    if engine is None:
+        return own
+    if engine.optimizers.__name__ != own.optimizers.__name__:
+        raise UnknownOptimizerError(
+            f"{type(example).__module__}.{type(example).__qualname__} is an optimizer of the"
+            f" engine {own.name!r}, not of {engine.name!r}. Leave the engine out, or pass an"
+            f" optimizer of {engine.optimizers.__name__}."
+        )
+    return engine
+
+
+def _rule_maker(
+    reference: Any, name: str, config: dict[str, Any], engine: Engine, mine: bool
+) -> Callable[..., Rule] | None:
+    if not (reference is None or isinstance(reference, Rule) or callable(reference)):
+        raise BadCheckArgumentError(
+            f"The reference is {reference!r}. Expected a slotscope.Rule, or a function"
+            " (parameter, gradient, slots, iteration) that returns parameter and slots."
+        )
+    if reference is None and not mine:
+        return None
+    if reference is None:
+        known = {{"lr": "learning_rate"}.get(k, k): v for k, v in config.items() if k != "name"}
+        return lambda **changes: rule(name, engine.generation, **{**known, **changes})
+    fixed = reference if isinstance(reference, Rule) else _function_rule(reference)
+    fields = {field.name for field in dataclasses.fields(fixed)} if fixed is reference else set()
+
+    def expected(**changes: Any) -> Rule:
+        for name in changes.keys() - fields:
+            raise NotApplicable(f"the reference does not know what {name!r} changes")
+        return dataclasses.replace(fixed, **changes)
+
+    return expected
+
+
+def _function_rule(function: Callable[..., Any]) -> FunctionRule:
+    """A plain function as a rule, after it was tried on a small step.
+
+    Raises:
+        BadCheckArgumentError: it raises, or returns something else than parameter and slots.
+    """
+    fixed = FunctionRule(function=function)
+    name = getattr(function, "__name__", repr(function))
+    ones = np.ones((2, 2))
+    try:
+        parameter, slots = fixed.step(ones, ones, {}, 0)
+        good = np.shape(parameter) == ones.shape and isinstance(slots, dict)
+        said = f"it returned {parameter!r} and {slots!r}"
+    except Exception as error:
+        good, said = False, f"it raised {type(error).__name__}: {error}"
+    if not good:
+        raise BadCheckArgumentError(
+            f"The reference {name} was tried with a parameter and a gradient of shape (2, 2), no"
+            f" slots and iteration 0, and {said}. Expected the parameter and a dict of slots after"
+            " the first step, in which slots is empty."
+        )
+    return fixed

@@ -1,0 +1,357 @@
+"""Equivalences: the same thing, asked another way, ends the same.
+
+Both sides get the same gradients, to the last bit (see ``linear.py`` for those of a model). Where
+they do the same operations in the same order they must end equal to the last bit: other entry
+points, spellings, orders and company. Where a compiler comes in (``tf.function``, XLA, a fused
+implementation, a branch on a traced value) it may fuse and reorder, and the tolerance is twice
+that of one run, see ``compare.py``. Two that agree need no control; where they differ, each is
+done again, and one that differs from itself is not reproducible.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from slotscope.checks.check import check
+from slotscope.checks.problems.exact_problems import chosen, steady_of, values
+from slotscope.checks.problems.linear_model import ROWS, Linear, applied, finished
+from slotscope.checks.problems.paired_runs import (
+    ALL,
+    SHAPES,
+    STEPS,
+    arithmetic,
+    hold,
+    made,
+    only_local,
+    portable,
+    stepped,
+    steps_of,
+    trained,
+    with_changes,
+)
+from slotscope.checks.problems.saving import loss_scaled
+from slotscope.checks.problems.steps import Run, State, Trajectory
+from slotscope.checks.subjects.config_arguments import own_get_config
+from slotscope.checks.subjects.subject import Subject
+from slotscope.checks.verdict import NotApplicable, Violation
+from slotscope.engines import Engine
+from slotscope.processes.limits import prepared
+from slotscope.processes.on_engine import on_two_devices, ready_two_devices
+from slotscope.rules import FunctionRule
+from slotscope.rules.training import SCALINGS, Each, LossScaling, Training
+
+
+def _other_ways(subject: Subject) -> tuple[str, ...]:
+    return subject.engine.ways[1:]
+
+
+@check(cases=_other_ways)
+def check_every_way_to_ask_for_a_step_ends_the_same(subject: Subject, case: str = "") -> None:
+    """A step does the same whichever method of the optimizer asks for it, compiled or not.
+
+    To the last bit but for the compiled ways, and torch's update of all parameters at once.
+    """
+    engine = subject.engine
+    if not case:
+        raise NotApplicable(f"{engine.name} has one way to ask for a step")
+    plain = engine.ways[0]
+    hold(
+        lambda: stepped(subject, ALL, case)[-1],
+        lambda: stepped(subject, ALL),
+        f"{STEPS} steps by {case!r} and by {plain!r}",
+        arithmetic(subject) if case in engine.compiled_ways else None,
+        known=steps_of(subject),
+    )
+
+
+#: Ways of training in which every operation is done by itself, as in a single step.
+EAGER = ("run_eagerly=True", "custom loop")
+
+
+def _programs(subject: Subject) -> Iterator[str]:
+    yield from ("fit", "fit of one parameter", "train_on_batch")
+    yield from (f"{name}={value}" for name, value in subject.engine.running)
+    yield from subject.engine.loops
+
+
+@check(cases=_programs)
+def check_every_way_of_training_ends_like_single_steps(subject: Subject, case: str) -> None:
+    """However a model is trained, it ends as if its gradients were given to single steps.
+
+    To the last bit where no compiler comes in: run eagerly, and a custom loop that is not compiled.
+    """
+
+    def plain() -> Trajectory:
+        states = applied(subject, bias="one parameter" not in case)
+        alone = case in ("train_on_batch", *subject.engine.loops)
+        return states if alone else finished(states)
+
+    hold(
+        lambda: trained(subject, case),
+        plain,
+        f"six batches by {case!r} and as single steps",
+        None if case in EAGER else arithmetic(subject),
+    )
+
+
+@check()
+def check_every_order_of_parameters_ends_the_same(subject: Subject) -> None:
+    """A step does the same for a parameter whatever place it has among the others."""
+    only_local(subject)
+    hold(
+        lambda: stepped(subject, ALL[::-1])[-1],
+        lambda: stepped(subject, ALL),
+        f"{STEPS} steps on the parameters in reverse order",
+        known=steps_of(subject),
+    )
+
+
+@check()
+def check_a_parameter_alone_ends_as_in_company(subject: Subject) -> None:
+    """A step does the same for a parameter alone and together with others."""
+    only_local(subject)
+    together = steps_of(subject)
+    for number in ALL:
+        alone = {f"p{n}" for n in ALL if n != number}
+        hold(
+            lambda number=number: stepped(subject, [number])[-1],  # type: ignore[misc]
+            lambda alone=alone: [_without(state, alone) for state in together],  # type: ignore[misc]
+            f"{STEPS} steps on p{number} alone",
+        )
+
+
+def _without(state: State, parameters: set[str]) -> State:
+    return {label: v for label, v in state.items() if label.rpartition("/")[2] not in parameters}
+
+
+@check(cases=("one after the other", "in turns"))
+def check_a_second_optimizer_leaves_the_first_alone(subject: Subject, case: str) -> None:
+    """Two optimizers in one process do what each of them does alone."""
+    parameters, steps = values(SHAPES), chosen(SHAPES, STEPS)
+
+    def beside() -> State:
+        other = Run(subject, parameters)
+        first = Run(subject, parameters) if case == "in turns" else None
+        for gradients in steps:
+            if first:
+                first.step(gradients)
+            other.step([2 * gradient for gradient in gradients])
+        return first.state if first else stepped(subject, ALL)[-1]
+
+    what = f"{STEPS} steps beside another optimizer, {case}"
+    hold(beside, lambda: stepped(subject, ALL), what, known=steps_of(subject))
+
+
+@check(cases=("two fits of one epoch", "evaluation in between"))
+def check_fit_ends_the_same_however_it_is_divided(subject: Subject, case: str) -> None:
+    """Two epochs end the same in one fit and in two, with evaluation in between or without."""
+    if getattr(subject.make(), "use_ema", False):
+        raise NotApplicable("at the end of fit the parameters become their averages")
+    evaluated = case == "evaluation in between"
+    compiled = subject.engine.cheaply if evaluated else {}
+
+    def whole() -> Trajectory:
+        linear = Linear(subject, compiled=compiled)
+        linear.fit(epochs=2)
+        return [linear.state]
+
+    def divided() -> State:
+        linear = Linear(subject, compiled=compiled)
+        linear.fit(**({"validation_data": (linear.x, linear.y)} if evaluated else {}))
+        if evaluated:
+            linear.evaluate()
+            linear.predict()
+        linear.fit()
+        return linear.state
+
+    hold(divided, whole, f"two epochs as {case!r} and in one fit")
+
+
+@check(cases=("steps", "fit"))
+def check_accumulated_small_batches_end_like_the_big_ones(subject: Subject, case: str) -> None:
+    """Three batches accumulated are one batch of all: the mean of their gradients."""
+    steady = steady_of(subject)
+    accumulating = with_changes(subject, gradient_accumulation_steps=3, **steady)
+    whole = with_changes(subject, gradient_accumulation_steps=None, **steady)
+
+    def small() -> State:
+        if case == "steps":
+            return applied(accumulating)[-1]
+        linear = Linear(accumulating)
+        linear.fit()
+        return linear.state
+
+    def big() -> Trajectory:
+        states = applied(whole, rows=3 * ROWS)
+        states = finished(states) if case == "fit" else states
+        return [{k: v for k, v in state.items() if k != "iterations"} for state in states]
+
+    hold(small, big, f"six batches accumulated by three ({case})", arithmetic(subject))
+
+
+RATE = 0.125
+
+#: What else an optimizer in a LossScaleOptimizer is asked for.
+SCALED: dict[str, dict[str, Any]] = {
+    "as it is": {},
+    "averages": {"use_ema": True, "ema_momentum": 0.75},
+    "learning rate assigned later": {"learning_rate": RATE},
+    "loss_scale_factor": {},
+}
+
+
+@check(cases=tuple(SCALED))
+def check_a_scaled_loss_ends_like_a_plain_one(subject: Subject, case: str) -> None:
+    """A model trained with its optimizer in a LossScaleOptimizer ends as with the optimizer alone.
+
+    So does one with the argument ``loss_scale_factor``. The scales are powers of two, so that
+    nothing is rounded.
+    """
+    changes: dict[str, Any] = SCALED[case]
+    plain = with_changes(subject, **changes) if changes else subject
+    later = "learning_rate" in changes
+    if case == "loss_scale_factor":
+        scaled = with_changes(subject, loss_scale_factor=8.0)
+    else:
+        scaled = loss_scaled(with_changes(subject, learning_rate=4 * RATE) if later else plain)
+
+    def end() -> State:
+        linear = Linear(scaled)
+        if later:
+            linear.engine.set_learning_rate(linear.model.optimizer, RATE)
+        linear.fit()
+        return linear.state
+
+    def alone() -> Trajectory:
+        states = finished(applied(plain))
+        due = {} if case == "loss_scale_factor" else _scale_after(subject, len(states) - 1)
+        kept = [{k: v for k, v in state.items() if k in ("p0", "p1")} for state in states]
+        return [{**state, **due} for state in kept]
+
+    hold(end, alone, f"six batches of fit with a scaled loss ({case})", arithmetic(plain))
+
+
+def _scale_after(subject: Subject, steps: int) -> State:
+    """What a LossScaleOptimizer shows of its scale after so many steps, all of them finite."""
+    scaling = LossScaling(
+        Training(Each(FunctionRule())), **SCALINGS.get(subject.engine.generation, {})
+    )
+    numbers = scaling.scales([[]] * steps)[-1]
+    return {n: np.asarray(float(v)) for n, v in zip(scaling.shown, numbers, strict=False)}
+
+
+def _schedule(engine: Engine) -> Any:
+    if engine.schedules is None:
+        raise NotApplicable(f"{engine.name} has no learning rate schedules")
+    return engine.schedules.PiecewiseConstantDecay([2], [RATE, RATE])
+
+
+#: The learning rate that a constructor gets, for the same number in the end.
+RATES: dict[str, Callable[[Engine], Any]] = {
+    "constant schedule": _schedule,
+    "constant schedule in fit": _schedule,
+    "function": lambda engine: lambda *step: RATE,
+    "variable": lambda engine: engine.parameters([np.asarray(RATE)], "float32")[0],
+    "NumPy scalar": lambda engine: np.float64(RATE),
+    "assigned later": lambda engine: 4 * RATE,
+}
+
+
+@check(cases=tuple(RATES))
+def check_every_spelling_of_the_learning_rate_ends_the_same(subject: Subject, case: str) -> None:
+    """A learning rate does the same as a number, a variable, a function and a constant schedule."""
+    number = with_changes(subject, learning_rate=RATE)
+
+    def create(engine: Engine) -> Any:
+        try:
+            optimizer = subject.make(engine, learning_rate=RATES[case](engine))
+        except (TypeError, ValueError) as error:
+            raise NotApplicable(f"its constructor refuses a {case}: {error}") from None
+        if case == "assigned later":
+            engine.set_learning_rate(optimizer, RATE)
+        return optimizer
+
+    other = made(subject, create)
+    what = f"with the learning rate {case!r} and as a number"
+    if "fit" in case:
+        hold(
+            lambda: trained(other, "fit"),
+            lambda: finished(applied(number)),
+            f"six batches {what}",
+            arithmetic(number),
+        )
+    else:
+        hold(lambda: stepped(other, ALL)[-1], lambda: stepped(number, ALL), f"{STEPS} steps {what}")
+
+
+SPELLINGS: dict[str, Callable[[Subject, Engine, Any], Any]] = {
+    "from_config": lambda _, __, optimizer: type(optimizer).from_config(optimizer.get_config()),
+    "deserialize": lambda subject, engine, optimizer: engine.keras.optimizers.deserialize(
+        engine.keras.optimizers.serialize(optimizer),
+        custom_objects=None if subject.builtin else {subject.name: type(optimizer)},
+    ),
+}
+
+
+@check(cases=tuple(SPELLINGS))
+def check_every_spelling_of_the_optimizer_ends_the_same(subject: Subject, case: str) -> None:
+    """An optimizer made from the config of another one does what that one does."""
+    if not own_get_config(subject, type(subject.make())):
+        raise NotApplicable("its class has no get_config of its own")
+    other = made(subject, lambda engine: SPELLINGS[case](subject, engine, subject.make(engine)))
+    hold(
+        lambda: stepped(other, ALL)[-1],
+        lambda: stepped(subject, ALL),
+        f"{STEPS} steps by {case}",
+        known=steps_of(subject),
+    )
+
+
+@check(cases=("steps", "fit"))
+def check_its_name_stands_for_its_defaults(subject: Subject, case: str) -> None:
+    """A built-in optimizer called by its name is the class without arguments."""
+    if not subject.builtin:
+        raise NotApplicable("a name stands only for Keras's own optimizers")
+    name = subject.name.lower()
+
+    def named(engine: Engine) -> Any:
+        try:
+            return engine.named(name)
+        except ValueError as error:
+            raise Violation(f"{name!r} stands for no optimizer: {error}") from None
+
+    plain = made(subject, lambda engine: engine.optimizer(subject.name))
+    by_name = made(subject, named)
+    if case == "steps":
+        what = f"{STEPS} steps by {name!r} and by the class without arguments"
+        hold(lambda: stepped(by_name, ALL)[-1], lambda: stepped(plain, ALL), what)
+    else:
+        hold(
+            lambda: trained(by_name, "fit"),
+            lambda: finished(applied(plain)),
+            f"six batches of compile({name!r}) and of the class without arguments",
+            arithmetic(plain),
+        )
+
+
+@check()
+def check_two_devices_end_like_one(subject: Subject) -> None:
+    """Trained on two devices, each with half of every batch, a model ends as on one.
+
+    On TensorFlow a mirrored strategy, on JAX data parallelism, in a worker process.
+    """
+    if subject.engine.two_devices is None:
+        raise NotApplicable(f"{subject.engine.name} trains on one device")
+    elsewhere = portable(subject)
+    ready = functools.partial(ready_two_devices, subject.engine)
+    prepared("a process with two devices", ready)
+    hold(
+        lambda: on_two_devices(subject.engine, trained, elsewhere, "fit"),
+        lambda: finished(applied(subject)),
+        "six batches of fit on two devices and as single steps",
+        arithmetic(subject),
+    )

@@ -1,0 +1,326 @@
+"""Identity: that a slot stays the same variable, and belongs to one parameter of one model."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from slotscope.checks.check import check
+from slotscope.checks.problems.exact_problems import PAIR, chosen, values
+from slotscope.checks.problems.inspection import (
+    TwoFits,
+    objects,
+    same_end,
+    same_objects,
+    state_difference,
+    variables,
+)
+from slotscope.checks.problems.small_models import Fitted, model_of, second_model
+from slotscope.checks.problems.steps import Run, State
+from slotscope.checks.subjects.subject import Subject
+from slotscope.checks.verdict import NotApplicable, Violation
+from slotscope.engines import Engine
+
+#: How an optimizer or a model says that it will not do what it was asked.
+REFUSALS = (ValueError, KeyError, RuntimeError)
+
+
+def with_momentum(subject: Subject) -> Subject:
+    """The subject; where its momentum is 0, and its slots tell nothing, with one of 0.5."""
+    if "with momentum" not in subject.memo:
+        subject.memo["with momentum"] = subject
+        try:
+            with subject.engine.scope():
+                still = subject.make().get_config().get("momentum") == 0
+        except Exception:  # it has no config: that is told elsewhere
+            still = False
+        if still and subject.accepts("momentum"):
+            subject.memo["with momentum"] = dataclasses.replace(
+                subject, create=lambda engine: subject.make(engine, momentum=0.5)
+            )
+    found: Subject = subject.memo["with momentum"]
+    return found
+
+
+# ---- one model, one optimizer
+
+
+@check()
+def check_slots_stay_the_same_variables(subject: Subject) -> None:
+    """From batch to batch and from one ``fit`` to the next, a slot stays the same variable."""
+    table = TwoFits.of(subject).recording.variables
+    for what in ("object", "handle") if subject.engine.keeps_handles else ("object",):
+        moved = table[table[what].eq(False).fillna(False)]["variable"]
+        if len(moved):
+            raise Violation(f"the {what} did not stay the same: {', '.join(moved)}")
+
+
+@check()
+def check_using_the_model_leaves_the_slots(subject: Subject) -> None:
+    """``evaluate``, ``predict`` and ``save`` change no slot, no counter and no weight."""
+    fitted = _cheap(subject)
+    fitted.fit(stop=8)
+    listed, before = objects(fitted.engine, fitted.model.optimizer), fitted.state
+    for what, use in {"evaluate": _evaluate, "predict": _predict, "save": _save}.items():
+        with fitted.engine.scope():
+            use(fitted)
+        if not same_objects(listed, objects(fitted.engine, fitted.model.optimizer)):
+            raise Violation(f"after {what} the optimizer shows other variables")
+        label = state_difference(before, fitted.state)
+        if label:
+            raise Violation(f"{what} changed {label}")
+
+
+def _cheap(subject: Subject, **options: Any) -> Fitted:
+    """A model for a few steps, none of which need be compiled."""
+    return model_of(subject, compiled=subject.engine.cheaply, **options)
+
+
+def _evaluate(fitted: Fitted) -> None:
+    fitted.model.evaluate(fitted.x[:8], fitted.y[:8], verbose=0)
+
+
+def _predict(fitted: Fitted) -> None:
+    fitted.model.predict(fitted.x[:8], verbose=0)
+
+
+def _save(fitted: Fitted) -> None:
+    form = next(form for form in fitted.engine.formats if not form.lacks)
+    with tempfile.TemporaryDirectory() as folder:
+        form.save(fitted.engine, fitted.model, Path(folder))
+
+
+@check()
+def check_recompiling_keeps_the_slots(subject: Subject) -> None:
+    """A model compiled again with the optimizer that it has goes on as if nothing had happened."""
+    subject = with_momentum(subject)
+
+    def end(recompiled: bool) -> State:
+        fitted = model_of(subject)
+        fitted.fit(stop=16)
+        if recompiled:
+            fitted.compile()
+        fitted.fit(stop=16)
+        return fitted.state
+
+    known = TwoFits.of(subject).state
+    same_end(lambda: end(False), lambda: end(True), "compiled again after four batches", known)
+
+
+@check()
+def check_a_new_optimizer_starts_afresh(subject: Subject) -> None:
+    """A model compiled with a new optimizer trains as one that never had another."""
+    fitted = model_of(subject)
+    fitted.fit(stop=8)
+    old = fitted.model.optimizer
+    before = _state(fitted.engine, old)
+    weights = {label: a for label, a in fitted.state.items() if label.startswith("weight ")}
+    with fitted.engine.scope():
+        new = subject.make(fitted.engine)
+    fitted.compile(new)
+    fitted.fit(start=8, stop=16)
+    label = state_difference(before, _state(fitted.engine, old))
+    if label:
+        raise Violation(f"the training with the new optimizer changed {label} of the old one")
+
+    def never_another() -> State:
+        other = model_of(subject)
+        other.take(weights)
+        other.fit(start=8, stop=16)
+        return other.state
+
+    same_end(never_another, lambda: fitted.state, "after another optimizer")
+
+
+def _state(engine: Engine, optimizer: Any) -> State:
+    """Copies of what ``optimizer`` shows, by label."""
+    with engine.scope():
+        found = engine.variables(optimizer)
+        read = engine.read([v.ref for v in found], engine.at_rest())
+    return {v.label: a for v, a in zip(found, read, strict=True) if a is not None}
+
+
+# ---- parameters that rest
+
+
+@check(cases=("freeze", "unfreeze", "freeze, averaged"))
+def check_a_frozen_layer_keeps_its_slots(subject: Subject, case: str) -> None:
+    """A layer that is frozen rests with its slots, and goes on from there when it is not."""
+    subject = with_momentum(subject)
+    averaged = _averages(subject, case.endswith("averaged"))
+    fitted = _cheap(subject, **averaged)
+    fitted.fit(stop=8)
+    before = fitted.state
+    _freeze(fitted, True)
+    try:
+        fitted.fit(start=8, stop=12)
+    except REFUSALS as error:
+        raise Violation(
+            f"with a layer frozen, fit raises {type(error).__name__}: {error}"
+        ) from error
+    if case != "unfreeze":
+        _rests(fitted, before)
+        return
+    _freeze(fitted, False)
+    there = fitted.state
+    fitted.fit(start=12, stop=16)
+
+    def never_frozen() -> State:
+        other = _cheap(subject, **averaged)
+        with other.engine.scope():
+            other.engine.build_for(other.model)
+        other.take(there)
+        other.fit(start=12, stop=16)
+        return other.state
+
+    same_end(never_frozen, lambda: fitted.state, "unfrozen again")
+
+
+def _averages(subject: Subject, on: bool) -> dict[str, bool]:
+    """What makes it keep averages of the parameters, or not, where it does not so by itself."""
+    with subject.engine.scope():
+        already = bool(getattr(subject.make(), "use_ema", False))
+    return {} if already == on else {"use_ema": on}
+
+
+def _freeze(fitted: Fitted, frozen: bool) -> None:
+    fitted.model.layers[1].trainable = not frozen
+    fitted.compile(**fitted.engine.cheaply)
+
+
+def _rests(fitted: Fitted, before: State) -> None:
+    """Raise unless all of the first layer is where it was, and the rest is not."""
+    after = fitted.state
+    resting = [label for label in before if label in ("weight 0", "weight 1") or "hidden/" in label]
+    resting = [label for label in resting if not label.startswith("average/")]  # it goes on
+    for label in resting:
+        if label not in after:
+            raise Violation(f"{label} of the frozen layer is no longer there")
+        if state_difference({label: before[label]}, {label: after[label]}):
+            raise Violation(f"{label} of the frozen layer changed")
+    if not state_difference({"weight 2": before["weight 2"]}, after):
+        raise Violation("weight 2, of the layer that is not frozen, did not move")
+
+
+@check()
+def check_a_layer_unfrozen_later_is_refused_or_served(subject: Subject) -> None:
+    """A layer that was frozen when the slots were made is refused, or gets slots of its own."""
+    fitted = _cheap(with_momentum(subject), frozen=True)
+    fitted.fit(stop=8)
+    slots = _slots(fitted, "out/")
+    before = fitted.state
+    _freeze(fitted, False)
+    try:
+        fitted.fit(start=8, stop=16)
+    except REFUSALS:
+        label = state_difference(before, fitted.state)
+        if label:
+            raise Violation(f"it refused the step, but had already changed {label}") from None
+        return
+    if _slots(fitted, "hidden/") != slots:
+        raise Violation(f"the new parameters have {_slots(fitted, 'hidden/')} slots, not {slots}")
+
+
+def _slots(fitted: Fitted, layer: str) -> int:
+    """How many slots the parameters of ``layer`` have."""
+    found = variables(fitted.engine, fitted.model.optimizer)
+    return sum(layer in variable.parameter for variable in found)
+
+
+@check(quick=True)
+def check_a_parameter_left_out_rests(subject: Subject) -> None:
+    """A parameter that is left out of one step rests, with its slots."""
+    if not subject.engine.building_ways:
+        raise NotApplicable(f"{subject.engine.name} builds a step for all parameters at once")
+    run = Run(subject, values(PAIR))
+    first, second = chosen(PAIR, 2)
+    run.step(first)
+    before = run.state
+    way = run.engine.ways[0]
+    run.engine.applier(run.optimizer, run.parameters[:1], second[:1], way)(second[:1])
+    after = run.state
+    own = [label for label in before if label == "p1" or label.endswith("/p1")]
+    label = state_difference({k: before[k] for k in own}, {k: after[k] for k in own})
+    if label:
+        raise Violation(f"a step for p0 alone changed {label}")
+
+
+# ---- two of a kind
+
+
+def _pairs(subject: Subject) -> Iterator[str]:
+    yield from ("made anew", "made from its config")
+    yield from (way for way in subject.engine.ways if way == "apply without variables")
+
+
+@check(cases=_pairs, quick=("made anew",))
+def check_two_optimizers_share_nothing(subject: Subject, case: str) -> None:
+    """Two optimizers of one class, side by side, each go the way that they go alone."""
+    if case == "made from its config":
+        subject = dataclasses.replace(subject, create=functools.partial(_again, subject))
+    way = case if case in subject.engine.ways else ""
+    steps = chosen(PAIR, 6)
+    engine = subject.engine.fresh()
+    one = Run(subject, values(PAIR), engine=engine, way=way)
+    one.step(steps[0])
+    before = one.state
+    other = Run(subject, values(PAIR, 2.0), engine=engine, way=way)
+    other.step(steps[1])
+    label = state_difference(before, {k: v for k, v in one.state.items() if k in before})
+    if label:
+        raise Violation(f"the first step of another optimizer of its class changed {label}")
+    for mine, others in zip(steps[2:4], steps[4:], strict=True):
+        one.step(mine)
+        other.step(others)
+
+    def alone() -> State:
+        run = Run(subject, values(PAIR))
+        for gradients in (steps[0], *steps[2:4]):
+            run.step(gradients)
+        return run.state
+
+    same_end(alone, lambda: one.state, "beside another optimizer of its class")
+
+
+def _again(subject: Subject, engine: Engine) -> Any:
+    optimizer = subject.create(engine)
+    try:
+        return type(optimizer).from_config(optimizer.get_config())
+    except Exception as error:
+        raise NotApplicable(f"it cannot be made from its config: {error}") from error
+
+
+@check(cases=("same shapes", "other shapes"))
+def check_a_second_model_does_not_take_the_slots(subject: Subject, case: str) -> None:
+    """A second model is refused the optimizer of the first, or leaves the first its slots."""
+    fitted = _cheap(with_momentum(subject))
+    fitted.fit(stop=8)
+    optimizer = fitted.model.optimizer
+    before, found = fitted.state, variables(fitted.engine, optimizer)
+    second = second_model(fitted, 3 if case == "same shapes" else 5)
+    try:
+        second.compile(optimizer, **fitted.engine.cheaply)
+        second.fit(stop=8)
+    except REFUSALS:
+        label = state_difference(before, fitted.state)
+        if label:
+            raise Violation(f"it refused a second model, but had changed {label}") from None
+        return
+    now = objects(fitted.engine, optimizer)
+    gone = [v.label for v in found if v.parameter and id(v.ref) not in map(id, now)]
+    if gone:
+        raise Violation(f"it took a second model, and no longer shows {', '.join(gone)}")
+    read = _read(fitted.engine, [v.ref for v in found])
+    after = {v.label: a for v, a in zip(found, read, strict=True) if v.parameter}
+    label = state_difference({k: before[k] for k in after}, after)
+    if label:
+        raise Violation(f"it took a second model without a word, and trained it with {label}")
+
+
+def _read(engine: Engine, refs: list[Any]) -> list[Any]:
+    with engine.scope():
+        return engine.read(refs, engine.at_rest())

@@ -1,0 +1,210 @@
+"""Features in pairs: what surrounds a step, each alone and each with each other, against the rule.
+
+A pair is tried where the constructor takes the arguments of both. An optimizer without a rule is
+its own, see :mod:`slotscope.checks.problems.own_rule`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from slotscope.checks.check import check
+from slotscope.checks.failing_run import Witness
+from slotscope.checks.problems.comparing import EPSILON
+from slotscope.checks.problems.exact_problems import (
+    PAIR,
+    chosen,
+    dense,
+    exact,
+    hold,
+    same_as,
+    steady_of,
+    takes_schedule,
+    training_of,
+    unwarned,
+    values,
+)
+from slotscope.checks.problems.features import (
+    CLIPPINGS,
+    PARTS,
+    Problem,
+    multiplied,
+    pairs_of,
+    problem_of,
+)
+from slotscope.checks.problems.linear_model import Linear
+from slotscope.checks.problems.own_rule import steps_of
+from slotscope.checks.problems.saving import loss_scaled, with_arguments
+from slotscope.checks.problems.small_models import model_of
+from slotscope.checks.problems.steps import Gradients, Run, reproducible, trajectory
+from slotscope.checks.subjects.subject import Subject
+from slotscope.checks.verdict import NotApplicable, Violation
+from slotscope.engines import SparseGradient
+from slotscope.rules import FunctionRule, Rule
+from slotscope.rules.training import FEATURES, SCALINGS, LossScaling
+
+
+@check(cases=lambda subject: pairs_of(subject))
+def check_features_together_do_what_each_promises(subject: Subject, case: str = "") -> None:
+    """What surrounds a step, alone and in pairs, gives the states that its documentation says."""
+    if not case:
+        raise NotApplicable("its constructor takes none of the arguments that surround a step")
+    problem = problem_of(subject, case)
+    if "accumulation" in problem.names and steps_of(subject, {}):
+        subject = with_arguments(subject, **steady_of(subject))
+    training, rule = _promised(subject, problem)
+    gradients: Gradients = problem.gradients
+    changes = _arguments(subject, problem)
+    _only_one_clipping(subject, problem, changes)
+    runner, options = subject, {**changes, "dtype": problem.dtype, "prepare": problem.prepare}
+    if "LossScaleOptimizer" in problem.names:
+        training = LossScaling(training, **SCALINGS[subject.engine.generation])
+        scales = [scale for scale, _ in training.scales(dense(gradients))]
+        gradients = [
+            [multiplied(gradient, scale) for gradient in step]
+            for step, scale in zip(gradients, scales, strict=False)
+        ]
+        runner = loss_scaled(with_arguments(subject, **changes))
+        options = {"dtype": problem.dtype, "prepare": problem.prepare}
+    if any(PARTS[name].branches for name in problem.names):
+        options["way"] = subject.engine.branching_way
+    with unwarned():
+        actual = trajectory(runner, values(PAIR), gradients, **options)
+        try:
+            hold(actual, training, rule, values(PAIR), problem.gradients, problem.dtype)
+        except Violation as violation:
+            reproducible(runner, values(PAIR), gradients, **options)
+            witness = Witness(subject, values(PAIR), gradients, "", problem.dtype, changes)
+            special = {"LossScaleOptimizer", "schedule"} & set(problem.names) or problem.fields
+            raise Violation(str(violation), witness=None if special else witness) from None
+
+
+def _promised(subject: Subject, problem: Problem) -> tuple[Any, Rule]:
+    """What the run should be, and the rule whose operations count for the tolerance."""
+    changes = dict(problem.changes)
+    if "schedule" in problem.names:
+        changes["learning_rate"] = lambda step: 0.25 * 0.5**step
+    own = {name: value for name, value in changes.items() if name not in FEATURES}
+    steps = steps_of(subject, changes, problem.dtype)
+    rule = FunctionRule() if steps else subject.expected(**own)
+    return training_of(subject, steps, **changes, **problem.fields), rule
+
+
+def _arguments(subject: Subject, problem: Problem) -> dict[str, Any]:
+    """The arguments of the constructor."""
+    schedules = subject.engine.schedules
+    if "schedule" not in problem.names or schedules is None:
+        return problem.changes
+    with subject.engine.scope():
+        schedule = schedules.ExponentialDecay(0.25, 1, 0.5)
+    takes_schedule(subject, schedule)
+    return {**problem.changes, "learning_rate": schedule}
+
+
+def _only_one_clipping(subject: Subject, problem: Problem, changes: dict[str, Any]) -> None:
+    if len(set(problem.names) & set(CLIPPINGS)) < 2:
+        return
+    try:
+        subject.make(**changes)
+    except ValueError as refusal:
+        raise NotApplicable(f"its constructor refuses two clippings: {refusal}") from None
+
+
+@check(cases=CLIPPINGS)
+def check_sparse_gradient_is_clipped_as_the_dense_one(subject: Subject, case: str) -> None:
+    """A sparse gradient in which a row comes twice is clipped as the dense one it stands for."""
+    if not subject.engine.takes_sparse:
+        raise NotApplicable(f"{subject.engine.name} has no sparse gradients")
+    changes = PARTS[case].arguments
+    rows = np.array([2, 0, 2, 1, 3, 2], np.int32)
+    sparse: Gradients = [
+        [SparseGradient(exact((6, 3), 1.0, n), rows, (4, 3)), vector]
+        for n, (_, vector) in enumerate(chosen(PAIR, 2))
+    ]
+    actual = trajectory(subject, values(PAIR), sparse, **changes)
+    expected = trajectory(subject, values(PAIR), dense(sparse), **changes)
+    for step, (found, promised) in enumerate(zip(actual, expected, strict=True)):
+        what = f"with {case}, sparse and dense gradients differ after step {step}"
+        same_as(found, promised, lambda label: True, what, 64 * EPSILON["float32"])
+
+
+# ---- where features end
+
+
+@check(cases=("finalize_variable_values", "fit"))
+def check_average_becomes_the_parameters_in_the_end(subject: Subject, case: str) -> None:
+    """With use_ema, training ends with every parameter equal to its average."""
+    if not subject.accepts("use_ema", "ema_momentum"):
+        raise NotApplicable("its constructor takes no 'use_ema'")
+    if case == "fit":
+        _averages_after_fit(subject)
+        return
+    run = Run(subject, values(PAIR), use_ema=True, ema_momentum=0.75)
+    for step in chosen(PAIR, 3):
+        run.step(step)
+    before = run.state
+    run.optimizer.finalize_variable_values(run.parameters)
+    after = run.state
+    for label in ("p0", "p1"):
+        _is_average(label, after[label], before[f"average/{label}"])
+
+
+def _averages_after_fit(subject: Subject) -> None:
+    fitted = model_of(subject, use_ema=True, ema_momentum=0.75)
+    fitted.fit(stop=16)
+    state = fitted.state
+    averages = [value for label, value in state.items() if label.startswith("average/")]
+    weights = [value for label, value in state.items() if label.startswith("weight ")]
+    if len(averages) != len(weights):
+        raise Violation(f"{len(weights)} weights have {len(averages)} averages")
+    for number, (weight, average) in enumerate(zip(weights, averages, strict=True)):
+        _is_average(f"weight {number}", weight, average)
+
+
+def _is_average(label: str, value: np.ndarray, average: np.ndarray) -> None:
+    if not np.array_equal(value, average):
+        place = tuple(int(i) for i in np.argwhere(value != average)[0])
+        raise Violation(
+            f"{label}{list(place)} is {value[place]:.9g} in the end; its average is"
+            f" {average[place]:.9g}"
+        )
+
+
+@check()
+def check_iterations_are_steps_not_calls(subject: Subject) -> None:
+    """Under accumulation, ``iterations`` counts the steps that were made, not the calls."""
+    if not subject.accepts("gradient_accumulation_steps"):
+        raise NotApplicable("its constructor takes no 'gradient_accumulation_steps'")
+    engine = subject.engine
+    run = Run(subject, values(PAIR), way=engine.branching_way, gradient_accumulation_steps=2)
+    for number, step in enumerate(chosen(PAIR, 5), start=1):
+        run.step(step)
+        found = int(engine.convert_to_numpy(run.optimizer.iterations))
+        if found != number // 2:
+            raise Violation(f"iterations is {found} after {number} calls; {number // 2} were steps")
+
+
+@check()
+def check_constraint_holds_after_every_step(subject: Subject) -> None:
+    """A parameter with a constraint satisfies it after every step."""
+    if min(_lowest(subject, None)) >= 0.0:
+        raise NotApplicable("it moves no weight of the model below 0")
+    for number, lowest in enumerate(_lowest(subject, "non_neg"), start=1):
+        if lowest < 0.0:
+            raise Violation(
+                f"after batch {number}, a weight that must not be negative is {lowest:.9g}"
+            )
+
+
+def _lowest(subject: Subject, constraint: str | None) -> list[float]:
+    """The lowest weight of the kernel after each batch."""
+    linear, lowest = Linear(subject, constraint=constraint), []
+
+    def train(x: np.ndarray, y: np.ndarray) -> None:
+        linear.model.train_on_batch(x, y)
+        lowest.append(float(np.min(linear.model.get_weights()[0])))
+
+    linear.each_batch(train)
+    return lowest

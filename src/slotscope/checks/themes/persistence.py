@@ -1,0 +1,334 @@
+"""Persistence: what is saved, loaded or copied goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from slotscope.checks.check import check
+from slotscope.checks.problems import saving
+from slotscope.checks.problems.exact_problems import PAIR, chosen, values
+from slotscope.checks.problems.killed_training import train_and_die
+from slotscope.checks.problems.saving import (
+    FEATURES,
+    Course,
+    course_of,
+    different,
+    differing,
+    featured,
+)
+from slotscope.checks.problems.steps import Run
+from slotscope.checks.problems.warnings_and_logs import listening
+from slotscope.checks.subjects.subject import Subject, builtin
+from slotscope.checks.verdict import NotApplicable, NotReproducible, Violation
+
+
+def formats(subject: Subject) -> Iterator[str]:
+    """The names of the engine's formats."""
+    return (format.name for format in subject.engine.formats)
+
+
+def distinct(subject: Subject) -> list[str]:
+    """Those of them that read and write in their own way."""
+    return [format.name for format in subject.engine.formats if not format.like]
+
+
+def whole(subject: Subject) -> list[str]:
+    """Those of them that hold the optimizer's class and arguments."""
+    return [f.name for f in subject.engine.formats if f.whole and not f.like]
+
+
+def values_only(subject: Subject) -> list[str]:
+    """The plainest file that holds values only, if there is one."""
+    found = (f.name for f in subject.engine.formats if not f.whole and not f.lacks)
+    return [name for name in found if name not in TAKEN][:1]
+
+
+def filed(subject: Subject) -> Iterator[str]:
+    """What is checked of features in files: ``format: feature``."""
+    first = subject.engine.formats[0].name
+    for feature in ("average and accumulation", "loss scale", "schedule", "frozen"):
+        yield f"{first}: {feature}"
+    for name in (".weights.h5", ".h5", "set_weights"):
+        if name in distinct(subject) and name != first:
+            yield f"{name}: loss scale"
+
+
+@check(cases=formats)
+def check_training_resumes_from_a_file(subject: Subject, case: str) -> None:
+    """A model that is loaded is as it was saved, and trains on as if never interrupted.
+
+    Before it is saved its learning rate is changed, as a callback does.
+    """
+    saving.resumes(course_of(subject), saving.format_of(subject, case))
+
+
+@check(cases=filed)
+def check_features_resume_from_a_file(subject: Subject, case: str) -> None:
+    """What a feature adds to the state is in the file: averages, sums, scales, schedules."""
+    name, _, feature = case.partition(": ")
+    saving.resumes(course_of(subject, feature), saving.format_of(subject, name))
+
+
+@check(cases=lambda subject: whole(subject) or [next(formats(subject))])
+def check_an_unused_optimizer_is_saved_as_one(subject: Subject, case: str) -> None:
+    """A model saved before its first step trains, once it is loaded, as if it never was."""
+    format = saving.format_of(subject, case)
+    if not format.whole:
+        raise NotApplicable("its files hold values only, and an unused optimizer has none")
+    saving.resumes(course_of(subject).unused(), format)
+
+
+@check(cases=lambda subject: [next(formats(subject))])
+def check_training_resumes_after_a_kill(subject: Subject, case: str) -> None:
+    """What a process saved after its last step resumes in another, though it was killed."""
+    course = Course(subject, "killed", subject, rate=False)
+    format = saving.format_of(subject, case)
+    with tempfile.TemporaryDirectory() as name:
+        died = train_and_die(course, case, Path(name))
+        before, end = saving.never_interrupted(course)
+        said = different(before, died)
+        if said:
+            raise NotReproducible(f"another process computes otherwise: {said}")
+        loaded = saving.load(course, format, Path(name) / str(saving.BEFORE - 1))
+    said = different(before, loaded.state) or different(end, course.finish(loaded))
+    if said:
+        raise Violation(f"resumed from the {case} file of a process that was killed, {said}")
+
+
+@check(cases=lambda subject: [*whole(subject), *values_only(subject)])
+def check_saving_changes_nothing(subject: Subject, case: str) -> None:
+    """Saving leaves the optimizer as it was, and whatever is saved next is whole."""
+    course, format = course_of(subject), saving.format_of(subject, case)
+    plainest = saving.format_of(subject, subject.engine.formats[0].name)
+    saved, end = course.begun(), saving.never_interrupted(course)[1]
+    before, arguments = saved.state, saving.config(saved)
+    saving.through(course, format, saved)
+    said = different(before, saved.state) or differing(arguments, saving.config(saved))
+    if said:
+        raise Violation(f"after saving as {format.name}, {said} in the model that was saved")
+    second = saving.through(course, plainest, saved)
+    said = different(before, second.state)
+    if not said and plainest.whole:
+        said = differing(arguments, saving.config(second))
+    # By name: a factory may make the class anew.
+    names = [type(fitted.model.optimizer).__qualname__ for fitted in (second, saved)]
+    if plainest.whole and names[0] != names[1]:
+        said = f"the optimizer is {names[0]}, expected {names[1]}"
+    if said:
+        raise Violation(
+            f"saved as {format.name} and then as {plainest.name}: in the second file, {said}"
+        )
+    said = different(end, course.finish(saved))
+    if said:
+        again = different(end, course.finish(course.begun()))
+        if again:
+            raise NotReproducible.runs(again)
+        raise Violation(f"training goes on otherwise after saving as {format.name}: {said}")
+
+
+# ---- values, without a file
+
+
+def _own_variables(run: Run) -> dict[str, np.ndarray]:
+    store: dict[str, np.ndarray] = {}
+    run.optimizer.save_own_variables(store)
+    return store
+
+
+#: How a state is taken out of an optimizer, by the name of the method that gives it to another.
+TAKEN: dict[str, Callable[[Run], Any]] = {
+    "set_weights": lambda run: run.engine.get_weights(run.optimizer),
+    "load_own_variables": _own_variables,
+}
+
+
+def taken(run: Run, way: str) -> Any:
+    """The state of a run's optimizer."""
+    with run.engine.scope():
+        return TAKEN[way](run)
+
+
+def give(run: Run, way: str, state: Any) -> None:
+    """Give a run's optimizer another state."""
+    with run.engine.scope():
+        getattr(run.optimizer, way)(state)
+
+
+def started(subject: Subject, feature: str, steps: int) -> Run:
+    """A run of some steps."""
+    way = subject.engine.branching_way if feature in ("accumulation", "loss scale") else ""
+    run = Run(featured(subject, feature), values(PAIR), way=way)
+    for gradients in chosen(PAIR, steps):
+        run.step(gradients)
+    return run
+
+
+def ways(subject: Subject) -> list[str]:
+    """Those of :data:`TAKEN` that the engine has."""
+    return [name for name in TAKEN if name in formats(subject)]
+
+
+def moved(subject: Subject) -> Iterator[str]:
+    """What is checked of states that are handed over: ``way: feature``."""
+    for feature in (*FEATURES, "loss scale", "schedule"):
+        yield f"set_weights: {feature}"
+    for way in ways(subject)[1:]:
+        for feature in ("as it is", "average and accumulation", "loss scale"):
+            yield f"{way}: {feature}"
+
+
+@check(cases=moved)
+def check_state_moves_to_another_optimizer(subject: Subject, case: str) -> None:
+    """An optimizer that is given another's state goes on in its place."""
+    way, _, feature = case.partition(": ")
+    old, new = started(subject, feature, 3), started(subject, feature, 0)
+    give(new, way, taken(old, way))
+    before = old.state
+    for number, parameter in enumerate(new.parameters):
+        new.engine.assign(parameter, before[f"p{number}"].astype("float32"))
+    said = different(before, new.state)
+    if said:
+        raise Violation(f"right after {way}, {said}")
+    for gradients in chosen(PAIR, 5)[3:]:
+        old.step(gradients)
+        new.step(gradients)
+    said = different(old.state, new.state)
+    if said and different(old.state, started(subject, feature, 5).state):
+        raise NotReproducible.runs()
+    if said:
+        raise Violation(f"two steps after {way}, {said}")
+
+
+#: States that fit no more, made from one whose numbers are all new.
+UNFIT: dict[str, Callable[[list[np.ndarray]], list[np.ndarray]]] = {
+    "too short": lambda arrays: arrays[:-1],
+    "too long": lambda arrays: [*arrays, np.zeros(3, "float32")],
+    "of a wrong shape": lambda arrays: [*arrays[:-1], np.zeros((7, 2), "float32")],
+}
+
+
+def unfit(subject: Subject) -> Iterator[str]:
+    """Which states that do not fit are given in which way: ``way: kind``."""
+    return (f"{way}: {kind}" for way in ways(subject) for kind in UNFIT)
+
+
+def offered(subject: Subject, case: str) -> tuple[Run, Exception | None, list[str], str]:
+    """Give an optimizer a state that does not fit.
+
+    Returns:
+        The run, what was raised, the warnings, and what changed in its state.
+    """
+    way, _, kind = case.partition(": ")
+    run = started(subject, "as it is", 2)
+    state, before = taken(run, way), run.state
+    arrays = list(state.values()) if isinstance(state, dict) else state
+    bad: Any = UNFIT[kind]([np.asarray(array + 1, array.dtype) for array in arrays])
+    if isinstance(state, dict):
+        bad = {str(number): array for number, array in enumerate(bad)}
+    raised = None
+    with listening() as warned:
+        try:
+            give(run, way, bad)
+        except Exception as error:
+            raised = error
+    return run, raised, warned, different(before, run.state)
+
+
+@check(cases=unfit)
+def check_a_state_that_does_not_fit_is_refused(subject: Subject, case: str) -> None:
+    """A state that is too short, too long or of a wrong shape is refused with a ValueError.
+
+    ``load_own_variables`` may also skip it with a warning, as a loader of files does.
+    """
+    _, raised, warned, _ = offered(subject, case)
+    if isinstance(raised, ValueError) or (warned and case.startswith("load_own_variables")):
+        return
+    if raised is not None:
+        raise Violation(f"it raised {type(raised).__name__} ({raised}), expected a ValueError")
+    raise Violation("it was taken without a word, expected a ValueError")
+
+
+@check(cases=unfit)
+def check_a_refused_state_sets_nothing(subject: Subject, case: str) -> None:
+    """Where a state is refused, no variable has taken its part of it."""
+    _, raised, warned, changed = offered(subject, case)
+    if raised is None and not warned:
+        raise NotApplicable("it is not refused")
+    if changed:
+        raise Violation(f"it was refused, and still {changed}")
+
+
+@check(cases=("deepcopy", "pickle"))
+def check_a_copy_has_the_state_or_says_that_it_has_not(subject: Subject, case: str) -> None:
+    """A copied optimizer has the state of the first, or whoever copies it is told."""
+    run = started(subject, "as it is", 2)
+    with listening() as told, run.engine.scope():
+        try:
+            made = pickle.dumps(run.optimizer) if case == "pickle" else None
+            copied = pickle.loads(made) if made else copy.deepcopy(run.optimizer)
+        except Exception as error:
+            raise NotApplicable(f"{case} refuses: {type(error).__name__}: {error}") from None
+        weights = run.engine.get_weights(run.optimizer)
+        found = run.engine.get_weights(copied)
+    if not told and differing({"values": weights}, {"values": found}):
+        raise Violation(f"{case} lost the state without a word")
+
+
+@check()
+def check_variables_come_in_the_same_order(subject: Subject) -> None:
+    """Two optimizers built for the same parameters list their variables in the same order."""
+    first, second = (list(started(subject, "as it is", 0).state) for _ in range(2))
+    if first != second:
+        raise Violation(f"one lists {', '.join(first)}; the next {', '.join(second)}")
+
+
+@check(cases=("as many variables", "another number of variables"))
+def check_a_file_of_another_optimizer_is_not_taken_silently(subject: Subject, case: str) -> None:
+    """Weights that were saved with another optimizer are refused, or warned about."""
+    format = saving.format_of(subject, values_only(subject)[0])
+    course = course_of(subject).unused()
+    other = stranger(subject, case == "as many variables")
+    with listening() as warned:
+        try:
+            loaded = saving.through(course, format, course_of(other).begun())
+        except Exception:
+            return
+    fresh = course.begun()
+    with fresh.engine.scope():
+        fresh.engine.build_for(fresh.model)
+    slots = [label for label in fresh.state if "weight" not in label]
+    found, state = loaded.state, fresh.state
+    taken_over = [label for label in slots if not np.array_equal(found[label], state[label])]
+    told = any("optimizer" in message.lower() for message in warned)
+    if taken_over and not told:
+        raise Violation(
+            f"{subject.name} took {taken_over[-1]} from a {format.name} file of {other.name}"
+        )
+
+
+def stranger(subject: Subject, alike: bool) -> Subject:
+    """A built-in optimizer of another class, with as many variables of the same shapes, or not.
+
+    Raises:
+        NotApplicable: there is none.
+    """
+    engine = subject.engine
+    mine = shapes(subject)
+    for name in engine.optimizer_names:
+        other = builtin(engine, name, learning_rate=0.25)
+        if name != subject.name and (shapes(other) == mine) is alike:
+            return other
+    raise NotApplicable(f"{engine.name} has no optimizer with {'such' if alike else 'other'} slots")
+
+
+def shapes(subject: Subject) -> list[tuple[int, ...]]:
+    """The shapes of the variables, in order."""
+    run = started(subject, "as it is", 0)
+    return [value.shape for value in taken(run, "set_weights")]

@@ -1,0 +1,1 @@
+"""How engines are driven: formats, loops, programs and devices."""

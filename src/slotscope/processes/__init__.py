@@ -1,0 +1,1 @@
+"""Everything that starts, limits, feeds or ends another process."""

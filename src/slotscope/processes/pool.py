@@ -1,0 +1,156 @@
+"""An executor of processes on this machine, any of which may be killed.
+
+The pools of ``concurrent.futures`` and of loky end with every process of theirs when one dies, and
+take runs of hours with them. Here each process has one thread that asks it: where a process dies,
+its run fails with :class:`~slotscope.processes.worker.DiedError`, the others go on, and the next
+run starts another one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from multiprocessing.util import Finalize
+from queue import SimpleQueue
+from typing import Any
+
+from slotscope.processes.limits import on_a_clock, processor_time
+from slotscope.processes.worker import DiedError, LimitError, Process
+from slotscope.sweep.executed import execution
+
+#: Seconds of processor time that a new process may use before it answers.
+START = 120.0
+#: Seconds within which a process that was told to end has ended its kernel.
+END = 10.0
+#: Seconds between the ends of two pipes of a process that is killed, at most.
+MOMENT = 0.5
+
+
+# ---- in the process
+
+
+def attend(folder: str) -> int:
+    """See to it that this process, and its kernels, end when the driver does: its number.
+
+    Args:
+        folder: where temporary files go; the driver removes it, or who outlives the driver.
+    """
+    execution.temporary = folder  # not tempfile.tempdir, beside which servers have their sockets
+    signal.signal(signal.SIGTERM, _end)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_watch, args=(parent, folder), daemon=True).start()
+        # One that was asked nothing hears of the end by itself, and may be gone before the thread.
+        Finalize(None, _orphaned, (parent, folder), exitpriority=0)
+    import papermill  # noqa: F401 - its time is no run's
+
+    return os.getpid()
+
+
+def _watch(parent: Any, folder: str) -> None:
+    parent.join()
+    _clear(folder)
+    os._exit(1)
+
+
+def _orphaned(parent: Any, folder: str) -> None:
+    parent.join(MOMENT)
+    if not parent.is_alive():
+        _clear(folder)
+
+
+def _clear(folder: str) -> None:
+    execution.stop_all()
+    time.sleep(execution.AGAIN)  # a kernel may have been about to start
+    execution.stop_all()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end(*_signal: Any) -> None:
+    execution.stop_all()
+    os._exit(1)
+
+
+# ---- on the other side
+
+
+class SilentError(DiedError):
+    """The process had to be killed, as it did not even say that its time limit was passed."""
+
+    kind = "time limit"
+
+
+class LocalExecutor(Executor):
+    """Runs functions in ``jobs`` processes, each on its own."""
+
+    def __init__(self, jobs: int, patience: float | None = None) -> None:
+        """
+        Args:
+            jobs: how many processes.
+            patience: seconds after which a process that does not answer is killed; None waits.
+        """
+        self._processes = [Process() for _ in range(jobs)]
+        self._free: SimpleQueue[Process] = SimpleQueue()
+        for process in self._processes:
+            self._free.put(process)
+        self._threads = ThreadPoolExecutor(jobs)
+        self._numbers: dict[Process, int] = {}
+        self._patience = patience
+        self._folder = tempfile.TemporaryDirectory(prefix="slotscope-", ignore_cleanup_errors=True)
+        self._ended = False
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """As of every executor; keyword arguments are not taken."""
+        if kwargs:
+            raise TypeError(f"unexpected arguments: {', '.join(kwargs)}")
+        return self._threads.submit(self._ask, function, args)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End every process; what runs there, and its kernels, end where they stand."""
+        self._ended = True
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._signal(signal.SIGTERM)
+        # One that is deaf is not waited for.
+        deaf = threading.Timer(END, self._signal, [getattr(signal, "SIGKILL", signal.SIGTERM)])
+        deaf.start()
+        self._threads.shutdown(wait=wait)
+        deaf.cancel()
+        for process in self._processes:
+            process.__exit__(None, None, None)
+        self._folder.cleanup()
+
+    def _signal(self, number: int) -> None:
+        for process in list(self._numbers.values()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
+
+    def _ask(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        process = self._free.get()
+        try:
+            if not process.alive and not self._ended:
+                self._numbers[process] = process.ask(
+                    processor_time(START), attend, self._folder.name
+                )
+            if self._ended:
+                raise DiedError("it was stopped")
+            return self._answer(process, function, args)
+        except DiedError:
+            self._numbers.pop(process, None)
+            raise
+        finally:
+            self._free.put(process)
+
+    def _answer(self, process: Process, function: Callable[..., Any], args: Any) -> Any:
+        limit = None if self._patience is None else on_a_clock(self._patience)
+        try:
+            return process.ask(limit, function, *args)
+        except LimitError as silent:
+            raise SilentError(str(silent), silent.written) from None

@@ -1,0 +1,1 @@
+"""What the checks said: in a terminal, as a page, JSON and JUnit's XML."""

@@ -1,0 +1,76 @@
+"""The report of the checks as one page of HTML that needs nothing else, and as part of a notebook.
+
+The page answers from the top down: does it hold, what does not and how to see it, then everything.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from importlib import metadata
+from itertools import groupby
+from typing import Any
+
+from slotscope.checks.verdict import Report, Verdict
+from slotscope.report.checks.terminal import by_check, headline, smallest
+from slotscope.report.page_templates import environment
+
+#: What stands before the words of a verdict, for those who don't see its colour.
+MARKS = {
+    Verdict.HOLDS: "✓",
+    Verdict.VIOLATED: "✗",
+    Verdict.KNOWN: "≠",
+    Verdict.NOT_APPLICABLE: "-",
+    Verdict.NOT_REPRODUCIBLE: "~",
+    Verdict.UNDECIDED: "?",
+}
+
+
+@functools.cache
+def _environment() -> Any:
+    return environment(
+        Verdict=Verdict,
+        marks=MARKS,
+        by_check=by_check,
+        smallest=smallest,
+        headline=headline,
+        by_theme=by_theme,
+        key=key,
+        ending=ending,
+    )
+
+
+def page(reports: Sequence[Report]) -> str:
+    """A whole page for one optimizer or several."""
+    names = list(dict.fromkeys(report.optimizer for report in reports))
+    engines = list(dict.fromkeys(report.engine for report in reports))
+    title = f"{names[0] if len(names) == 1 else f'{len(names)} optimizers'} on {', '.join(engines)}"
+    template = _environment().get_template("checks.html.jinja")
+    text: str = template.render(
+        title=title,
+        reports=reports,
+        version=metadata.version("slotscope"),
+    )
+    return text
+
+
+def fragment(report: Report) -> str:
+    """What a notebook shows: the verdict, the table and the violations, no times."""
+    text: str = _environment().get_template("fragment.html.jinja").render(report=report)
+    return text
+
+
+def by_theme(report: Report) -> list[tuple[str, list[Any]]]:
+    """The outcomes of each theme."""
+    return [(t, list(found)) for t, found in groupby(report.outcomes, lambda o: o.theme)]
+
+
+def ending(reports: Sequence[Report]) -> str:
+    """What came of ``reports`` together: ``holds``, ``violated`` or ``undecided``."""
+    codes = {report.exit_code for report in reports}
+    return "violated" if codes - {0, 3} else "undecided" if 3 in codes else "holds"
+
+
+def key(verdict: Verdict) -> str:
+    """The verdict as a class of CSS."""
+    return verdict.name.lower().replace("_", "-")

@@ -1,0 +1,1 @@
+"""What ``slotscope.result`` keeps in a notebook, and what is read from there."""

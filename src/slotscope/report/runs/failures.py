@@ -1,0 +1,86 @@
+"""What went wrong in a sweep, told once for all runs to which the same happened."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from slotscope.report.results.as_text import brief, printable
+from slotscope.report.runs.figure_axes import key, setting
+from slotscope.report.runs.record import FAILED, Run, RunError
+
+#: Longer texts are cut; the notebook has them whole.
+LONGEST = 2000
+
+#: A message may name a step, a loss or an address: it is the same message.
+_NUMBER = re.compile(r"0x[0-9a-fA-F]+|\d[\d_]*(?:\.\d*)?(?:[eE][-+]?\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One error, and the runs that ended with it.
+
+    Attributes:
+        error: what happened to the first of them.
+        alike: whether the messages of the others differ from it in numbers.
+        runs: to which.
+        shared: the parameters that these runs have in common and not all others: a first hint.
+        source: the code of the failing cell of the first of them; empty where it is not known.
+        traceback: what that cell printed, without colours.
+    """
+
+    error: RunError
+    alike: bool
+    runs: tuple[Run, ...]
+    shared: tuple[tuple[str, str], ...]
+    source: str
+    traceback: str
+
+
+def failures(runs: Sequence[Run], varying: Sequence[str]) -> list[Failure]:
+    """Each different error, that of most runs first; ``varying`` names the parameters that vary.
+
+    Errors whose messages differ in numbers only are one.
+    """
+    groups: dict[RunError, list[Run]] = {}
+    for run in runs:
+        if run.status == FAILED:
+            error = _error(run)
+            alike = replace(error, message=_NUMBER.sub("0", error.message))
+            groups.setdefault(alike, []).append(run)
+    return [_failure(found, varying) for found in sorted(groups.values(), key=len, reverse=True)]
+
+
+def cut(text: str, longest: int = LONGEST) -> str:
+    """``text``, or its start where it is longer, and how long it is."""
+    return text if len(text) <= longest else f"{text[:longest]} ... ({len(text)} characters)"
+
+
+def _error(run: Run) -> RunError:
+    return run.error or RunError("unknown", None, "", "The run says no more.")
+
+
+def _failure(runs: list[Run], varying: Sequence[str]) -> Failure:
+    shared = []
+    alike = len({_error(run).message for run in runs}) > 1
+    for name in varying if len(runs) > 1 else ():
+        values = {key(setting(run, name)) for run in runs}
+        if len(values) == 1:
+            shared.append((name, cut(brief(setting(runs[0], name)), 80)))
+    source, traceback = _failing_cell(runs[0])
+    return Failure(_error(runs[0]), alike, tuple(runs), tuple(shared), source, traceback)
+
+
+def _failing_cell(run: Run) -> tuple[str, str]:
+    """Source and traceback of the first cell with an error; empty where there is none to read."""
+    try:
+        for cell in json.loads(run.notebook.read_text(encoding="utf-8"))["cells"]:
+            for output in cell.get("outputs", []):
+                if output["output_type"] == "error":
+                    trace = printable("\n".join(output["traceback"]))
+                    return cut("".join(cell["source"])), cut(trace, 3 * LONGEST)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        pass  # the notebook of a run whose worker died may be missing, or anything
+    return "", ""

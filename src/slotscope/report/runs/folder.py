@@ -1,0 +1,227 @@
+"""The runs of a sweep, read from its folder: one record each, and one table of them all.
+
+A sweep leaves a folder a run, with the executed notebook and a file ``run.json`` that was written
+last and whole: a run has finished if, and only if, it is there. ``sweep.json`` says which runs were
+asked for last. Nothing here starts a kernel, and no notebook is read, so a table of a thousand runs
+takes about a second.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slotscope.errors import DamagedRunWarning, NoRunsError
+from slotscope.report.runs.record import ForeignRecordError, Run, read_run
+from slotscope.sweep.dependencies import change
+from slotscope.sweep.store import RUN, SWEEP
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: So many are named, where runs are told of.
+_NAMED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What there is of a sweep.
+
+    Attributes:
+        folder: its path.
+        notebook: name of the notebook that was swept; empty where nothing says it.
+        runs: those that have finished, in the order of the sweep.
+        damaged: of each run that was asked for and whose record cannot be read, the name of its
+            folder and what is wrong.
+        strays: the same of those that were not asked for.
+        missing: how many were asked for and have not finished.
+        earlier: folders of runs that were asked for before, and no longer.
+        outdated: how many of ``runs`` the same sweep would run again, since the code or a version
+            has changed.
+    """
+
+    folder: Path
+    runs: tuple[Run, ...]
+    notebook: str = ""
+    damaged: Mapping[str, str] = field(default_factory=dict)
+    strays: Mapping[str, str] = field(default_factory=dict)
+    missing: int = 0
+    earlier: tuple[str, ...] = ()
+    outdated: int = 0
+
+    @property
+    def asked(self) -> int:
+        """How many runs were asked for."""
+        return len(self.runs) + len(self.damaged) + self.missing
+
+    @property
+    def warning(self) -> str:
+        """In words, which records cannot be read, and what to do; empty where all can."""
+        if not self.damaged:
+            return ""
+        return (
+            f"{len(self.damaged)} of {self.asked} runs cannot be read and are left out:"
+            f" {self._places(self.damaged)}.\nRun the sweep again: it makes anew what it asks for."
+            " A copied folder can go."
+        )
+
+    @property
+    def notes(self) -> list[str]:
+        """In words, what else a reader should know."""
+        notes = []
+        if count := len(self.earlier):
+            names = ", ".join(self.earlier[:_NAMED]) + (", ..." if count > _NAMED else "")
+            what = "1 run of an earlier sweep is" if count == 1 else f"{count} runs of earlier"
+            what += "" if count == 1 else " sweeps are"
+            notes.append(f"{what} left out: {names}.")
+        if self.outdated:
+            were = "run was" if self.outdated == 1 else "runs were"
+            have = "has" if self.outdated == 1 else "have"
+            notes.append(
+                f"{self.outdated} {were} made by other code or versions, and {have} not run again"
+                " yet."
+            )
+        if count := len(self.strays):
+            what = "1 record that cannot be read is of no run that was"
+            if count > 1:
+                what = f"{count} records that cannot be read are of no runs that were"
+            notes.append(f"{what} asked for, and left out: {self._places(self.strays)}.")
+        return notes
+
+    def _places(self, records: Mapping[str, str]) -> str:
+        told = [f"{self.folder / name / RUN}: {what}" for name, what in records.items()]
+        return "; ".join(told[:_NAMED]) + ("; ..." if len(told) > _NAMED else "")
+
+
+def results(folder: str | PathLike[str]) -> pd.DataFrame:
+    """The runs of a sweep as a tidy table: one row each, in the order of the sweep.
+
+    Columns, in this order:
+
+    - ``number`` (place in the sweep) and ``status`` (``done`` or ``failed``);
+    - each parameter, by its name;
+    - each result, by its name: numbers and strings as they are, arrays and tables as objects, a
+      figure or a recording as a :class:`~slotscope.report.results.attachments.StoredResult`;
+    - ``error``, ``seconds``, ``attempts``, ``started`` (UTC), ``notebook`` (path);
+    - ``version.PACKAGE`` for each package.
+
+    A parameter whose name is one of these fixed ones is the column ``parameter.NAME``; a result
+    whose name is taken by any of them is ``result.NAME``. What a run lacks is missing.
+
+    Only the runs that the last ``slotscope sweep`` into the folder asked for are in it, by what
+    ``sweep.json`` says; where it says nothing, all are.
+
+    Args:
+        folder: that of a sweep, with a folder for each run in it.
+
+    Returns:
+        The table; its index, ``run``, is the name of each run's folder.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        NotADirectoryError, PermissionError: it is a file, or cannot be read.
+        NoRunsError: it holds no finished run.
+
+    Warns:
+        DamagedRunWarning: the ``run.json`` of a run that was asked for is not whole, or of another
+            folder; the others are read.
+    """
+    from slotscope.report.runs.table import table
+
+    return table(read_runs(folder))
+
+
+def read_runs(folder: str | PathLike[str]) -> list[Run]:
+    """The finished runs of a sweep, in its order; raises and warns as :func:`results`."""
+    found = scan(folder)
+    if found.warning:
+        warnings.warn(found.warning, DamagedRunWarning, stacklevel=3)
+    return list(found.runs)
+
+
+def scan(folder: str | PathLike[str]) -> Sweep:
+    """What there is of a sweep; raises as :func:`results`."""
+    place = Path(folder)
+    names = _names(place)
+    runs, damaged = {}, {}
+    for name in names:
+        try:
+            runs[name] = read_run(place / name / RUN)
+        except (FileNotFoundError, NotADirectoryError, ForeignRecordError):
+            pass  # something else's, or a run that a sweep took back meanwhile
+        except ValueError as error:
+            damaged[name] = str(error)
+    found = _sweep(place, runs, damaged)
+    if not found.runs:
+        asked = f"None of the {found.asked} runs that were asked for has finished. "
+        raise NoRunsError(
+            f"The folder {os.fspath(folder)!r} holds no finished run."
+            f" {asked if found.missing else ''}Expected a folder for each, with a {RUN} in it. Is"
+            f" it the folder of a sweep, and has one run ended?\n{found.warning}".rstrip()
+        )
+    return found
+
+
+def _names(place: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(place))
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"There is no folder {os.fspath(place)!r}. Expected the one that a sweep wrote:"
+            " slotscope sweep NOTEBOOK --out FOLDER."
+        ) from None
+    except NotADirectoryError:
+        raise NotADirectoryError(
+            f"{os.fspath(place)!r} is no folder. Expected the one that a sweep wrote: slotscope"
+            " sweep NOTEBOOK --out FOLDER."
+        ) from None
+    except OSError as error:
+        raise type(error)(
+            f"The folder {os.fspath(place)!r} can't be read: {error.strerror or error}. Give"
+            " yourself the right to, or copy it to where you have it."
+        ) from error
+
+
+def _sweep(place: Path, runs: Mapping[str, Run], damaged: Mapping[str, str]) -> Sweep:
+    """What was asked for, among what there is."""
+    about = _about(place)
+    notebook, asked = str(about.get("notebook", "")), about.get("runs")
+    if not isinstance(asked, list):
+        ordered = sorted(runs.values(), key=lambda run: (run.number, run.id))
+        return Sweep(place, tuple(ordered), notebook, damaged)
+    ids = {str(id): number for number, id in enumerate(asked)}
+    kept = [replace(runs[id], number=number) for id, number in ids.items() if id in runs]
+    return Sweep(
+        place,
+        tuple(kept),
+        notebook,
+        {name: what for name, what in damaged.items() if name in ids},
+        {name: what for name, what in damaged.items() if name not in ids},
+        missing=len(ids.keys() - damaged.keys() - runs.keys()),
+        earlier=tuple(name for name in runs if name not in ids),
+        outdated=sum(_is_outdated(run, about) for run in kept),
+    )
+
+
+def _is_outdated(run: Run, about: Mapping[str, Any]) -> bool:
+    """Whether a sweep would run it again, had it the same code and versions as the last one."""
+    now = about.get("fingerprint")
+    if not now:
+        return False
+    if "versions" not in about:  # a sweep from before modules were recorded
+        return run.fingerprint != now
+    return bool(change({"versions": run.versions, "fingerprint": run.fingerprint}, about))
+
+
+def _about(place: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((place / SWEEP).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,1 @@
+"""Executing a notebook by papermill: one run, and many."""

@@ -1,0 +1,187 @@
+"""The checks cry no wolf over optimizers that nobody here wrote, and see when one is wrong.
+
+By default a handful runs, on the quick set. With ``SLOTSCOPE_WILD=1`` every one of them is held to
+every check, on every engine that it is for; that takes most of an hour on two cores.
+"""
+
+import importlib
+import os
+import sys
+from functools import partial
+
+import cloudpickle
+import pytest
+
+from slotscope import on_engine
+from slotscope.checking.check_optimizer import check_optimizer
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+TORCH, JAX, TENSORFLOW = "keras-torch", "keras-jax", "keras-tensorflow"
+ALL = "SLOTSCOPE_WILD"
+
+#: By engine: the correct optimizers that a default test run holds to the quick set.
+HANDFUL = {
+    TORCH: ("Docstring", "NoInit", "Centralized", "Passthrough", "AveragedByDefault", "Local"),
+    JAX: ("SharedScalar", "Scheduled", "NovoGrad", "Lookahead"),
+    TENSORFLOW: ("ByKey", "HeavierAdam"),
+    "tf_keras": ("Momentum",),
+    "tf_keras-legacy": ("Heavy",),
+    "tf_keras-graph": ("V1Plain",),
+    "keras-2.1": ("Rms",),
+}
+
+#: For the whole run: all of them on torch, where a step costs least, and some elsewhere.
+STYLES = (
+    *("Docstring", "NoConfig", "NoInit", "SignSGD", "PositionalOnly", "HeavierAdam", "Halving"),
+    *("Centralized", "Normalized", "Passthrough", "StartsAtOne", "SharedScalar", "ByKey"),
+    *("AveragedByDefault", "DecayedByDefault", "Registered", "Scheduled", "ClipsItself"),
+    *("Called", "Local"),
+)
+PAPERS = (
+    *("Yogi", "AdaBelief", "RAdam", "Adan", "Tiger", "PID", "NovoGrad", "LARS", "Lookahead"),
+    *("Anchored", "Factored"),
+)
+ODD = ("ByPath", "Quasi")
+EVERYTHING = {
+    TORCH: (*STYLES, *PAPERS, *ODD),
+    JAX: ("Docstring", "SharedScalar", "Centralized", "Lookahead", "Anchored", "Factored"),
+    TENSORFLOW: ("Docstring", "SharedScalar", "ByKey", "HeavierAdam", "Lookahead", "Factored"),
+    "tf_keras": ("Momentum", "Belief", "Gentle"),
+    "tf_keras-legacy": ("Heavy", "Signs", "Quiet"),
+    "tf_keras-graph": ("Heavy", "V1Plain"),
+    "keras-2.1": ("Rms", "Plain"),
+}
+
+#: Engine, optimizer, check that must catch it, and words of its message.
+CAUGHT = [
+    (TORCH, "StateInPython", "check_training_resumes_from_a_file[.keras]", "never interrupted"),
+    (TORCH, "SharedByClass", "check_two_optimizers_share_nothing[made anew]", "changed momentum"),
+    (TORCH, "MutableDefault", "check_two_optimizers_share_nothing[made anew]", "changed momentum"),
+    (TORCH, "ForgetsArgument", "check_a_config_keeps_every_argument", "0.75 before and 0.5 after"),
+    (TORCH, "ConfigOfTensors", "check_a_config_is_json[as it is]", "Variable is not a value"),
+    (TORCH, "FromConfigPops", "check_a_config_can_be_used_again[from_config]", "momentum' is gone"),
+    (TORCH, "OneStepLate", "check_every_step_follows_the_rule[matrix]", "after step 2 is"),
+    (JAX, "PythonCounter", "check_every_way_to_ask_for_a_step_ends_the_same[jit]", "ends as"),
+    (TORCH, "RateAtBuild", "check_a_new_learning_rate_reaches_the_next_step[number]", "was set"),
+    (TORCH, "NewVariable", "check_steps_make_no_variables[apply]", "temporary"),
+    (TORCH, "MovesAtZero", "check_gradients_of_every_size_follow_the_rule[zeros]", "its rule"),
+    (TORCH, "DropsVariables", "check_the_first_step_builds_as_build_does[apply]", "must already"),
+    (TORCH, "NoneIsNoNumber", "check_missing_gradient_moves_nothing[always]", "NoneType"),
+    (TORCH, "CountsItself", "check_iterations_count_the_steps[apply]", "the step counter is 2"),
+    (TORCH, "OwnApply", "check_iterations_count_the_steps[apply]", "the step counter is 0"),
+    (JAX, "AliasOfParameter", "check_fit_builds_as_build_does", "donate the same buffer twice"),
+    (TORCH, "SameNames", "check_every_variable_has_a_name_of_its_own", "are called"),
+    (TENSORFLOW, "Float32Slots", "check_low_precision_still_moves[float16]", "crashed"),
+    (TENSORFLOW, "RowsOnly", "check_sparse_gradients_equal_dense_ones[some rows]", "sparse and"),
+]
+
+
+def table(engine):
+    """The correct optimizers for ``engine``: {name: (class or factory, reference or None)}."""
+    if not engine.name.startswith("keras-") or engine.name == "keras-2.1":
+        return importlib.import_module("third_party.legacy").optimizers(engine)
+    assert engine.keras  # on its backend, before anything else imports Keras
+    parts = {"keras3": "STYLES", "papers": "PAPERS", "odd": "ODD"}
+    tables = (getattr(importlib.import_module(f"third_party.{k}"), v) for k, v in parts.items())
+    return {name: made for table in tables for name, made in table.items()}
+
+
+def judged(engine, name, **selection):
+    """{id: reason} of every check that the correct optimizer ``name`` does not pass."""
+    make, reference = table(engine)[name]
+    report = check_optimizer(make, reference=reference, engine=engine, verbose=False, **selection)
+    assert report.of("holds")
+    assert not report.stale
+    found = [*report.of("violated"), *report.of("not reproducible")]
+    return {outcome.id: outcome.reason for outcome in found}
+
+
+def said(engine, name, check):
+    """The outcomes of one check for the broken optimizer ``name``: (verdict, reason)."""
+    assert engine.keras
+    make, reference = importlib.import_module("third_party.broken").BROKEN[name]
+    report = check_optimizer(make, reference=reference, engine=engine, only=[check], verbose=False)
+    return [(str(outcome.verdict), outcome.reason) for outcome in report.outcomes]
+
+
+def pairs(names_of):
+    return [(engine, name) for engine, names in names_of.items() for name in names]
+
+
+@pytest.mark.parametrize(("engine", "name"), pairs(HANDFUL))
+def test_a_correct_optimizer_passes_the_quick_set(engine, name):
+    """Whoever wrote it, in whatever style."""
+    assert on_engine(engine, judged_quickly, name) == {}
+
+
+def judged_quickly(engine, name):
+    return judged(engine, name, quick=True)
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_step_that_looks_at_names_and_an_argument_that_is_a_list_are_no_violation(name):
+    """Models have names of their own, and Keras wraps lists and dicts."""
+    assert on_engine(TORCH, judged_alike_and_kept, name) == {}
+
+
+def judged_alike_and_kept(engine, name):
+    return judged(engine, name, themes=["equivalences", "persistence", "configs"])
+
+
+def counted(engine):
+    """Verdicts of an optimizer that wraps another, whose counter is the other's."""
+    wrapper = importlib.import_module("third_party.odd").Halved
+    only = ["check_iterations_count_the_steps", "check_slots_are_made_once"]
+    report = check_optimizer(wrapper, engine=engine, only=only, verbose=False)
+    return {str(outcome.verdict) for outcome in report.outcomes if "Loss" not in outcome.case}
+
+
+def test_an_optimizer_that_wraps_another_counts_as_the_other_does():
+    assert on_engine(TORCH, counted) == {"holds"}
+
+
+@pytest.mark.skipif(ALL not in os.environ, reason=f"most of an hour: set {ALL}=1")
+@pytest.mark.parametrize(("engine", "name"), pairs(EVERYTHING))
+def test_a_correct_optimizer_passes_every_check(engine, name):
+    """But for what Keras itself does wrong to every optimizer, which is known."""
+    assert on_engine(engine, judged, name) == {}
+
+
+@pytest.mark.parametrize(("engine", "name", "check", "words"), CAUGHT)
+def test_a_broken_optimizer_is_caught(engine, name, check, words):
+    """By the check whose sentence it breaks, in words that its author understands."""
+    violations = [
+        reason for verdict, reason in on_engine(engine, said, name, check) if verdict == "violated"
+    ]
+    assert any(words in reason for reason in violations), violations
+
+
+def test_building_twice_is_no_violation_but_is_told():
+    """The example in Keras's documentation does it; the report says how not to."""
+    ((verdict, reason),) = on_engine(TORCH, said, "BuildsAgain", CHECK_OF_BUILDING)
+    assert verdict == "not applicable"
+    assert "if self.built: return" in reason
+
+
+CHECK_OF_BUILDING = "check_building_again_keeps_the_slots[before a step]"
+
+
+def derived(engine):
+    """What is known of ScheduleFreeAdamW, said of a class derived from it and of another one."""
+    from slotscope.checks.subjects.subject import subject_of
+
+    class Mine(engine.keras.optimizers.ScheduleFreeAdamW):
+        pass
+
+    class Other(engine.keras.optimizers.Optimizer):
+        pass
+
+    check = "check_every_way_to_ask_for_a_step_ends_the_same[stateless_apply]"
+    (outcome,) = check_optimizer(Mine, engine=engine, only=[check], verbose=False).outcomes
+    names = [subject_of(partial(cls, 0.1)).names for cls in (Mine, Other)]
+    return str(outcome.verdict), ["ScheduleFreeAdamW" in found for found in names]
+
+
+def test_what_is_known_of_a_class_is_known_of_those_derived_from_it():
+    assert on_engine(TORCH, derived) == ("known difference", [True, False])

@@ -1,0 +1,354 @@
+"""The checks of persistence and of configs: each catches what breaks its sentence, and no more.
+
+Most run on torch, where nothing is compiled.
+"""
+
+import io
+
+import pytest
+from engine_cases import on
+
+from slotscope.checking.check_optimizer import check_optimizer
+from slotscope.checks.problems import killed_training
+
+
+def correct(engine):
+    """A custom optimizer of Keras 3 that nobody registered, to derive wrong ones from."""
+
+    class Ball(engine.keras.optimizers.Optimizer):
+        def __init__(self, learning_rate=0.01, friction=0.5, name="ball", **kwargs):
+            super().__init__(learning_rate=learning_rate, name=name, **kwargs)
+            self.friction = friction
+
+        def build(self, variables):
+            if self.built:
+                return
+            super().build(variables)
+            self.speeds = self.add_optimizer_variables(variables, "speed")
+
+        def update_step(self, gradient, variable, learning_rate):
+            slot = self.speeds[self._get_variable_index(variable)]
+            self.assign(slot, self.friction * slot + gradient)
+            self.assign_sub(variable, learning_rate * slot)
+
+        def get_config(self):
+            return {**super().get_config(), "friction": self.friction}
+
+    return Ball
+
+
+def said(engine, cls, *only, **arguments):
+    """{id: (verdict, reason)} of what the checks named ``only`` say of ``cls``."""
+    report = check_optimizer(
+        lambda: cls(**{"learning_rate": 0.125, **arguments}),
+        engine=engine,
+        only=only,
+        verbose=False,
+    )
+    return {o.id: (str(o.verdict), o.reason) for o in report.outcomes}
+
+
+def violated(engine, cls, id, words, **arguments):
+    """Assert that one check says ``words`` of a violation."""
+    verdict, reason = said(engine, cls, id, **arguments)[id]
+    assert verdict == "violated", (verdict, reason)
+    assert words in reason, reason
+
+
+def holds(engine, cls, *ids, **arguments):
+    """Assert that each of these checks holds."""
+    found = said(engine, cls, *ids, **arguments)
+    assert {verdict for verdict, _ in found.values()} == {"holds"}, found
+
+
+@on("keras-torch", "keras-jax")
+def test_a_correct_custom_optimizer_goes_through_files(engine):
+    """It was never registered: its class is given to the loader by name."""
+    holds(
+        engine,
+        correct(engine),
+        "check_training_resumes_from_a_file[.keras]",
+        "check_training_resumes_from_a_file[.weights.h5]",
+        "check_training_resumes_from_a_file[pickle]",
+        "check_features_resume_from_a_file[.keras: average and accumulation]",
+        "check_an_unused_optimizer_is_saved_as_one[.keras]",
+        "check_saving_changes_nothing[.keras]",
+        "check_state_moves_to_another_optimizer[set_weights: as it is]",
+        "check_variables_come_in_the_same_order",
+    )
+
+
+@on("keras-torch")
+def test_nothing_is_violated_by_a_correct_custom_optimizer(engine):
+    """What Keras's own base class gets wrong is a known difference of every optimizer."""
+    cls = correct(engine)
+    for theme in ("configs", "arguments"):
+        report = check_optimizer(lambda: cls(0.125), engine=engine, themes=[theme], verbose=False)
+        assert report.exit_code == 0, report.of("violated")
+        assert report.of("holds")
+
+
+@on("keras-torch")
+def test_state_in_a_plain_attribute_is_lost(engine):
+    """The file has no place for what is not a variable."""
+    base = correct(engine)
+
+    class Ball(base):
+        def build(self, variables):
+            if not self.built:
+                engine.keras.optimizers.Optimizer.build(self, variables)
+                self.kept = {}
+
+        def update_step(self, gradient, variable, learning_rate):
+            index = self._get_variable_index(variable)
+            self.kept[index] = self.friction * self.kept.get(index, 0.0) + gradient
+            self.assign_sub(variable, learning_rate * self.kept[index])
+
+    violated(
+        engine,
+        Ball,
+        "check_training_resumes_from_a_file[.keras]",
+        "2 steps after loading from .keras, weight",
+    )
+    violated(
+        engine,
+        Ball,
+        "check_state_moves_to_another_optimizer[load_own_variables: as it is]",
+        "two steps after load_own_variables, p0",
+    )
+
+
+@on("keras-torch")
+def test_a_slot_that_is_not_loaded_is_seen_right_after_loading(engine):
+    """Not only in what becomes of it."""
+    base = correct(engine)
+
+    class Ball(base):
+        def load_own_variables(self, store):
+            for number, variable in enumerate(self.variables[:-1]):
+                variable.assign(store[str(number)])
+
+    violated(
+        engine,
+        Ball,
+        "check_training_resumes_from_a_file[.weights.h5]",
+        "right after loading from .weights.h5, speed/out/bias",
+    )
+
+
+@on("keras-torch")
+def test_a_save_that_resets_a_slot_is_found(engine):
+    """The model that was saved is not the one that trains on."""
+    base = correct(engine)
+
+    class Ball(base):
+        def save_own_variables(self, store):
+            super().save_own_variables(store)
+            self.speeds[0].assign(0 * self.speeds[0])
+
+    violated(
+        engine,
+        Ball,
+        "check_saving_changes_nothing[.keras]",
+        "after saving as .keras, speed/hidden/kernel",
+    )
+
+
+@on("keras-torch")
+def test_an_order_that_changes_is_found(engine):
+    """Files number the variables: the order is part of the format."""
+    base = correct(engine)
+    made = []
+
+    class Ball(base):
+        def build(self, variables):
+            if not self.built:
+                made.append(self)
+                engine.keras.optimizers.Optimizer.build(self, variables)
+                order = variables if len(made) % 2 else variables[::-1]
+                speeds = self.add_optimizer_variables(order, "speed")
+                self.speeds = speeds if len(made) % 2 else speeds[::-1]
+
+    violated(engine, Ball, "check_variables_come_in_the_same_order", "one lists p0")
+
+
+@on("keras-torch")
+def test_an_argument_that_the_config_lacks_is_found(engine):
+    """And one that it reports as its default."""
+    base = correct(engine)
+
+    class Forgets(base):
+        def get_config(self):
+            return {k: v for k, v in super().get_config().items() if k != "friction"}
+
+    class Pretends(base):
+        def get_config(self):
+            return {**super().get_config(), "friction": 0.5}
+
+    check = "check_a_config_keeps_every_argument"
+    words = "friction is 0.25 before and 0.5 after"
+    violated(engine, Forgets, f"{check}[as it is]", words, friction=0.25)
+    violated(engine, Forgets, f"{check}[friction]", words)
+    violated(engine, Pretends, f"{check}[friction]", "friction=0.25 is 0.5 in the config")
+    holds(engine, base, check)
+
+
+@on("keras-torch")
+def test_an_optimizer_without_a_get_config_is_clean_at_its_defaults(engine):
+    """With others it is not: a file brings it back with its defaults."""
+    base = engine.keras.optimizers.Optimizer
+
+    class Ball(base):
+        def __init__(self, learning_rate=0.01, friction=0.5, **kwargs):
+            super().__init__(learning_rate=learning_rate, **kwargs)
+            self.friction = friction
+
+        def update_step(self, gradient, variable, learning_rate):
+            self.assign_sub(variable, self.friction * learning_rate * gradient)
+
+    check = "check_a_config_keeps_every_argument"
+    holds(engine, Ball, check, "check_training_resumes_from_a_file[.keras]")
+
+
+@on("keras-torch")
+def test_a_config_that_json_cannot_hold_is_found(engine):
+    """And one that is the optimizer's own dict, and one that tells an old learning rate."""
+    base = correct(engine)
+
+    class Odd(base):
+        def get_config(self):
+            return {**super().get_config(), "friction": {0.5}}
+
+    class Shared(base):
+        def get_config(self):
+            if not hasattr(self, "config"):
+                self.config = dict(super().get_config())
+            return self.config
+
+    violated(engine, Odd, "check_a_config_is_json[as it is]", "set is not a value of JSON")
+    violated(engine, Shared, "check_a_config_is_the_callers_own", "'name' is gone")
+
+    class Old(base):
+        def __init__(self, learning_rate=0.01, **kwargs):
+            super().__init__(learning_rate=learning_rate, **kwargs)
+            self.first = learning_rate
+
+        def get_config(self):
+            return {**super().get_config(), "learning_rate": self.first}
+
+    present = "check_a_config_tells_the_present_learning_rate[in use]"
+    violated(engine, Old, present, "was set to 0.0625; its config says 0.125")
+
+
+@on("keras-torch")
+def test_a_from_config_that_takes_from_its_dict_is_found(engine):
+    """The second optimizer from one config would miss what the first one took."""
+    base = correct(engine)
+
+    class Takes(base):
+        @classmethod
+        def from_config(cls, config):
+            return cls(friction=config.pop("friction"), **config)
+
+    violated(
+        engine,
+        Takes,
+        "check_a_config_can_be_used_again[from_config]",
+        "from_config changed the dict it was given: 'friction' is gone",
+    )
+
+
+@on("keras-torch")
+def test_a_strict_set_weights_satisfies_what_keras_does_not(engine):
+    """A custom optimizer may do better than Keras: no known difference is missed of it."""
+    base = correct(engine)
+
+    class Strict(base):
+        def set_weights(self, weights):
+            shapes = [tuple(w.shape) for w in weights]
+            if shapes != [tuple(v.shape) for v in self.variables]:
+                raise ValueError(f"expected {len(self.variables)} arrays")
+            super().set_weights(weights)
+
+    holds(
+        engine,
+        Strict,
+        "check_a_state_that_does_not_fit_is_refused",
+        "check_a_refused_state_sets_nothing[set_weights: of a wrong shape]",
+    )
+
+
+@on("keras-torch")
+def test_a_training_that_was_killed_resumes(engine):
+    """From the last file that the dead process wrote; a counter in Python dies with it."""
+    base = correct(engine)
+
+    class Counts(base):
+        steps = 0
+
+        def update_step(self, gradient, variable, learning_rate):
+            self.steps += 1
+            super().update_step(gradient, variable, learning_rate / self.steps)
+
+    check = "check_training_resumes_after_a_kill[.keras]"
+    holds(engine, base, check)
+    violated(engine, Counts, check, "of a process that was killed, weight")
+
+
+def test_a_training_that_nobody_waits_for_any_more_is_no_answer_to_the_next(tmp_path):
+    class Server:
+        stdin, stdout, killed = io.StringIO(), None, False
+
+        def readline(self):
+            raise KeyboardInterrupt
+
+        def poll(self):
+            return None
+
+        def kill(self):
+            self.killed = True
+
+    server = Server()
+    server.stdout = server
+    with pytest.raises(KeyboardInterrupt):
+        killed_training._ended(server, tmp_path)
+    assert server.killed
+    assert killed_training._server.cache_info().currsize == 0
+
+
+@on("keras-torch")
+def test_the_defects_of_keras_are_seen(engine):
+    """Those that the suite was calibrated with, in the release in which they were found."""
+    adam = engine.keras.optimizers.Adam
+    found = said(
+        engine,
+        adam,
+        "check_state_moves_to_another_optimizer[set_weights: loss scale]",
+        "check_a_state_that_does_not_fit_is_refused[set_weights: too short]",
+        "check_a_config_can_be_used_again[from_config with a schedule]",
+    )
+    assert {verdict for verdict, _ in found.values()} == {"known difference"}
+
+
+@on("tf_keras")
+def test_a_file_format_of_tensorflow_resumes(engine):
+    """Checkpoints hold the learning rate too, which ``.weights.h5`` of tf_keras does not."""
+    holds(
+        engine,
+        engine.optimizers.SGD,
+        "check_training_resumes_from_a_file[tf.train.Checkpoint]",
+        "check_training_resumes_from_a_file[.weights.h5]",
+        momentum=0.5,
+    )
+
+
+@on("tf_keras-graph")
+def test_a_graph_is_saved_with_its_session(engine):
+    """In the file of a Saver, and in an ``.h5`` file."""
+    holds(
+        engine,
+        engine.optimizers.SGD,
+        "check_training_resumes_from_a_file[tf.train.Saver]",
+        "check_training_resumes_from_a_file[.h5]",
+        momentum=0.5,
+    )

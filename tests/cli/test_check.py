@@ -1,0 +1,273 @@
+"""``slotscope check``, as a person and a CI job type it."""
+
+import json
+import tempfile
+import textwrap
+from pathlib import Path
+
+import junitparser
+import pytest
+from click.testing import CliRunner
+from engine_cases import on
+
+from slotscope.checking import isolated
+from slotscope.checks import checks
+from slotscope.cli import main
+from slotscope.cli.check import worst
+from slotscope.errors import SlotscopeError
+from slotscope.processes import limits
+
+TWICE = "check_same_run_twice_ends_the_same"
+ONE = "check_every_step_follows_the_rule[matrix]"
+
+OPTIMIZERS = """
+import collections
+import ctypes
+import itertools
+import os
+
+import keras
+
+
+class Right(keras.optimizers.Optimizer):
+    def __init__(self, learning_rate=0.125, **kwargs):
+        super().__init__(learning_rate=learning_rate, **kwargs)
+
+    def update_step(self, gradient, variable, learning_rate):
+        print("a line of its own")
+        self.assign_sub(variable, learning_rate * gradient)
+
+
+class Wrong(Right):
+    def update_step(self, gradient, variable, learning_rate):
+        self.assign_add(variable, learning_rate * gradient)
+
+
+class HangsInC(Right):
+    def update_step(self, gradient, variable, learning_rate):
+        collections.deque(itertools.repeat(0), maxlen=0)
+
+
+class Segfaults(Right):
+    def update_step(self, gradient, variable, learning_rate):
+        ctypes.string_at(0)
+
+
+class DiesOnce(Right):
+    def update_step(self, gradient, variable, learning_rate):
+        if not os.path.exists("died"):
+            open("died", "w").close()
+            os._exit(3)
+        self.assign_sub(variable, learning_rate * gradient)
+
+
+instance = Right()
+
+
+def rule(parameter, gradient, slots, iteration):
+    return parameter - 0.125 * gradient, {}
+"""
+
+CHECK = ("--engine", "keras-torch", "--reference", "mine:rule")
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder with a module of optimizers, to be in."""
+    (tmp_path / "mine.py").write_text(textwrap.dedent(OPTIMIZERS))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*command):
+    return CliRunner().invoke(main, ["check", *command])
+
+
+def test_a_right_one_holds(here):
+    done = run("mine:Right", *CHECK, "--only", TWICE, "--only", ONE)
+    assert done.exit_code == 0, done.output
+    assert done.output.startswith("Checking Right() on keras-torch (keras")
+    assert "2 checks, about" in done.output
+    assert "Right on keras-torch: nothing is violated, 2 hold." in done.output
+    assert "a line of its own" not in done.output
+
+
+def test_a_wrong_one_is_shown_and_written_to_every_file(here):
+    files = ["--html", "out/r.html", "--json", "out/r.json", "--junit", "out/r.xml"]
+    done = run("mine:Wrong", *CHECK, "--only", ONE, *files)
+    assert done.exit_code == 1, done.output
+    assert "from mine import Wrong\n" in done.output
+    assert "1 of 1 check" in done.output
+    assert "Wrong on keras-torch" in (here / "out" / "r.html").read_text()
+    (report,) = json.loads((here / "out" / "r.json").read_text())["reports"]
+    assert report["outcomes"][0]["id"] == ONE
+    (suite,) = junitparser.JUnitXml.fromfile("out/r.xml")
+    assert suite.failures == 1
+
+
+def test_an_expected_failure_comes_from_a_file(here):
+    (here / "known.toml").write_text(f'[Wrong]\n"{ONE}" = "it climbs"\n')
+    known = ["--expected-failures", "known.toml"]
+    rate = ["--set", "learning_rate=0.5"]
+    done = run("mine.py:Wrong", *rate, *CHECK, "--only", ONE, *known)
+    assert done.exit_code == 0, done.output
+    assert "Checking Wrong(learning_rate=0.5)" in done.output
+    assert "it climbs" in done.output
+
+
+def test_a_process_that_dies_is_one_check_and_the_next_goes_on(here):
+    done = run("mine:DiesOnce", *CHECK, "--only", TWICE, "--only", ONE)
+    assert done.exit_code == 1
+    assert "its process ended: exit code 3" in done.output
+    assert f"slotscope check mine:DiesOnce {' '.join(CHECK)} --only {TWICE}" in done.output
+    assert "1 of 2 checks is violated" in done.output
+
+
+def test_a_segmentation_fault_says_where(here):
+    done = run("mine:Segfaults", *CHECK, "--only", TWICE)
+    assert done.exit_code == 1
+    assert "killed by SIGSEGV" in done.output
+    assert "in update_step" in done.output
+
+
+def test_what_cannot_even_be_interrupted_is_killed(here, monkeypatch):
+    monkeypatch.setattr(isolated, "GRACE", 2.0)
+    done = run("mine:HangsInC", *CHECK, "--only", TWICE, "--time-limit", "0.5")
+    assert done.exit_code == 1
+    said = "it hangs: it used 2.5 s of processor time, without a sign, and was killed"
+    assert said in done.output
+
+
+UNLOADABLE = """
+import os, time
+if not os.path.exists("tried"):
+    open("tried", "w").close()
+    {hang}
+elif {always}:
+    {hang}
+from mine import Right
+"""
+
+
+@pytest.mark.parametrize("hang", ["while True: pass", "time.sleep(600)"])
+def test_what_hangs_while_it_is_loaded_is_tried_again(here, monkeypatch, hang):
+    monkeypatch.setattr(limits, "PREPARATION", 20.0)
+    (here / "slow.py").write_text(UNLOADABLE.format(hang=hang, always=False))
+    done = run("slow:Right", "--engine", "keras-torch", "--only", TWICE, "--time-limit", "5")
+    assert done.exit_code == 0, done.output
+
+
+def test_what_cannot_be_loaded_is_undecided_and_told_what_to_do(here, monkeypatch):
+    monkeypatch.setattr(limits, "PREPARATION", 1.0)
+    (here / "slow.py").write_text(UNLOADABLE.format(hang="while True: pass", always=True))
+    done = run("slow:Right", "--only", TWICE, "--time-limit", "2")
+    assert done.exit_code == 3, done.output
+    assert "Undecided: slow:Right was not ready, tried twice: it hangs: it used 6 s" in done.output
+    assert "with a larger --time-limit, loading may use and wait for three times" in done.output
+
+
+def test_a_check_that_could_not_be_prepared_is_undecided(here, monkeypatch):
+    """Loaded once, its process died in the first check, and no other one gets ready."""
+    lost = "import os\nif os.path.exists('died'): os._exit(9)\nfrom mine import DiesOnce\n"
+    (here / "lost.py").write_text(lost)
+    only = ["--only", TWICE, "--only", ONE]
+    done = run("lost:DiesOnce", *CHECK, *only, "--json", "r.json")
+    (report,) = json.loads((here / "r.json").read_text())["reports"]
+    assert [o["verdict"] for o in report["outcomes"]] == ["violated", "undecided"]
+    assert "was not ready, tried twice: its process ended: exit code 9" in done.output
+    assert done.exit_code == 1
+
+
+def test_the_worst_of_several_exit_codes():
+    assert worst([0, 0]) == 0
+    assert worst([0, 3]) == 3
+    assert worst([3, 1, 0]) == 1
+    assert worst([2, 3]) == 2
+
+
+def test_a_check_may_start_a_process_of_its_own(here):
+    done = run("Adam", "--engine", "tf_keras", "--only", "check_two_devices_end_like_one")
+    assert done.exit_code == 0, done.output
+    assert "nothing is violated, 1 hold." in done.output
+
+
+def test_two_processes_share_the_checks_and_the_report_keeps_their_order(here, monkeypatch):
+    monkeypatch.setattr(isolated, "SHORT", 0.0)
+    done = run("mine:DiesOnce", *CHECK, "-j", "2", "--theme", "gradients", "--json", "r.json")
+    (report,) = json.loads((here / "r.json").read_text())["reports"]
+    names = [outcome["check"] for outcome in report["outcomes"]]
+    assert list(dict.fromkeys(names)) == [c.name for c in checks() if c.theme == "gradients"]
+    reasons = [o["reason"] for o in report["outcomes"] if o["verdict"] == "violated"]
+    assert reasons
+    assert set(reasons) == {"its process ended: exit code 3"}
+    assert done.exit_code == 1
+
+
+def test_every_builtin_of_an_engine_is_one_report(here):
+    done = run("all", "--engine", "keras-torch", "--only", TWICE, "--json", "all.json")
+    assert done.exit_code == 0, done.output
+    reports = json.loads((here / "all.json").read_text())["reports"]
+    assert {"Adam", "SGD", "Ftrl"} <= {report["optimizer"] for report in reports}
+    assert f"{len(reports)} optimizers on keras-torch: nothing is violated." in done.output
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["Adam"], "Say which: --engine keras-jax"),
+        (["all"], "--engine keras-jax"),
+        (["Adam", "--engine", "keras-jx"], "There is no engine 'keras-jx'"),
+        (["nowhere.py:Mine"], "There is no file 'nowhere.py'"),
+        (["package.optim"], "Say what of it: package.optim:MyOptimizer"),
+        (["nowhere:Mine"], "'nowhere' cannot be imported: ModuleNotFoundError"),
+        (["Adam", "--set", "0.1"], "not name=value"),
+        (["Adam", "--expected-failures", "broken.toml"], "broken.toml is not TOML"),
+    ],
+)
+def test_bad_usage_is_told_apart(here, command, said):
+    (here / "broken.toml").write_text("check = ")
+    done = run(*command)
+    assert done.exit_code == 2, done.output
+    assert said in " ".join(done.output.split())
+
+
+@on("keras-torch")
+def test_what_is_asked_for_and_cannot_be_is_refused(engine):
+    from slotscope.checking.check_optimizer import planned
+    from slotscope.checking.request import Request
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "optimizers_of_a_test.py"
+        file.write_text(OPTIMIZERS)
+        for target, more, said in (
+            (f"{file}:Rigth", {}, "Did you mean 'Right'"),
+            (f"{file}:rule", {}, "needs parameter, gradient, slots, iteration"),
+            (f"{file}:instance", {"settings": (("a", 1),)}, "is an instance"),
+            (f"{file}:Right", {"settings": (("a", 1),)}, "Right raised .*Error"),
+            ("Adam", {"settings": (("beta_9", 1),)}, r"Adam\(beta_9=1\) is refused"),
+            ("Adem", {}, "Did you mean 'Adam'"),
+            ("Adam", {"themes": ("valeus",)}, "Did you mean 'values'"),
+            ("Adam", {"themes": ("nonsense",)}, "There are: construction, identity"),
+            ("Adam", {"keyword": "nothing of the kind"}, "No check is left"),
+        ):
+            request = Request(target, engine=engine.name, **more)
+            with pytest.raises(SlotscopeError, match=said):
+                planned(request.subject(), **request.selection)
+
+
+def test_an_interrupt_ends_with_what_there_is(here, monkeypatch):
+    asked = []
+
+    def interrupted(process, request, item):
+        asked.append(item)
+        if len(asked) > 1:
+            raise KeyboardInterrupt
+        return original(process, request, item)
+
+    original = isolated._outcome
+    monkeypatch.setattr(isolated, "_outcome", interrupted)
+    done = run("mine:Right", *CHECK, "--only", TWICE, "--only", ONE, "--json", "r.json")
+    assert done.exit_code == 130
+    assert "interrupted after 1 of 2 checks" in done.output
+    (report,) = json.loads((here / "r.json").read_text())["reports"]
+    assert report["missing"] == 1

@@ -1,0 +1,102 @@
+"""A sweep runs what is missing, failed or changed, and says why."""
+
+import pytest
+from sweep_cases import write
+
+from slotscope.sweep.asked.due_runs import make_plan
+from slotscope.sweep.declared.notebook_file import read_notebook
+from slotscope.sweep.dependencies import dependencies
+from slotscope.sweep.environment import Environment
+from slotscope.sweep.store import NOTEBOOK, RUN, Store, identity
+
+NOW = Environment({"keras": "3.15.1", "numpy": "2.0"}, None)
+COMBINATIONS = ({"x": 1}, {"x": 2}, {"x": 3})
+
+
+@pytest.fixture
+def notebook(tmp_path):
+    return read_notebook(write(tmp_path / "some.ipynb", "x = 0", "x"))
+
+
+@pytest.fixture
+def store(tmp_path, notebook):
+    """A store in which x = 1 is done."""
+    store = Store(tmp_path / "runs")
+    keep(store, notebook, 1)
+    return store
+
+
+def keep(store, notebook, x, status="done", environment=NOW):
+    run = {
+        "format": 1,
+        "id": identity({"x": x}),
+        "number": x - 1,
+        "status": status,
+        "parameters": {"x": x},
+        "results": None,
+        **dependencies(notebook, environment),
+    }
+    store.write(run, "{}")
+
+
+def reasons(store, notebook, environment=NOW):
+    return [run.reason for run in make_plan(store, notebook, COMBINATIONS, environment).runs]
+
+
+def test_what_is_done_is_not_run_again(store, notebook):
+    assert reasons(store, notebook) == ["", "new", "new"]
+
+
+def test_what_failed_is_run_again(store, notebook):
+    keep(store, notebook, 2, "failed")
+    assert reasons(store, notebook) == ["", "failed before", "new"]
+
+
+def test_what_is_damaged_is_run_again_and_that_is_said(store, notebook):
+    (store.run_folder(identity({"x": 1})) / RUN).write_text("{")
+    (reason, *_) = reasons(store, notebook)
+    assert reason.startswith("its run.json is damaged (it is not JSON")
+    keep(store, notebook, 1)
+    (store.run_folder(identity({"x": 1})) / NOTEBOOK).unlink()
+    (reason, *_) = reasons(store, notebook)
+    assert reason == "its run.json is damaged (notebook.ipynb is not beside it)"
+
+
+def test_another_code_runs_all_again(store, tmp_path):
+    changed = read_notebook(write(tmp_path / "some.ipynb", "x = 0", "2 * x"))
+    assert reasons(store, changed)[0] == "the notebook's code changed"
+
+
+@pytest.mark.parametrize(
+    ("versions", "said"),
+    [
+        ({"keras": "3.15.2", "numpy": "2.0"}, "keras 3.15.1 is now 3.15.2"),
+        ({"keras": "3.15.1"}, "numpy 2.0 is no longer installed"),
+        ({**NOW.versions, "jax": "1.0"}, "jax 1.0 was not installed"),
+        ({"keras": "4.0", "numpy": "3.0"}, "keras 3.15.1 is now 4.0, numpy 2.0 is now 3.0"),
+    ],
+)
+def test_another_version_runs_all_again_and_is_named(store, notebook, versions, said):
+    assert reasons(store, notebook, Environment(versions, None))[0] == said
+
+
+def test_reasons_are_counted(store, notebook):
+    keep(store, notebook, 2, "failed")
+    plan = make_plan(store, notebook, (*COMBINATIONS, {"x": 4}), NOW)
+    assert plan.reasons == [("new", 2), ("failed before", 1)]
+    assert [run.number for run in plan.waiting] == [1, 2, 3]
+
+
+def test_what_is_no_longer_asked_for_stays_and_is_not_counted(store, notebook):
+    keep(store, notebook, 99)
+    assert len(make_plan(store, notebook, COMBINATIONS, NOW).runs) == 3
+    assert store.read(identity({"x": 99})) is not None
+
+
+def test_what_is_done_takes_its_place_in_the_sweep_that_is_asked_for_now(store, notebook):
+    plan = make_plan(store, notebook, ({"x": 0}, {"x": 1}), NOW)
+    assert [(run.number, run.moved) for run in plan.runs] == [(0, False), (1, True)]
+    before = store.read(identity({"x": 1}))
+    store.renumber(identity({"x": 1}), 1)
+    assert store.read(identity({"x": 1})) == before | {"number": 1}
+    assert not any(run.moved for run in make_plan(store, notebook, ({}, {"x": 1}), NOW).runs)
