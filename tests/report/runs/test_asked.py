@@ -12,9 +12,9 @@ import slotscope
 from slotscope.cli import main
 from slotscope.errors import DamagedRunWarning, NoRunsError
 from slotscope.report.runs import page as runs_page
-from slotscope.report.runs.cells import columns_of
 from slotscope.report.runs.figure_axes import grid_of
 from slotscope.report.runs.folder import scan
+from slotscope.report.runs.page_table import columns_of
 
 RUNS = [run({"rate": rate}, {"loss": rate * 2}) for rate in (0.5, 0.25, 0.125)]
 IDS = [record["id"] for record, _ in RUNS]

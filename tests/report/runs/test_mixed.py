@@ -9,10 +9,10 @@ from click.testing import CliRunner
 from sweep_folders import make, run
 
 from slotscope.cli import main
-from slotscope.report.runs.cells import columns_of
 from slotscope.report.runs.figure_axes import grid_of
 from slotscope.report.runs.figures import figures
 from slotscope.report.runs.folder import read_runs
+from slotscope.report.runs.page_table import columns_of
 from slotscope.report.runs.panels import scalar_figure
 from slotscope.report.runs.parquet import write_parquet
 

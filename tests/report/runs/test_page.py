@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from sweep_folders import OPTIMIZERS, RATES, failure, make, run, thousand
 
 from slotscope.report.runs import page as runs_page
-from slotscope.report.runs.cells import columns_of
 from slotscope.report.runs.failures import failures
 from slotscope.report.runs.figure_axes import grid_of
 from slotscope.report.runs.figures import figures
 from slotscope.report.runs.folder import Sweep, read_runs, scan
+from slotscope.report.runs.page_table import columns_of
 from slotscope.report.runs.panels import curve_figure, scalar_figure
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from slotscope.report.results.as_text import brief, printable
 from slotscope.report.runs.figure_axes import key, setting
-from slotscope.report.runs.record import FAILED, Run, RunError
+from slotscope.report.runs.finished_run import FAILED, Run, RunError
 
 #: Longer texts are cut; the notebook has them whole.
 LONGEST = 2000

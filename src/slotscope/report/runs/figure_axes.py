@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from slotscope.report.runs.finished_run import Run
 from slotscope.report.runs.linked_parameters import led, sampled
-from slotscope.report.runs.record import Run
 
 #: More colours can't be told apart, unless they are a scale, and more panels don't fit a page.
 _COLOURS, _SCALE, _PANELS = 7, 12, 6

@@ -13,9 +13,9 @@ from slotscope.report.figures.light_and_dark import image
 from slotscope.report.results.as_text import brief
 from slotscope.report.runs.drawable_results import Undrawn, drawable, is_curve, odd, series
 from slotscope.report.runs.figure_axes import Grid, Span, is_number, number, setting, span_of
+from slotscope.report.runs.finished_run import FAILED, Run
 from slotscope.report.runs.overlapping_lines import alternate
 from slotscope.report.runs.panels import curve_figure, names_shown, scalar_figure
-from slotscope.report.runs.record import FAILED, Run
 
 #: So many results are drawn, as figures or as arrays; the table has all.
 SCALARS, ARRAYS = 4, 2

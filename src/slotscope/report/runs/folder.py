@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slotscope.errors import DamagedRunWarning, NoRunsError
-from slotscope.report.runs.record import ForeignRecordError, Run, read_run
+from slotscope.report.runs.finished_run import ForeignRecordError, Run, read_run
 from slotscope.sweep.dependencies import change
 from slotscope.sweep.store import RUN, SWEEP
 
@@ -132,7 +132,7 @@ def results(folder: str | PathLike[str]) -> pd.DataFrame:
         DamagedRunWarning: the ``run.json`` of a run that was asked for is not whole, or of another
             folder; the others are read.
     """
-    from slotscope.report.runs.table import table
+    from slotscope.report.runs.data_frame import table
 
     return table(read_runs(folder))
 

@@ -24,12 +24,12 @@ from slotscope.errors import ReportUnavailableError
 from slotscope.files import whole
 from slotscope.report.page_templates import environment
 from slotscope.report.results.as_text import brief, printable
-from slotscope.report.runs.cells import columns_of, elsewhere
 from slotscope.report.runs.failures import cut, failures
 from slotscope.report.runs.figure_axes import Grid, grid_of, setting
 from slotscope.report.runs.figures import figures
+from slotscope.report.runs.finished_run import DONE, FAILED, Run
 from slotscope.report.runs.folder import Sweep
-from slotscope.report.runs.record import DONE, FAILED, Run
+from slotscope.report.runs.page_table import columns_of, elsewhere
 
 #: So many different errors are told, each with so many of its runs; the table has all.
 _FAILURES, _LINKS = 20, 12

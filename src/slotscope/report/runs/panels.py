@@ -20,8 +20,8 @@ from slotscope.report.figures.light_and_dark import BAD, STYLE, Shade, shades
 from slotscope.report.results.as_text import brief, printable
 from slotscope.report.runs.drawable_results import series
 from slotscope.report.runs.figure_axes import Span, is_number, number
+from slotscope.report.runs.finished_run import FAILED, Run
 from slotscope.report.runs.overlapping_lines import Line, draw_lines
-from slotscope.report.runs.record import FAILED, Run
 
 _MARKERS = "os^DvPX"
 #: From this ratio of the largest to the smallest on, an axis is logarithmic.

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from slotscope.report.results.as_text import printable
-from slotscope.report.runs.record import Run
+from slotscope.report.runs.finished_run import Run
 
 _FIRST = ("number", "status")
 _LAST = ("error", "seconds", "attempts", "started", "notebook")

@@ -14,10 +14,10 @@ from typing import Any
 from slotscope.report.results.as_text import brief
 from slotscope.report.results.attachments import StoredResult
 from slotscope.report.results.encoding import tag_of
+from slotscope.report.runs.data_frame import columns
 from slotscope.report.runs.failures import cut
 from slotscope.report.runs.figure_axes import DEFAULT, Grid, is_number, number, setting
-from slotscope.report.runs.record import FAILED, Run
-from slotscope.report.runs.table import columns
+from slotscope.report.runs.finished_run import FAILED, Run
 
 #: Characters of a cell, and different values of a column that is filtered by choosing.
 _LONGEST, _CHOICES = 80, 12
