@@ -12,7 +12,7 @@ from .recording.archive import load as load
 from .recording.recording import Event as Event
 from .recording.recording import Recording as Recording
 from .recording.watch import watch as watch
-from .report.results.result import read_results as read_results
+from .report.results.reading import read_results as read_results
 from .report.results.result import result as result
 from .report.runs.folder import results as results
 from .rules.rule import Rule as Rule

@@ -12,22 +12,24 @@ import tempfile
 import pytest
 from click.testing import CliRunner
 from repository_root import ROOT
-from sweep_cases import LOGGED, write
+from sweep_cases import LOGGED, record, write
 
 from slotscope.cli import main
 from slotscope.cli.sweep import provisioner
 from slotscope.sweep.asked.due_runs import make_plan
 from slotscope.sweep.declared.notebook_file import read_notebook
 from slotscope.sweep.environment import environment
-from slotscope.sweep.executed import execution
-from slotscope.sweep.executed.execution import Outcome
+from slotscope.sweep.executed import execution, executors
+from slotscope.sweep.executed.execution import RunOutcome
 from slotscope.sweep.executed.preflight import check_kernel
-from slotscope.sweep.store import RUN, Store, identity
+from slotscope.sweep.records import RUN, identity
+from slotscope.sweep.store import Store
 
 
 @pytest.fixture(autouse=True)
 def _no_kernel(monkeypatch):
-    monkeypatch.setattr(execution, "execute", lambda *_: pytest.fail("something ran"))
+    for module in (execution, executors):
+        monkeypatch.setattr(module, "execute", lambda *_: pytest.fail("something ran"))
 
 
 def command(*words):
@@ -252,7 +254,7 @@ def test_run_keeps_the_notebook_where_its_output_cannot_be_written(tmp_path, mon
     def full(_path):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    outcome = Outcome('{"cells": "hours"}', None, None, "2026-01-01T00:00:00+00:00", 1.0)
+    outcome = RunOutcome('{"cells": "hours"}', None, None, "2026-01-01T00:00:00+00:00", 1.0)
     monkeypatch.setattr(execution, "execute", lambda *_, **__: outcome)
     monkeypatch.setattr("slotscope.files.whole", full)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -267,16 +269,7 @@ def finished(folder, x):
     """A sweep's folder in which ``x`` is done."""
     store, here = Store(folder), environment()
     plan = make_plan(store, read_notebook(LOGGED), [{"x": x}], here)
-    run = {
-        "format": 1,
-        "id": plan.runs[0].id,
-        "number": 0,
-        "status": "done",
-        "parameters": {"x": x},
-        "results": None,
-        "error": None,
-        **plan.dependencies,
-    }
+    run = record({"x": x}, dependencies=plan.dependencies)
     store.write(run, "{}")
     return folder
 

@@ -5,8 +5,8 @@ from sweep_cases import write
 
 from slotscope.processes.imported import UNTOLD
 from slotscope.sweep.declared.notebook_file import read_notebook
-from slotscope.sweep.dependencies import change, dependencies, narrowed
-from slotscope.sweep.environment import Environment, digests
+from slotscope.sweep.dependencies import Dependencies
+from slotscope.sweep.environment import digests
 
 VERSIONS = {"slotscope": "0.1.0", "numpy": "2.0"}
 
@@ -29,87 +29,86 @@ def notebook(tmp_path):
 @pytest.fixture
 def now(notebook, clone):
     """What runs may depend on now."""
-    return lambda: dependencies(notebook, Environment(VERSIONS, digests(clone)))
+    return lambda: Dependencies(notebook.code, VERSIONS, digests(clone))
 
 
 @pytest.fixture
 def made(now):
     """What one run depended on, as its run.json says."""
-    return narrowed(now(), ["slotscope", "slotscope.used"])
+    return now().narrowed(["slotscope", "slotscope.used"])
 
 
 def test_nothing_changed(made, now):
-    assert change(made, now()) == ""
+    assert made.change(now()) == ""
 
 
 def test_the_code_of_a_module_that_it_imported(clone, made, now):
     (clone / "used.py").write_text("VALUE = 2\n")
-    assert change(made, now()) == "slotscope.used changed"
+    assert made.change(now()) == "slotscope.used changed"
 
 
 def test_of_many_changed_modules_some_are_named():
-    made = {"versions": {}, "fingerprint": {"code": "c", "modules": dict.fromkeys("abcde", "1")}}
-    now = {"versions": {}, "fingerprint": {"code": "c", "modules": dict.fromkeys("abcd", "2")}}
-    assert change(made, now) == "a, b, c and 2 more changed"
+    made = Dependencies("c", {}, dict.fromkeys("abcde", "1"))
+    now = Dependencies("c", {}, dict.fromkeys("abcd", "2"))
+    assert made.change(now) == "a, b, c and 2 more changed"
 
 
 def test_the_docstring_of_a_module_that_it_imported_is_nothing(clone, made, now):
     (clone / "used.py").write_text('"""Said better."""\n\nVALUE = 1  # as before\n')
-    assert change(made, now()) == ""
+    assert made.change(now()) == ""
 
 
 def test_the_code_of_a_module_that_it_did_not_import_is_nothing(clone, made, now):
     (clone / "unused.py").write_text("VALUE = 2\n")
     (clone / "new.py").write_text("VALUE = 3\n")
-    assert change(made, now()) == ""
+    assert made.change(now()) == ""
 
 
 def test_another_name_of_a_file_that_it_did_not_import_is_nothing(clone, made, now):
     (clone / "unused.py").rename(clone / "renamed.py")
-    assert change(made, now()) == ""
+    assert made.change(now()) == ""
 
 
 def test_another_name_of_a_file_that_it_imported(clone, made, now):
     (clone / "used.py").rename(clone / "renamed.py")
-    assert change(made, now()) == "slotscope.used changed"
+    assert made.change(now()) == "slotscope.used changed"
 
 
 def test_a_module_that_came_while_the_sweep_was_running(clone, now):
     began = now()
     (clone / "new.py").write_text("VALUE = 3\n")
-    assert change(narrowed(began, ["slotscope.new"]), now()) == "slotscope.new changed"
+    assert began.narrowed(["slotscope.new"]).change(now()) == "slotscope.new changed"
 
 
 @pytest.mark.parametrize("imported", [None, ["slotscope", UNTOLD]])
 def test_where_nobody_can_tell_what_it_imported_all_counts(clone, now, imported):
-    made = narrowed(now(), imported)
-    assert change(made, now()) == ""
+    made = now().narrowed(imported)
+    assert made.change(now()) == ""
     (clone / "unused.py").write_text("VALUE = 2\n")
-    assert change(made, now()) == "slotscope.unused changed"
+    assert made.change(now()) == "slotscope.unused changed"
 
 
 def test_what_imports_nothing_of_slotscope_depends_on_none_of_it(clone, now):
-    made = narrowed(now(), [])
+    made = now().narrowed([])
     (clone / "__init__.py").write_text("VALUE = 2\n")
-    assert change(made, now()) == ""
+    assert made.change(now()) == ""
 
 
 def test_of_a_release_the_version_alone_counts(notebook):
-    release = dependencies(notebook, Environment(VERSIONS, None))
-    made = narrowed(release, ["slotscope", "slotscope.used"])
-    assert change(made, release) == ""
-    next_one = dependencies(notebook, Environment({**VERSIONS, "slotscope": "0.2.0"}, None))
-    assert change(made, next_one) == "slotscope 0.1.0 is now 0.2.0"
+    release = Dependencies(notebook.code, VERSIONS, None)
+    made = release.narrowed(["slotscope", "slotscope.used"])
+    assert made.change(release) == ""
+    next_one = Dependencies(notebook.code, {**VERSIONS, "slotscope": "0.2.0"}, None)
+    assert made.change(next_one) == "slotscope 0.1.0 is now 0.2.0"
 
 
 def test_a_release_and_a_clone_of_one_version_are_not_held_to_be_the_same(notebook, made, now):
-    release = dependencies(notebook, Environment(VERSIONS, None))
-    assert change(made, release) == "slotscope was a development tree, and is a release now"
-    assert change(release, now()) == "slotscope was a release, and is a development tree now"
+    release = Dependencies(notebook.code, VERSIONS, None)
+    assert made.change(release) == "slotscope was a development tree, and is a release now"
+    assert release.change(now()) == "slotscope was a release, and is a development tree now"
 
 
 def test_a_run_from_before_modules_were_recorded_is_due_and_that_is_said(notebook, now):
-    fingerprint = {"code": notebook.code, "package": "bb", "versions": "cc"}
-    made = {"versions": {"numpy": "2.0"}, "fingerprint": fingerprint}
+    made = Dependencies(notebook.code, {"numpy": "2.0"}, None, earlier="bb cc")
     said = "made before slotscope recorded which modules a run imports"
-    assert change(made, now()) == said
+    assert made.change(now()) == said

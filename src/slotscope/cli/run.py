@@ -17,7 +17,7 @@ from slotscope.sweep.asked.command_line_values import Given, WithParameters
 if TYPE_CHECKING:
     from slotscope.sweep.declared.checked_values import Text
     from slotscope.sweep.declared.notebook_file import Notebook
-    from slotscope.sweep.executed.execution import Outcome
+    from slotscope.sweep.executed.execution import RunOutcome
 
 PATH = click.Path(path_type=Path)
 SECONDS = click.FloatRange(min=0, min_open=True)
@@ -106,10 +106,8 @@ def run(
         context.exit(RAN)
     from slotscope.report.runs.terminal import problem
 
-    click.echo(
-        f"{problem({'error': outcome.error})}\nwritten as far as it came: {output}", err=True
-    )
-    context.exit(INTERRUPTED if outcome.error["kind"] == "interrupted" else FAILED)
+    click.echo(f"{problem(outcome.error)}\nwritten as far as it came: {output}", err=True)
+    context.exit(INTERRUPTED if outcome.error.kind == "interrupted" else FAILED)
 
 
 def executed(
@@ -118,7 +116,7 @@ def executed(
     output: Path,
     kernel: str,
     limits: dict[str, Any],
-) -> Outcome:
+) -> RunOutcome:
     """What came of a notebook, once all that was asked for was found right.
 
     Raises:
@@ -175,7 +173,7 @@ def check_output(notebook: Path, output: Path) -> None:
         raise click.UsageError(f"{output} can't be written. Choose a file in a writable folder.")
 
 
-def write(outcome: Outcome, output: Path) -> None:
+def write(outcome: RunOutcome, output: Path) -> None:
     """Write the executed notebook, whole.
 
     Raises:
@@ -192,7 +190,7 @@ def write(outcome: Outcome, output: Path) -> None:
         ) from error
 
 
-def _rescued(outcome: Outcome, output: Path) -> str:
+def _rescued(outcome: RunOutcome, output: Path) -> str:
     """Hours may be in a notebook: keep it where files that nobody needs for long are kept."""
     name, suffix = f"{output.stem}-", output.suffix
     try:

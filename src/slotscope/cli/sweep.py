@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from slotscope.sweep.asked.combinations import Combinations
-    from slotscope.sweep.asked.due_runs import Plan
+    from slotscope.sweep.asked.due_runs import SweepPlan
     from slotscope.sweep.declared.notebook_file import Notebook
     from slotscope.sweep.executed.execution import Task
     from slotscope.sweep.executed.executors import Place
@@ -129,7 +129,7 @@ def planned(
     combinations: Combinations,
     where: Place,
     options: Mapping[str, Any],
-) -> tuple[Plan, Console]:
+) -> tuple[SweepPlan, Console]:
     """What is to be run; told.
 
     Raises:
@@ -173,15 +173,15 @@ def swept(
     store.begin(notebook.path, [run.id for run in plan.runs], plan.dependencies)
     for run in plan.runs:
         if run.moved:
-            store.renumber(run.id, run.number)
+            store.renumber(run.moved, run.number)
     if not plan.waiting:
         return DONE
     from slotscope.errors import SchedulerError, SweepFolderError
     from slotscope.report.runs.terminal import print_summary, watched
-    from slotscope.sweep.executed.driver import Sweep
+    from slotscope.sweep.executed.driver import SweepDriver
 
     with watched(len(plan.waiting), console) as watcher:
-        sweep = Sweep(store, plan, task(notebook, options), where, watcher)
+        sweep = SweepDriver(store, plan, task(notebook, options), where, watcher)
         try:
             sweep.run()
         except (SchedulerError, SweepFolderError) as error:
@@ -192,7 +192,7 @@ def swept(
     if len(sweep.finished) < len(plan.waiting):
         click.echo(problem, err=True)
         return SIGNALLED + sweep.interrupted if sweep.interrupted else FAILED
-    return FAILED if any(run["error"] for run in sweep.finished) else DONE
+    return FAILED if any(run.error for run in sweep.finished) else DONE
 
 
 def task(notebook: Notebook, options: Mapping[str, Any]) -> Task:

@@ -1,20 +1,11 @@
-"""What a run depends on, as run.json and sweep.json have it, and whether that has changed since.
-
-``fingerprint`` has a digest of the notebook's code and one of each module of slotscope that
-counts: in run.json those that the run imported, in sweep.json all that there were. It has null for
-them where slotscope's version, which stands among ``versions``, says all. Before slotscope recorded
-modules, ``package`` stood for the bytes of all of its files; nothing that is read today can be held
-against it.
-"""
+"""What a run depends on, and whether that has changed since."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, replace
 
 from slotscope.processes.imported import UNTOLD
-from slotscope.sweep.declared.notebook_file import Notebook
-from slotscope.sweep.environment import Environment
 
 CODE = "the notebook's code changed"
 EARLIER = "made before slotscope recorded which modules a run imports"
@@ -24,48 +15,52 @@ DEVELOPED = "slotscope was a release, and is a development tree now"
 NAMED = 3
 
 
-def dependencies(notebook: Notebook, environment: Environment) -> dict[str, Any]:
-    """All that a run of a notebook may depend on there."""
-    return {
-        "versions": dict(environment.versions),
-        "fingerprint": {"code": notebook.code, "modules": environment.modules},
-    }
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """What a run depends on.
 
-
-def narrowed(may: Mapping[str, Any], imported: Sequence[str] | None) -> dict[str, Any]:
-    """What a run has depended on, of all that it may.
-
-    Args:
-        may: what :func:`dependencies` gave when the sweep began. A module that changed while the
-            run was waiting is recorded as it was, so that the run is made again.
-        imported: modules of slotscope that it imported; all count where None, or one of them,
-            says that nobody knows.
+    Attributes:
+        code: a digest of the notebook's code.
+        versions: of Python and of what is installed, by name.
+        modules: a digest of the code of each module of slotscope that counts, by name: of a run,
+            those that it imported; of a sweep, all that there were. None where the version of
+            slotscope says all.
+        earlier: what stood for the bytes of all modules before they were recorded one by one;
+            empty since. Nothing that is read today can be held against it.
     """
-    everywhere = may["fingerprint"]["modules"]
-    if everywhere is None or imported is None or UNTOLD in imported:
-        return dict(may)
-    modules = {name: everywhere.get(name, "") for name in imported}
-    return {**may, "fingerprint": {**may["fingerprint"], "modules": modules}}
 
+    code: str
+    versions: Mapping[str, str]
+    modules: Mapping[str, str] | None
+    earlier: str = ""
 
-def change(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Why a run would be another one now, in words; empty where nothing that it needs has changed.
+    def narrowed(self, imported: Sequence[str] | None) -> Dependencies:
+        """What a run has depended on, of all that it may.
 
-    Args:
-        before: what run.json says.
-        now: what a run may depend on now.
-    """
-    made, present = before["fingerprint"], now["fingerprint"]
-    if made["code"] != present["code"]:
-        return CODE
-    if "modules" not in made:
-        return EARLIER
-    if versions := _versions(before["versions"], now["versions"]):
-        return ", ".join(versions)
-    modules, here = made["modules"], present["modules"]
-    if modules is None or here is None:
-        return "" if modules is here else DEVELOPED if modules is None else RELEASED
-    return _modules([name for name, digest in modules.items() if here.get(name, "") != digest])
+        A module that changed while the run was waiting stays as it was when the sweep began, so
+        that the run is made again.
+
+        Args:
+            imported: modules of slotscope that it imported; all count where None, or one of them,
+                says that nobody knows.
+        """
+        if self.modules is None or imported is None or UNTOLD in imported:
+            return self
+        return replace(self, modules={name: self.modules.get(name, "") for name in imported})
+
+    def change(self, now: Dependencies) -> str:
+        """Why this run would be another one now, in words; empty where it would be the same."""
+        if self.code != now.code:
+            return CODE
+        if self.earlier:
+            return "" if self.earlier == now.earlier else EARLIER
+        if versions := _versions(self.versions, now.versions):
+            return ", ".join(versions)
+        if self.modules is None or now.modules is None:
+            same = self.modules is now.modules
+            return "" if same else DEVELOPED if self.modules is None else RELEASED
+        here = now.modules
+        return _modules([n for n, digest in self.modules.items() if here.get(n, "") != digest])
 
 
 def _modules(changed: Sequence[str]) -> str:

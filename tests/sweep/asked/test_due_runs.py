@@ -1,13 +1,16 @@
 """A sweep runs what is missing, failed or changed, and says why."""
 
+import dataclasses
+
 import pytest
-from sweep_cases import write
+from sweep_cases import error, record, write
 
 from slotscope.sweep.asked.due_runs import make_plan
 from slotscope.sweep.declared.notebook_file import read_notebook
-from slotscope.sweep.dependencies import dependencies
+from slotscope.sweep.dependencies import Dependencies
 from slotscope.sweep.environment import Environment
-from slotscope.sweep.store import NOTEBOOK, RUN, Store, identity
+from slotscope.sweep.records import NOTEBOOK, RUN, identity
+from slotscope.sweep.store import Store
 
 NOW = Environment({"keras": "3.15.1", "numpy": "2.0"}, None)
 COMBINATIONS = ({"x": 1}, {"x": 2}, {"x": 3})
@@ -26,17 +29,9 @@ def store(tmp_path, notebook):
     return store
 
 
-def keep(store, notebook, x, status="done", environment=NOW):
-    run = {
-        "format": 1,
-        "id": identity({"x": x}),
-        "number": x - 1,
-        "status": status,
-        "parameters": {"x": x},
-        "results": None,
-        **dependencies(notebook, environment),
-    }
-    store.write(run, "{}")
+def keep(store, notebook, x, error=None):
+    made = Dependencies(notebook.code, NOW.versions, NOW.modules)
+    store.write(record({"x": x}, number=x - 1, error=error, dependencies=made), "{}")
 
 
 def reasons(store, notebook, environment=NOW):
@@ -48,7 +43,7 @@ def test_what_is_done_is_not_run_again(store, notebook):
 
 
 def test_what_failed_is_run_again(store, notebook):
-    keep(store, notebook, 2, "failed")
+    keep(store, notebook, 2, error())
     assert reasons(store, notebook) == ["", "failed before", "new"]
 
 
@@ -81,7 +76,7 @@ def test_another_version_runs_all_again_and_is_named(store, notebook, versions, 
 
 
 def test_reasons_are_counted(store, notebook):
-    keep(store, notebook, 2, "failed")
+    keep(store, notebook, 2, error())
     plan = make_plan(store, notebook, (*COMBINATIONS, {"x": 4}), NOW)
     assert plan.reasons == [("new", 2), ("failed before", 1)]
     assert [run.number for run in plan.waiting] == [1, 2, 3]
@@ -95,8 +90,8 @@ def test_what_is_no_longer_asked_for_stays_and_is_not_counted(store, notebook):
 
 def test_what_is_done_takes_its_place_in_the_sweep_that_is_asked_for_now(store, notebook):
     plan = make_plan(store, notebook, ({"x": 0}, {"x": 1}), NOW)
-    assert [(run.number, run.moved) for run in plan.runs] == [(0, False), (1, True)]
+    assert [(run.number, bool(run.moved)) for run in plan.runs] == [(0, False), (1, True)]
     before = store.read(identity({"x": 1}))
-    store.renumber(identity({"x": 1}), 1)
-    assert store.read(identity({"x": 1})) == before | {"number": 1}
+    store.renumber(before, 1)
+    assert store.read(before.id) == dataclasses.replace(before, number=1)
     assert not any(run.moved for run in make_plan(store, notebook, ({}, {"x": 1}), NOW).runs)

@@ -16,7 +16,7 @@ from sweep_cases import LOGGED
 from waiting import until
 
 from slotscope.cli import main
-from slotscope.sweep.store import RUN
+from slotscope.sweep.records import RUN
 
 pytest.importorskip("distributed")
 SWEEP = ["sweep", str(LOGGED), "--ordinary-kernels"]

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from slotscope.report.runs.finished_run import Run
+from slotscope.report.runs.finished_run import FinishedRun
 from slotscope.report.runs.linked_parameters import led, sampled
 
 #: More colours can't be told apart, unless they are a scale, and more panels don't fit a page.
@@ -51,7 +51,7 @@ class Span:
         """Whether all values of a parameter are numbers that an axis can have."""
         return name is not None and _ordered(self.levels[name])
 
-    def level(self, run: Run, name: str | None) -> int:
+    def level(self, run: FinishedRun, name: str | None) -> int:
         """The place of a run's value among those of a parameter; 0 where there is none."""
         if name is None:
             return 0
@@ -85,7 +85,7 @@ class Grid:
         return tuple(self.levels)
 
 
-def grid_of(runs: Sequence[Run]) -> Grid:
+def grid_of(runs: Sequence[FinishedRun]) -> Grid:
     """The axes that fit these runs."""
     names = dict.fromkeys(name for run in runs for name in run.parameters)
     levels = {name: _levels(runs, name) for name in names}
@@ -121,7 +121,7 @@ def span_of(levels: Mapping[str, Sequence[Any]], x: str | None, names: Sequence[
     return Span(levels, x, take(_COLOURS, _SCALE), take(_PANELS, _PANELS), take(_PANELS, _PANELS))
 
 
-def setting(run: Run, name: str) -> Any:
+def setting(run: FinishedRun, name: str) -> Any:
     """What a run was given for a parameter."""
     return run.parameters.get(name, DEFAULT)
 
@@ -147,12 +147,12 @@ def _ordered(levels: Sequence[Any]) -> bool:
     return all(math.isfinite(number(level)) for level in levels)
 
 
-def _levels(runs: Sequence[Run], name: str) -> list[Any]:
+def _levels(runs: Sequence[FinishedRun], name: str) -> list[Any]:
     found = list({key(v): v for v in (setting(run, name) for run in runs)}.values())
     return sorted(found) if all(map(is_number, found)) else found
 
 
-def _places(runs: Sequence[Run], name: str, levels: Sequence[Any]) -> list[int]:
+def _places(runs: Sequence[FinishedRun], name: str, levels: Sequence[Any]) -> list[int]:
     place = {key(level): number for number, level in enumerate(levels)}
     return [place[key(setting(run, name))] for run in runs]
 
@@ -161,7 +161,7 @@ def _repeats(name: str) -> bool:
     return name.lower().endswith(_REPEATS)
 
 
-def _echoes(runs: Sequence[Run]) -> frozenset[str]:
+def _echoes(runs: Sequence[FinishedRun]) -> frozenset[str]:
     names = {name for run in runs for name in run.results if name in run.parameters}
     return frozenset(
         name

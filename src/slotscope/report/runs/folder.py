@@ -8,19 +8,17 @@ takes about a second.
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from slotscope.errors import DamagedRunWarning, NoRunsError
-from slotscope.report.runs.finished_run import ForeignRecordError, Run, read_run
-from slotscope.sweep.dependencies import change
-from slotscope.sweep.store import RUN, SWEEP
+from slotscope.report.runs.finished_run import FinishedRun, read_finished
+from slotscope.sweep.records import RUN, SWEEP, ForeignRecordError, read_sweep
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +28,7 @@ _NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
+class SweepFolder:
     """What there is of a sweep.
 
     Attributes:
@@ -47,7 +45,7 @@ class Sweep:
     """
 
     folder: Path
-    runs: tuple[Run, ...]
+    runs: tuple[FinishedRun, ...]
     notebook: str = ""
     damaged: Mapping[str, str] = field(default_factory=dict)
     strays: Mapping[str, str] = field(default_factory=dict)
@@ -137,7 +135,7 @@ def results(folder: str | PathLike[str]) -> pd.DataFrame:
     return table(read_runs(folder))
 
 
-def read_runs(folder: str | PathLike[str]) -> list[Run]:
+def read_runs(folder: str | PathLike[str]) -> list[FinishedRun]:
     """The finished runs of a sweep, in its order; raises and warns as :func:`results`."""
     found = scan(folder)
     if found.warning:
@@ -145,15 +143,15 @@ def read_runs(folder: str | PathLike[str]) -> list[Run]:
     return list(found.runs)
 
 
-def scan(folder: str | PathLike[str]) -> Sweep:
+def scan(folder: str | PathLike[str]) -> SweepFolder:
     """What there is of a sweep; raises as :func:`results`."""
     place = Path(folder)
     names = _names(place)
     runs, damaged = {}, {}
     for name in names:
         try:
-            runs[name] = read_run(place / name / RUN)
-        except (FileNotFoundError, NotADirectoryError, ForeignRecordError):
+            runs[name] = read_finished(place / name / RUN)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ForeignRecordError):
             pass  # something else's, or a run that a sweep took back meanwhile
         except ValueError as error:
             damaged[name] = str(error)
@@ -188,40 +186,24 @@ def _names(place: Path) -> list[str]:
         ) from error
 
 
-def _sweep(place: Path, runs: Mapping[str, Run], damaged: Mapping[str, str]) -> Sweep:
+def _sweep(place: Path, runs: Mapping[str, FinishedRun], damaged: Mapping[str, str]) -> SweepFolder:
     """What was asked for, among what there is."""
-    about = _about(place)
-    notebook, asked = str(about.get("notebook", "")), about.get("runs")
-    if not isinstance(asked, list):
+    try:
+        asked = read_sweep(place / SWEEP)
+    except ValueError:
+        asked = None
+    if asked is None:
         ordered = sorted(runs.values(), key=lambda run: (run.number, run.id))
-        return Sweep(place, tuple(ordered), notebook, damaged)
-    ids = {str(id): number for number, id in enumerate(asked)}
+        return SweepFolder(place, tuple(ordered), damaged=damaged)
+    ids = {id: number for number, id in enumerate(asked.runs)}
     kept = [replace(runs[id], number=number) for id, number in ids.items() if id in runs]
-    return Sweep(
+    return SweepFolder(
         place,
         tuple(kept),
-        notebook,
+        asked.notebook,
         {name: what for name, what in damaged.items() if name in ids},
         {name: what for name, what in damaged.items() if name not in ids},
         missing=len(ids.keys() - damaged.keys() - runs.keys()),
         earlier=tuple(name for name in runs if name not in ids),
-        outdated=sum(_is_outdated(run, about) for run in kept),
+        outdated=sum(bool(run.dependencies.change(asked.dependencies)) for run in kept),
     )
-
-
-def _is_outdated(run: Run, about: Mapping[str, Any]) -> bool:
-    """Whether a sweep would run it again, had it the same code and versions as the last one."""
-    now = about.get("fingerprint")
-    if not now:
-        return False
-    if "versions" not in about:  # a sweep from before modules were recorded
-        return run.fingerprint != now
-    return bool(change({"versions": run.versions, "fingerprint": run.fingerprint}, about))
-
-
-def _about(place: Path) -> dict[str, Any]:
-    try:
-        found = json.loads((place / SWEEP).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

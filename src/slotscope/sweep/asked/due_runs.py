@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from slotscope.sweep.declared.notebook_file import Notebook
-from slotscope.sweep.dependencies import change, dependencies
+from slotscope.sweep.dependencies import Dependencies
 from slotscope.sweep.environment import Environment
-from slotscope.sweep.store import Store, identity
+from slotscope.sweep.records import FAILED, RunRecord, identity
+from slotscope.sweep.store import Store
 
 NEW = "new"
-FAILED = "failed before"
+AGAIN = "failed before"
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedRun:
     """One combination of a sweep.
 
     Attributes:
@@ -25,18 +26,18 @@ class Planned:
         id: the name of its folder.
         parameters: its values.
         reason: why it is to be run; empty where it is done.
-        moved: whether it is done, and had another place in the sweep that did it.
+        moved: what is done, if it had another place in the sweep that did it.
     """
 
     number: int
     id: str
     parameters: dict[str, Any]
     reason: str
-    moved: bool = False
+    moved: RunRecord | None = None
 
 
 @dataclass(frozen=True)
-class Plan:
+class SweepPlan:
     """All combinations of a sweep.
 
     Attributes:
@@ -44,11 +45,11 @@ class Plan:
         dependencies: all that a run that is made now may depend on.
     """
 
-    runs: tuple[Planned, ...]
-    dependencies: dict[str, Any]
+    runs: tuple[PlannedRun, ...]
+    dependencies: Dependencies
 
     @property
-    def waiting(self) -> list[Planned]:
+    def waiting(self) -> list[PlannedRun]:
         """Those to be run."""
         return [run for run in self.runs if run.reason]
 
@@ -63,9 +64,9 @@ def make_plan(
     notebook: Notebook,
     combinations: Sequence[dict[str, Any]],
     environment: Environment,
-) -> Plan:
+) -> SweepPlan:
     """Decide for each combination whether it is to be run."""
-    now, runs = dependencies(notebook, environment), []
+    now, runs = Dependencies(notebook.code, environment.versions, environment.modules), []
     for number, parameters in enumerate(combinations):
         id, run = identity(parameters), None
         try:
@@ -73,12 +74,12 @@ def make_plan(
             reason = _reason(run, now)
         except ValueError as error:
             reason = f"its run.json is damaged ({error})"
-        moved = run is not None and not reason and run["number"] != number
-        runs.append(Planned(number, id, parameters, reason, moved))
-    return Plan(tuple(runs), now)
+        moved = run if run and not reason and run.number != number else None
+        runs.append(PlannedRun(number, id, parameters, reason, moved))
+    return SweepPlan(tuple(runs), now)
 
 
-def _reason(run: Mapping[str, Any] | None, now: Mapping[str, Any]) -> str:
+def _reason(run: RunRecord | None, now: Dependencies) -> str:
     if run is None:
         return NEW
-    return FAILED if run["status"] == "failed" else change(run, now)
+    return AGAIN if run.status == FAILED else run.dependencies.change(now)

@@ -11,7 +11,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_output
@@ -20,9 +20,7 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.log import logger
 
 from slotscope.sweep.declared.notebook_file import PYTHON, language_of
-
-if TYPE_CHECKING:
-    from slotscope.sweep.executed.execution import Execution
+from slotscope.sweep.executed.running import Execution
 
 NAME = "slotscope"
 #: Bytes that the path of a folder with sockets may have: a socket's own has at most 107.
@@ -35,7 +33,7 @@ IMPORTED = (
 )
 
 
-class Client(PapermillNotebookClient):
+class PapermillClient(PapermillNotebookClient):
     """papermill's client, whose kernel is started as the run wants it, and ends by a signal."""
 
     def __init__(self, nb_man: Any, execution: Execution, **options: Any) -> None:
@@ -102,8 +100,8 @@ class Client(PapermillNotebookClient):
             raise
 
 
-class Engine(NBClientEngine):
-    """papermill's engine, with :class:`Client`."""
+class PapermillEngine(NBClientEngine):
+    """papermill's engine, with :class:`PapermillClient`."""
 
     @classmethod
     def execute_managed_notebook(
@@ -119,7 +117,7 @@ class Engine(NBClientEngine):
     ) -> Any:
         """Execute what ``nb_man`` holds."""
         execution.notebook = nb_man.nb
-        client = Client(
+        client = PapermillClient(
             nb_man,
             execution,
             kernel_name=kernel_name,
@@ -135,5 +133,5 @@ class Engine(NBClientEngine):
 
 def register() -> str:
     """Tell papermill of the engine: its name."""
-    papermill_engines.register(NAME, Engine)
+    papermill_engines.register(NAME, PapermillEngine)
     return NAME
