@@ -1,71 +1,24 @@
-"""``slotscope run`` and ``slotscope parameters``: one notebook, its parameters checked."""
+"""``slotscope run``: one notebook, once, with parameters that are checked before."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from slotscope.sweep.asked.command_line_values import Given, WithParameters
+from slotscope.cli.notebook_options import PATH, SECONDS, Given, WithParameters, usage
 
 if TYPE_CHECKING:
     from slotscope.sweep.declared.checked_values import Text
     from slotscope.sweep.declared.notebook_file import Notebook
     from slotscope.sweep.executed.execution import RunOutcome
 
-PATH = click.Path(path_type=Path)
-SECONDS = click.FloatRange(min=0, min_open=True)
 #: Exit codes: it ran, it failed, and what a shell has for Ctrl-C. click's own for bad usage is 2.
 RAN, FAILED, INTERRUPTED = 0, 1, 130
-
-
-@contextlib.contextmanager
-def usage(context: click.Context) -> Iterator[None]:
-    """Tell of what was asked for wrongly, and exit with 2."""
-    from slotscope.errors import BadParametersError, SlotscopeError
-
-    try:
-        yield
-    except BadParametersError as error:
-        from rich.console import Console
-
-        from slotscope.report.runs.terminal import print_parameters
-
-        for mistake in error.mistakes:
-            click.echo(f"Error: {mistake}", err=True)
-        click.echo("\nThe notebook's parameters:\n", err=True)
-        print_parameters(error.parameters, Console(stderr=True, highlight=False))
-        context.exit(2)
-    except SlotscopeError as error:
-        raise click.UsageError(str(error), context) from error
-    except ImportError as error:
-        raise click.ClickException(
-            f"{error.name} isn't installed. To mend it: python -m pip install slotscope[notebooks]"
-        ) from error
-
-
-@click.command()
-@click.argument("notebook", type=PATH)
-@click.pass_context
-def parameters(context: click.Context, notebook: Path) -> None:
-    """List what NOTEBOOK can be given: type, default and help of each parameter.
-
-    Nothing of the notebook is executed.
-    """
-    with usage(context):
-        from rich.console import Console
-
-        from slotscope.report.runs.terminal import print_parameters
-        from slotscope.sweep.declared.notebook_file import read_notebook
-        from slotscope.sweep.declared.parameters import read_parameters
-
-        print_parameters(read_parameters(read_notebook(notebook)), Console(highlight=False))
 
 
 @click.command(cls=WithParameters)

@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slotscope.cli.run import PATH, SECONDS, usage
-from slotscope.sweep.asked.command_line_values import Given, WithParameters, several
+from slotscope.cli.notebook_options import (
+    PATH,
+    SECONDS,
+    Given,
+    WithParameters,
+    several,
+    usage,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
