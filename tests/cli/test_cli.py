@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from commands import command
 
 import slotscope.cli
-from slotscope.cli import COMMANDS, main
+from slotscope.cli import COMMANDS
 from slotscope.engines import ENGINES, base
 
 
@@ -26,7 +26,7 @@ def test_engines_lists_them_with_versions():
 
 def test_engines_says_why_one_cannot_run_and_what_mends_it(monkeypatch):
     monkeypatch.setattr(base, "installed", lambda *names: {})
-    result = CliRunner().invoke(main, ["engines"])
+    result = command("engines")
     assert result.exit_code == 0
     assert "keras-jax: not installed: keras, jax" in result.output
     assert 'python -m pip install "slotscope[jax]"' in result.output
@@ -41,7 +41,7 @@ def test_the_module_is_the_command(command):
 
 
 def test_an_unknown_command_is_refused():
-    assert CliRunner().invoke(main, ["engine"]).exit_code == 2
+    assert command("engine").exit_code == 2
 
 
 def test_a_command_is_a_file_and_its_name():

@@ -1,5 +1,7 @@
 """A finished run is due again if something changed that it depends on, and for nothing else."""
 
+from dataclasses import replace
+
 import pytest
 from sweep_cases import write
 
@@ -94,12 +96,26 @@ def test_what_imports_nothing_of_slotscope_depends_on_none_of_it(clone, now):
     assert made.change(now()) == ""
 
 
-def test_of_a_release_the_version_alone_counts(notebook):
-    release = Dependencies(notebook.code, VERSIONS, None)
-    made = release.narrowed(["slotscope", "slotscope.used"])
-    assert made.change(release) == ""
-    next_one = Dependencies(notebook.code, {**VERSIONS, "slotscope": "0.2.0"}, None)
-    assert made.change(next_one) == "slotscope 0.1.0 is now 0.2.0"
+def test_another_code_of_the_notebook(made, now):
+    assert made.change(replace(now(), code="other")) == "the notebook's code changed"
+
+
+@pytest.mark.parametrize(
+    ("versions", "said"),
+    [
+        (VERSIONS, ""),
+        ({**VERSIONS, "slotscope": "0.2.0"}, "slotscope 0.1.0 is now 0.2.0"),
+        ({"slotscope": "0.1.0"}, "numpy 2.0 is no longer installed"),
+        ({**VERSIONS, "jax": "1.0"}, "jax 1.0 was not installed"),
+        (
+            {"numpy": "3.0", "slotscope": "0.2.0"},
+            "numpy 2.0 is now 3.0, slotscope 0.1.0 is now 0.2.0",
+        ),
+    ],
+)
+def test_of_a_release_versions_alone_count(notebook, versions, said):
+    made = Dependencies(notebook.code, VERSIONS, None).narrowed(["slotscope", "slotscope.used"])
+    assert made.change(Dependencies(notebook.code, versions, None)) == said
 
 
 def test_a_release_and_a_clone_of_one_version_are_not_held_to_be_the_same(notebook, made, now):

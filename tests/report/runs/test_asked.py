@@ -4,11 +4,10 @@ import shutil
 import warnings
 
 import pytest
-from click.testing import CliRunner
+from commands import command
 from sweep_folders import VERSIONS, failure, make, run
 
 import slotscope
-from slotscope.cli import main
 from slotscope.errors import DamagedRunWarning, NoRunsError
 from slotscope.report.runs import page as runs_page
 from slotscope.report.runs.figure_axes import grid_of
@@ -45,7 +44,7 @@ def test_runs_of_earlier_sweeps_are_counted_and_named(folder):
     said = f"2 runs of earlier sweeps are left out: {', '.join(sorted(IDS[1:]))}."
     assert headline(folder) == ("The run is done.", "good")
     assert said in runs_page.page(scan(folder), folder)
-    assert said in CliRunner().invoke(main, ["report", str(folder)]).stderr
+    assert said in command("report", folder).stderr
     make(folder / "other", RUNS[:2], about={"runs": IDS[:1]})
     assert scan(folder / "other").notes == [f"1 run of an earlier sweep is left out: {IDS[1]}."]
 

@@ -18,11 +18,6 @@ from slotscope.report.runs.page_table import columns_of
 from slotscope.report.runs.panels import curve_figure, scalar_figure
 
 
-@pytest.fixture
-def read(tmp_path):
-    return lambda *runs: read_runs(make(tmp_path / "runs", runs))
-
-
 @pytest.fixture(scope="module")
 def many(tmp_path_factory):
     return read_runs(make(tmp_path_factory.mktemp("many") / "runs", thousand()))

@@ -13,12 +13,11 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
-from click.testing import CliRunner
+from commands import command
 from sweep_cases import LOGGED, write
 from waiting import until
 
 import slotscope
-from slotscope.cli import main
 from slotscope.sweep.environment import environment
 from slotscope.sweep.executed.execution import Task, execute
 from slotscope.sweep.records import NOTEBOOK, RUN, RunError, identity
@@ -27,10 +26,6 @@ from slotscope.sweep.records import SWEEP as SWEEP_FILE
 pytestmark = pytest.mark.kernels
 
 SWEEP = ["sweep", str(LOGGED), "--ordinary-kernels", "--jobs", "2"]
-
-
-def command(*words):
-    return CliRunner().invoke(main, [*map(str, words)])
 
 
 def runs(folder):
