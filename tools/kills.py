@@ -24,7 +24,7 @@ import click
 import nbformat
 import psutil
 
-from slotscope.sweep.records import NOTEBOOK, RUN, SWEEP, identity
+from slotscope.sweep.run_records import NOTEBOOK, RUN, SWEEP, identity
 from slotscope.sweep.store import LOCK, Store
 
 LOGGED = Path("tests/sweep/files/logged.ipynb")

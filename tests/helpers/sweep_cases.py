@@ -7,7 +7,7 @@ import nbformat
 from repository_root import ROOT
 
 from slotscope.sweep.dependencies import Dependencies
-from slotscope.sweep.records import RunError, RunRecord, identity
+from slotscope.sweep.run_records import RunError, RunRecord, identity
 
 LOGGED = ROOT / "tests" / "sweep" / "files" / "logged.ipynb"
 

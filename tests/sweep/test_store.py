@@ -13,7 +13,7 @@ from sweep_cases import record
 
 from slotscope.errors import SweepFolderError, SweepInUseError
 from slotscope.sweep.dependencies import Dependencies
-from slotscope.sweep.records import NOTEBOOK, RUN, SWEEP, identity
+from slotscope.sweep.run_records import NOTEBOOK, RUN, SWEEP, identity
 from slotscope.sweep.store import LOCK, Store
 
 PARAMETERS = {"b": 1.0, "a": [1, "ü"]}

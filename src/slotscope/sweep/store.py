@@ -17,7 +17,7 @@ from pathlib import Path
 from slotscope.errors import SweepFolderError, SweepInUseError
 from slotscope.files import left_behind, whole
 from slotscope.sweep.dependencies import Dependencies
-from slotscope.sweep.records import (
+from slotscope.sweep.run_records import (
     ID,
     NOTEBOOK,
     RUN,

@@ -9,7 +9,7 @@ from slotscope.sweep.asked.due_runs import make_plan
 from slotscope.sweep.declared.notebook_file import read_notebook
 from slotscope.sweep.dependencies import Dependencies
 from slotscope.sweep.environment import Environment
-from slotscope.sweep.records import NOTEBOOK, RUN, identity
+from slotscope.sweep.run_records import NOTEBOOK, RUN, identity
 from slotscope.sweep.store import Store
 
 NOW = Environment({"keras": "3.15.1", "numpy": "2.0"}, None)

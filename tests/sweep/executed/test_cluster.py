@@ -15,7 +15,7 @@ from commands import command
 from sweep_cases import LOGGED
 from waiting import until
 
-from slotscope.sweep.records import RUN
+from slotscope.sweep.run_records import RUN
 
 pytest.importorskip("distributed")
 SWEEP = ["sweep", str(LOGGED), "--ordinary-kernels"]

@@ -20,8 +20,8 @@ from waiting import until
 import slotscope
 from slotscope.sweep.environment import environment
 from slotscope.sweep.executed.execution import Task, execute
-from slotscope.sweep.records import NOTEBOOK, RUN, RunError, identity
-from slotscope.sweep.records import SWEEP as SWEEP_FILE
+from slotscope.sweep.run_records import NOTEBOOK, RUN, RunError, identity
+from slotscope.sweep.run_records import SWEEP as SWEEP_FILE
 
 pytestmark = pytest.mark.kernels
 

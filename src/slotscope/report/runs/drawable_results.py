@@ -16,7 +16,7 @@ import numpy as np
 from slotscope.report.results.as_text import brief
 from slotscope.report.runs.figure_axes import Grid, is_number, number
 from slotscope.report.runs.finished_run import FinishedRun
-from slotscope.sweep.records import FAILED
+from slotscope.sweep.run_records import FAILED
 
 #: So many runs are named below a figure, each with so many characters of its value.
 _NAMED, _LONGEST = 5, 40

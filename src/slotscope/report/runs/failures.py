@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from slotscope.report.results.as_text import brief, printable
 from slotscope.report.runs.figure_axes import key, setting
 from slotscope.report.runs.finished_run import FinishedRun
-from slotscope.sweep.records import RunError
+from slotscope.sweep.run_records import RunError
 
 #: Longer texts are cut; the notebook has them whole.
 LONGEST = 2000

@@ -16,7 +16,7 @@ from slotscope.report.runs.figure_axes import Grid, Span, is_number, number, set
 from slotscope.report.runs.finished_run import FinishedRun
 from slotscope.report.runs.overlapping_lines import alternate
 from slotscope.report.runs.panels import curve_figure, names_shown, scalar_figure
-from slotscope.sweep.records import FAILED
+from slotscope.sweep.run_records import FAILED
 
 #: So many results are drawn, as figures or as arrays; the table has all.
 SCALARS, ARRAYS = 4, 2

@@ -12,7 +12,7 @@ from typing import Any
 
 from slotscope.report.results.encoding import restored
 from slotscope.report.results.reading import StoredResult
-from slotscope.sweep.records import NOTEBOOK, RunRecord, read_run
+from slotscope.sweep.run_records import NOTEBOOK, RunRecord, read_run
 from slotscope.sweep.unreadable_json import problem
 
 
@@ -30,7 +30,7 @@ class FinishedRun(RunRecord):
 
 
 def read_finished(path: Path) -> FinishedRun:
-    """The run of a ``run.json``; raises as :func:`~slotscope.sweep.records.read_run`."""
+    """The run of a ``run.json``; raises as :func:`~slotscope.sweep.run_records.read_run`."""
     record, notebook = read_run(path), path.with_name(NOTEBOOK)
 
     def stored(tag: str, place: str) -> StoredResult:

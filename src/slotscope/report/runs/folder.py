@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from slotscope.errors import DamagedRunWarning, NoRunsError
 from slotscope.report.runs.finished_run import FinishedRun, read_finished
-from slotscope.sweep.records import RUN, SWEEP, ForeignRecordError, read_sweep
+from slotscope.sweep.run_records import RUN, SWEEP, ForeignRecordError, read_sweep
 
 if TYPE_CHECKING:
     import pandas as pd

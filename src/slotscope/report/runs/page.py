@@ -30,7 +30,7 @@ from slotscope.report.runs.figures import figures
 from slotscope.report.runs.finished_run import FinishedRun
 from slotscope.report.runs.folder import SweepFolder
 from slotscope.report.runs.page_table import columns_of, elsewhere
-from slotscope.sweep.records import DONE, FAILED
+from slotscope.sweep.run_records import DONE, FAILED
 
 #: So many different errors are told, each with so many of its runs; the table has all.
 _FAILURES, _LINKS = 20, 12

@@ -18,7 +18,7 @@ from slotscope.report.runs.data_frame import columns
 from slotscope.report.runs.failures import cut
 from slotscope.report.runs.figure_axes import DEFAULT, Grid, is_number, number, setting
 from slotscope.report.runs.finished_run import FinishedRun
-from slotscope.sweep.records import FAILED
+from slotscope.sweep.run_records import FAILED
 
 #: Characters of a cell, and different values of a column that is filtered by choosing.
 _LONGEST, _CHOICES = 80, 12

@@ -22,7 +22,7 @@ from slotscope.report.runs.drawable_results import series
 from slotscope.report.runs.figure_axes import Span, is_number, number
 from slotscope.report.runs.finished_run import FinishedRun
 from slotscope.report.runs.overlapping_lines import Line, draw_lines
-from slotscope.sweep.records import FAILED
+from slotscope.sweep.run_records import FAILED
 
 _MARKERS = "os^DvPX"
 #: From this ratio of the largest to the smallest on, an axis is logarithmic.

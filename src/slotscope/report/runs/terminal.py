@@ -17,7 +17,7 @@ from rich.text import Text
 
 from slotscope.errors import DeclaredParameter
 from slotscope.sweep.asked.due_runs import SweepPlan
-from slotscope.sweep.records import FAILED, RunError, RunRecord
+from slotscope.sweep.run_records import FAILED, RunError, RunRecord
 from slotscope.sweep.store import Store
 
 #: Failed runs of which the summary has a line.

@@ -10,7 +10,7 @@ from typing import Any
 from slotscope.sweep.declared.notebook_file import Notebook
 from slotscope.sweep.dependencies import Dependencies
 from slotscope.sweep.environment import Environment
-from slotscope.sweep.records import FAILED, RunRecord, identity
+from slotscope.sweep.run_records import FAILED, RunRecord, identity
 from slotscope.sweep.store import Store
 
 NEW = "new"

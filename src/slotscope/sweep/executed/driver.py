@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from slotscope.sweep.asked.due_runs import PlannedRun, SweepPlan
 from slotscope.sweep.executed.execution import RunOutcome, Task, error_of, now
 from slotscope.sweep.executed.executors import Place
-from slotscope.sweep.records import RunRecord
+from slotscope.sweep.run_records import RunRecord
 from slotscope.sweep.store import Store
 
 #: Kinds of errors after which a run is tried once more.

@@ -26,7 +26,7 @@ from slotscope.processes.worker import ending
 from slotscope.sweep.executed import running
 from slotscope.sweep.executed.running import RUNNING, Execution
 from slotscope.sweep.executed.stored_results import kept_results
-from slotscope.sweep.records import RunError
+from slotscope.sweep.run_records import RunError
 
 #: Seconds in which a kernel must be ready, and outputs be there: so many that they say it hangs, as
 #: one that ends is noticed at once, and a machine with many kernels takes its time.
