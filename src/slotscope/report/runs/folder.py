@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from gettext import ngettext
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,27 +75,27 @@ class SweepFolder:
         """In words, what else a reader should know."""
         notes = []
         if count := len(self.earlier):
-            names = ", ".join(self.earlier[:_NAMED]) + (", ..." if count > _NAMED else "")
-            what = "1 run of an earlier sweep is" if count == 1 else f"{count} runs of earlier"
-            what += "" if count == 1 else " sweeps are"
-            notes.append(f"{what} left out: {names}.")
-        if self.outdated:
-            were = "run was" if self.outdated == 1 else "runs were"
-            have = "has" if self.outdated == 1 else "have"
-            notes.append(
-                f"{self.outdated} {were} made by other code or versions, and {have} not run again"
-                " yet."
-            )
+            many = f"{count} runs of earlier sweeps are"
+            what = ngettext("1 run of an earlier sweep is", many, count)
+            notes.append(f"{what} left out: {_some(self.earlier, ', ')}.")
+        if count := self.outdated:
+            what = ngettext("1 run was", f"{count} runs were", count)
+            have = ngettext("has", "have", count)
+            notes.append(f"{what} made by other code or versions, and {have} not run again yet.")
         if count := len(self.strays):
-            what = "1 record that cannot be read is of no run that was"
-            if count > 1:
-                what = f"{count} records that cannot be read are of no runs that were"
+            many = f"{count} records that cannot be read are of no runs that were"
+            what = ngettext("1 record that cannot be read is of no run that was", many, count)
             notes.append(f"{what} asked for, and left out: {self._places(self.strays)}.")
         return notes
 
     def _places(self, records: Mapping[str, str]) -> str:
-        told = [f"{self.folder / name / RUN}: {what}" for name, what in records.items()]
-        return "; ".join(told[:_NAMED]) + ("; ..." if len(told) > _NAMED else "")
+        return _some(
+            [f"{self.folder / name / RUN}: {what}" for name, what in records.items()], "; "
+        )
+
+
+def _some(words: Sequence[str], sign: str) -> str:
+    return sign.join([*words[:_NAMED], *["..."] * (len(words) > _NAMED)])
 
 
 def results(folder: str | PathLike[str]) -> pd.DataFrame:
@@ -105,7 +106,7 @@ def results(folder: str | PathLike[str]) -> pd.DataFrame:
     - ``number`` (place in the sweep) and ``status`` (``done`` or ``failed``);
     - each parameter, by its name;
     - each result, by its name: numbers and strings as they are, arrays and tables as objects, a
-      figure or a recording as a :class:`~slotscope.report.results.attachments.StoredResult`;
+      figure or a recording as a :class:`~slotscope.report.results.reading.StoredResult`;
     - ``error``, ``seconds``, ``attempts``, ``started`` (UTC), ``notebook`` (path);
     - ``version.PACKAGE`` for each package.
 
