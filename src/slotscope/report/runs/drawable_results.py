@@ -11,11 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from slotscope.report.results.as_text import brief
-from slotscope.report.runs.figure_axes import Grid, is_number, number
+from slotscope.report.runs.figure_axes import Grid
 from slotscope.report.runs.finished_run import FinishedRun
+from slotscope.report.runs.kinds_of_values import is_curve, is_number
 from slotscope.sweep.run_records import FAILED
 
 #: So many runs are named below a figure, each with so many characters of its value.
@@ -84,23 +83,6 @@ def odd(runs: Sequence[FinishedRun], name: str, fits: Callable[[Any], bool]) -> 
     if more := len(found) - len(told):
         told.append(f"{more} more")
     return " and ".join(filter(None, (", ".join(told[:-1]), *told[-1:])))
-
-
-def is_curve(value: Any) -> bool:
-    """Whether :func:`series` has an array of ``value``."""
-    return series(value) is not None
-
-
-def series(value: Any) -> np.ndarray | None:
-    """``value`` as an array of one axis and at least two numbers; None where it is none."""
-    if isinstance(value, list) and not all(map(is_number, value)):
-        return None
-    if not isinstance(value, (list, np.ndarray)):
-        return None
-    array = np.asarray(list(map(number, value)) if isinstance(value, list) else value)
-    if array.ndim != 1 or len(array) < 2 or array.dtype.kind not in "iuf":
-        return None
-    return array.astype(np.float64)
 
 
 def _values(runs: Sequence[FinishedRun], name: str) -> Mapping[str, Any]:

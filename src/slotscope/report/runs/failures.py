@@ -7,13 +7,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from slotscope.report.results.as_text import brief, printable
-from slotscope.report.runs.figure_axes import key, setting
+from slotscope.report.results.as_text import LONGEST, brief, cut, printable
 from slotscope.report.runs.finished_run import FinishedRun
+from slotscope.report.runs.kinds_of_values import key
 from slotscope.sweep.run_records import RunError
-
-#: Longer texts are cut; the notebook has them whole.
-LONGEST = 2000
 
 #: A message may name a step, a loss or an address: it is the same message.
 _NUMBER = re.compile(r"0x[0-9a-fA-F]+|\d[\d_]*(?:\.\d*)?(?:[eE][-+]?\d+)?")
@@ -53,19 +50,14 @@ def failures(runs: Sequence[FinishedRun], varying: Sequence[str]) -> list[Failur
     return [_failure(found, varying) for found in sorted(groups.values(), key=len, reverse=True)]
 
 
-def cut(text: str, longest: int = LONGEST) -> str:
-    """``text``, or its start where it is longer, and how long it is."""
-    return text if len(text) <= longest else f"{text[:longest]} ... ({len(text)} characters)"
-
-
 def _failure(runs: list[FinishedRun], varying: Sequence[str]) -> Failure:
     shared = []
     errors = [run.error for run in runs if run.error]
     alike = len({error.message for error in errors}) > 1
     for name in varying if len(runs) > 1 else ():
-        values = {key(setting(run, name)) for run in runs}
+        values = {key(run.setting(name)) for run in runs}
         if len(values) == 1:
-            shared.append((name, cut(brief(setting(runs[0], name)), 80)))
+            shared.append((name, cut(brief(runs[0].setting(name)), 80)))
     source, traceback = _failing_cell(runs[0])
     return Failure(errors[0], alike, tuple(runs), tuple(shared), source, traceback)
 

@@ -11,9 +11,10 @@ import numpy as np
 
 from slotscope.report.figures.light_and_dark import image
 from slotscope.report.results.as_text import brief
-from slotscope.report.runs.drawable_results import Undrawn, drawable, is_curve, odd, series
-from slotscope.report.runs.figure_axes import Grid, Span, is_number, number, setting, span_of
+from slotscope.report.runs.drawable_results import Undrawn, drawable, odd
+from slotscope.report.runs.figure_axes import Grid, Span, span_of
 from slotscope.report.runs.finished_run import FinishedRun
+from slotscope.report.runs.kinds_of_values import is_curve, is_number, number, series
 from slotscope.report.runs.overlapping_lines import alternate
 from slotscope.report.runs.panels import curve_figure, names_shown, scalar_figure
 from slotscope.sweep.run_records import FAILED
@@ -157,4 +158,4 @@ def _panels(span: Span) -> str:
 
 
 def _at(run: FinishedRun, grid: Grid) -> str:
-    return ", ".join(f"{name} {brief(setting(run, name))}" for name in grid.varying)
+    return ", ".join(f"{name} {brief(run.setting(name))}" for name in grid.varying)

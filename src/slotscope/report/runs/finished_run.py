@@ -15,6 +15,9 @@ from slotscope.report.results.reading import StoredResult
 from slotscope.sweep.run_records import NOTEBOOK, RunRecord, read_run
 from slotscope.sweep.unreadable_json import problem
 
+#: What a run has for a parameter that it was not given, and another run was.
+DEFAULT = "(default)"
+
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun(RunRecord):
@@ -27,6 +30,10 @@ class FinishedRun(RunRecord):
 
     results: Mapping[str, Any]
     notebook: Path
+
+    def setting(self, name: str) -> Any:
+        """What it was given for a parameter."""
+        return self.parameters.get(name, DEFAULT)
 
 
 def read_finished(path: Path) -> FinishedRun:

@@ -23,9 +23,9 @@ from urllib.parse import quote
 from slotscope.errors import ReportUnavailableError
 from slotscope.files import whole
 from slotscope.report.page_templates import environment
-from slotscope.report.results.as_text import brief, printable
-from slotscope.report.runs.failures import cut, failures
-from slotscope.report.runs.figure_axes import Grid, grid_of, setting
+from slotscope.report.results.as_text import brief, cut, printable
+from slotscope.report.runs.failures import failures
+from slotscope.report.runs.figure_axes import Grid, grid_of
 from slotscope.report.runs.figures import figures
 from slotscope.report.runs.finished_run import FinishedRun
 from slotscope.report.runs.folder import SweepFolder
@@ -160,7 +160,7 @@ def _mute(runs: Sequence[FinishedRun]) -> bool:
 
 def _about(grid: Grid, run: FinishedRun) -> str:
     """The parameters by which a run differs from the others."""
-    pairs = (f"{name} {brief(setting(run, name))}" for name in grid.varying)
+    pairs = (f"{name} {brief(run.setting(name))}" for name in grid.varying)
     return cut(", ".join(pairs), 200) or f"run {run.number}"
 
 

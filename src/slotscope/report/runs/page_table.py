@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from slotscope.report.results.as_text import brief
+from slotscope.report.results.as_text import brief, cut
 from slotscope.report.results.encoding import tag_of
 from slotscope.report.results.reading import StoredResult
 from slotscope.report.runs.data_frame import columns
-from slotscope.report.runs.failures import cut
-from slotscope.report.runs.figure_axes import DEFAULT, Grid, is_number, number, setting
-from slotscope.report.runs.finished_run import FinishedRun
+from slotscope.report.runs.figure_axes import Grid
+from slotscope.report.runs.finished_run import DEFAULT, FinishedRun
+from slotscope.report.runs.kinds_of_values import is_number, number
 from slotscope.sweep.run_records import FAILED
 
 #: Characters of a cell, and different values of a column that is filtered by choosing.
@@ -66,7 +66,7 @@ def columns_of(
     same: list[tuple[str, Cell]] = []
     parameters, results = columns(runs)
     for name, title in parameters.items():
-        column = _column(title, [setting(run, name) for run in runs], _exact)
+        column = _column(title, [run.setting(name) for run in runs], _exact)
         if name in grid.varying or len(runs) == 1:
             found.append(column)
         else:

@@ -18,9 +18,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from slotscope.report.figures.light_and_dark import BAD, STYLE, Shade, shades
 from slotscope.report.results.as_text import brief, printable
-from slotscope.report.runs.drawable_results import series
-from slotscope.report.runs.figure_axes import Span, is_number, number
+from slotscope.report.runs.figure_axes import Span
 from slotscope.report.runs.finished_run import FinishedRun
+from slotscope.report.runs.kinds_of_values import is_number, number, series
 from slotscope.report.runs.overlapping_lines import Line, draw_lines
 from slotscope.sweep.run_records import FAILED
 
