@@ -97,8 +97,9 @@ def execute(task: Task, progress: bool = False) -> RunOutcome:
     Returns:
         What came of it; this function raises nothing that the notebook or its kernel did.
     """
-    started = now()
-    begin = time.monotonic()
+    import nbformat
+
+    started, begin = now(), time.monotonic()
     with tempfile.TemporaryDirectory(
         prefix="slotscope-", dir=running.temporary, ignore_cleanup_errors=True
     ) as own:
@@ -107,7 +108,11 @@ def execute(task: Task, progress: bool = False) -> RunOutcome:
         execution = Execution(task.provisioner, own)
         with _limited(execution, task):
             error = _papermill(task, execution, folder, progress)
-    return _outcome(task, execution, error, started, time.monotonic() - begin)
+    seconds, notebook = time.monotonic() - begin, execution.notebook
+    if notebook is None:
+        return RunOutcome(task.notebook, None, error, started, seconds)
+    text, results = nbformat.writes(notebook), kept_results(notebook)
+    return RunOutcome(text, results, error, started, seconds, execution.imported)
 
 
 def _papermill(task: Task, execution: Execution, folder: str, progress: bool) -> RunError | None:
@@ -199,23 +204,6 @@ def _failed(task: Task, execution: Execution, kind: str, name: str, message: str
             new_output("error", ename=name, evalue=message, traceback=[shown])
         )
     return error_of(kind, None if place is None else _place(task, execution, place), name, message)
-
-
-def _outcome(
-    task: Task,
-    execution: Execution,
-    error: RunError | None,
-    started: datetime.datetime,
-    seconds: float,
-) -> RunOutcome:
-    import nbformat
-
-    notebook = execution.notebook
-    if notebook is None:
-        return RunOutcome(task.notebook, None, error, started, seconds)
-    text = nbformat.writes(notebook)
-    results = kept_results(notebook)
-    return RunOutcome(text, results, error, started, seconds, execution.imported)
 
 
 @contextlib.contextmanager
