@@ -10,6 +10,7 @@ from sweep_folders import make, run
 import slotscope
 from slotscope.cli import main
 from slotscope.errors import ReportUnavailableError
+from slotscope.report.runs import page as runs_page
 
 
 def test_the_command_writes_the_page_and_the_table(tmp_path):

@@ -24,6 +24,7 @@ from slotscope.errors import SlotscopeError, UnsupportedReleaseError
 from slotscope.recording.metering import Metering
 from slotscope.recording.patches import listen, original_of
 from slotscope.recording.recorder import Recorder
+from slotscope.recording.records import EventKind
 
 
 def _aside(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -235,7 +236,7 @@ class Hooks:
         if self._metering is not None:
             self._metering.compiling()
         result = proceed(*args, **kwargs)
-        self.recorder.event("compiled")
+        self.recorder.event(EventKind.COMPILED)
         self._follow_optimizer("compile")
         return result
 
@@ -435,7 +436,7 @@ class Hooks:
         if traced:
             self._drain()
             self.recorder.recording.counts["traces"] += 1
-            self.recorder.event("traced")
+            self.recorder.event(EventKind.TRACED)
         return traced
 
     @_aside
@@ -450,7 +451,7 @@ class Hooks:
     def _note_shared(self, detail: str) -> None:
         if not self._shared:
             self._shared = True
-            self.recorder.event("shared", detail)
+            self.recorder.event(EventKind.SHARED, detail)
 
     def _user_on_the_stack(self, own: tuple[Any, ...]) -> Any:
         """A model further up the call stack, not in ``own``, whose optimizer this is."""

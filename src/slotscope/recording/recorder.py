@@ -18,9 +18,8 @@ import numpy as np
 from slotscope.engines.base import Engine, OptimizerVariable
 from slotscope.engines.meters.meter import MEASURES, Measured
 from slotscope.errors import UnseenStepsWarning, UntoldWarning
-from slotscope.recording.archive import spill
-from slotscope.recording.recording import Event, Recording, Variable
-from slotscope.recording.row import Row
+from slotscope.recording.recording import Recording
+from slotscope.recording.records import Event, EventKind, Row, Variable
 from slotscope.recording.row_blocks import SpilledRows
 from slotscope.recording.statistics import describe
 
@@ -81,13 +80,13 @@ class Recorder:
         self._warnings: list[tuple[type[Warning], str]] = []
         self._said: dict[str, int] = {}
 
-    def event(self, kind: str, detail: str = "", count: int = 1) -> None:
+    def event(self, kind: EventKind, detail: str = "", count: int = 1) -> None:
         """Note that something happened."""
         self.recording.events.append(Event(kind, self.iterations or 0, detail, count))
 
     def gap(self, detail: str, count: int) -> None:
         """Note that steps went by without a row, or left two; :meth:`warn` says so."""
-        self.event("gap", detail, count)
+        self.event(EventKind.GAP, detail, count)
         self._warnings.append((UnseenStepsWarning, f"not every step was seen: {detail}"))
 
     def _gap_again(self, detail: str) -> None:
@@ -103,7 +102,7 @@ class Recorder:
         """Note, once, that something cannot be told; :meth:`warn` says so."""
         if detail not in self._said:
             self._said[detail] = len(self.recording.events)
-            self.event("untold", detail, count)
+            self.event(EventKind.UNTOLD, detail, count)
             self._warnings.append((UntoldWarning, f"not everything can be told: {detail}"))
 
     def warn(self) -> None:
@@ -115,9 +114,10 @@ class Recorder:
     def _stepped(self, steps: int) -> None:
         """Note steps; those in a row are one event in a long run, which keeps no list of them."""
         events = self.recording.events
-        if isinstance(self.recording.rows, SpilledRows) and events and events[-1].kind == "stepped":
+        again = bool(events) and events[-1].kind is EventKind.STEPPED
+        if again and isinstance(self.recording.rows, SpilledRows):
             steps += events.pop().count
-        self.event("stepped", count=steps)
+        self.event(EventKind.STEPPED, count=steps)
 
     # ---- construction
 
@@ -132,7 +132,7 @@ class Recorder:
             return False
         self._shown_ids = shown_ids
         created = -1 if cause is None else self.iterations or 0
-        kinds: dict[str, int] = defaultdict(int)
+        kinds: dict[EventKind, int] = defaultdict(int)
         self._shown = {}
         untold = []
         for found in engine.variables(optimizer, model):
@@ -142,7 +142,7 @@ class Recorder:
                 untold += [found.name] * found.untold
                 if found.parameter or found.untold:
                     number = self.recording.seen[index].number
-                    kinds["constructed" if number == 1 else "replaced"] += 1
+                    kinds[EventKind.CONSTRUCTED if number == 1 else EventKind.REPLACED] += 1
             if id(found.ref) in shown_ids:
                 self._shown[found.label] = index
         if cause is not None:
@@ -295,7 +295,7 @@ class Recorder:
         rows = self.recording.rows
         long = isinstance(rows, list) and len(rows) > ROWS_IN_MEMORY
         if long and all(row.values is None for row in rows):
-            spill(self.recording)
+            self.recording.spill()
 
     # ---- rows that a meter took
 
@@ -389,7 +389,7 @@ class Recorder:
         if frozen - self._frozen:
             self._frozen |= frozen
             self.event(
-                "frozen mirror",
+                EventKind.FROZEN_MIRROR,
                 "training updates slots that the optimizer does not show: "
                 + ", ".join(sorted(frozen)),
                 len(frozen),

@@ -21,7 +21,6 @@ from slotscope.errors import (
     SlotscopeError,
     UnknownOptimizerError,
 )
-from slotscope.recording.archive import spill
 from slotscope.recording.hooks import Hooks
 from slotscope.recording.recorder import Recorder
 from slotscope.recording.recording import Recording
@@ -95,7 +94,7 @@ def watch(
         ) from error
     recording = Recording(engine.name, engine.versions, type(watched).__name__, int(every))
     if to is not None:
-        spill(recording, _empty_folder(Path(to)))
+        recording.spill(_empty_folder(Path(to)))
     return Watch(model, optimizer, Recorder(recording, keep))
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from slotscope.engines import Engine
 from slotscope.engines.private_names import held
 from slotscope.recording.recording import Recording
+from slotscope.recording.records import EventKind
 
 
 def construct_again(engine: Engine, model: Any) -> None:
@@ -50,6 +51,6 @@ def error_of(function: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
 
 def noticed(recording: Recording) -> pd.DataFrame:
     """The events of a recording without its steps: after how many batches, what, and details."""
-    events = [event for event in recording.events if event.kind != "stepped"]
+    events = [event for event in recording.events if event.kind is not EventKind.STEPPED]
     rows = [(event.iterations, event.kind, event.detail) for event in events]
     return pd.DataFrame(rows, columns=["batches", "event", "detail"])

@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from slotscope.engines import Engine
-from slotscope.recording.recording import Recording, Variable
+from slotscope.recording.recording import Recording
+from slotscope.recording.records import Variable
 from slotscope.recording.watch import watch
 
 #: The method of an optimizer that makes its slots.

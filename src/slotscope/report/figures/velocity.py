@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import matplotlib.pyplot as plt
 import numpy as np
 
+from slotscope.recording.records import EventKind
 from slotscope.report.figures.finishing import closed
 from slotscope.report.recordings.figure import COLOURS
 
@@ -94,7 +95,8 @@ def _initial(recording: Recording) -> float:
 def draw_life(axes: Axes, recording: Recording) -> None:
     """When the slot was made, which variable it was after each batch, and when updates ran."""
     steps = recording.iterations
-    made = [e.iterations for e in recording.events if e.kind in ("constructed", "replaced")]
+    appeared = (EventKind.CONSTRUCTED, EventKind.REPLACED)
+    made = [event.iterations for event in recording.events if event.kind in appeared]
     same = recording.identity("momentum")["object"].to_numpy()
     starts = np.flatnonzero(np.diff(same, prepend=-1))
     for start, end in zip(starts, [*starts[1:], len(steps)], strict=True):
