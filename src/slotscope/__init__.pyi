@@ -13,7 +13,7 @@ from .recording.recording import load as load
 from .recording.records import Event as Event
 from .recording.records import EventKind as EventKind
 from .recording.watch import watch as watch
-from .report.results.result import read_results as read_results
+from .report.results.reading import read_results as read_results
 from .report.results.result import result as result
 from .report.runs.folder import results as results
 from .rules.rule import Rule as Rule

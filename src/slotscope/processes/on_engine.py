@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from slotscope.engines import ENGINES, Engine, Status, engine, engine_classes
 from slotscope.engines.keras_3 import Keras3
+from slotscope.processes.imported import UNTOLD, imported, imported_elsewhere
 
 Result = TypeVar("Result")
 
@@ -62,7 +63,7 @@ def on_engines(
     """
     names = list(ENGINES if names is None else names)
     waiting = {
-        name: _worker(name, environment).submit(_run, name, function)
+        name: _worker(name, environment).submit(_told, _run, name, function)
         for name, environment in _elsewhere(names).items()
     }
     names_here = [name for name in names if name not in waiting]
@@ -71,7 +72,7 @@ def on_engines(
         if name in _keras_3():
             _ = engine(name).keras
     here = {name: _run(name, function) for name in names_here}
-    return {name: here[name] if name in here else waiting[name].result() for name in names}
+    return {name: here[name] if name in here else _result(waiting[name]) for name in names}
 
 
 def on_two_devices(here: Engine, function: Callable[..., Result], *args: Any) -> Result:
@@ -83,7 +84,7 @@ def on_two_devices(here: Engine, function: Callable[..., Result], *args: Any) ->
         *args: passed on.
     """
     worker = _worker(*_two_devices(here))
-    answer: Result = worker.submit(_run_on_two, here.name, function, args).result()
+    answer: Result = _result(worker.submit(_told, _run_on_two, here.name, function, args))
     return answer
 
 
@@ -135,6 +136,21 @@ def _can_run(status: Status) -> bool:
 
 def _run(name: str, function: Callable[..., Result]) -> Result:
     return function(engine(name))
+
+
+def _told(function: Callable[..., Result], *args: Any) -> tuple[Result, list[str]]:
+    """In a worker process: what a function returns, and what this process has imported."""
+    return function(*args), imported()
+
+
+def _result(future: Any) -> Any:
+    """What a worker process returns, whose modules are remembered."""
+    names = [UNTOLD]
+    try:
+        value, names = future.result()
+    finally:
+        imported_elsewhere(names)
+    return value
 
 
 def sharing() -> dict[str, str]:

@@ -9,6 +9,7 @@ run starts another one.
 from __future__ import annotations
 
 import contextlib
+import functools
 import multiprocessing
 import os
 import shutil
@@ -18,64 +19,83 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from multiprocessing.util import Finalize
 from queue import SimpleQueue
 from typing import Any
 
 from slotscope.processes.limits import on_a_clock, processor_time
 from slotscope.processes.worker import DiedError, LimitError, Process
-from slotscope.sweep.executed import execution
 
 #: Seconds of processor time that a new process may use before it answers.
 START = 120.0
 #: Seconds within which a process that was told to end has ended its kernel.
 END = 10.0
-#: Seconds between the ends of two pipes of a process that is killed, at most.
+#: Seconds in which what has begun to end, or to start, has done so: a pipe, a kernel.
 MOMENT = 0.5
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the functions of an executor need of each of its processes; both are called there.
+
+    Attributes:
+        begin: makes a process ready; it gets the folder for temporary files.
+        stop: ends what the functions have started.
+    """
+
+    begin: Callable[[str], None]
+    stop: Callable[[], None]
+
+
+def _nothing(*_folder: str) -> None:
+    pass
+
+
+NOTHING = Work(_nothing, _nothing)
 
 
 # ---- in the process
 
 
-def attend(folder: str) -> int:
-    """See to it that this process, and its kernels, end when the driver does: its number.
+def attend(work: Work, folder: str) -> int:
+    """See to it that this process, and what it starts, end when the one that asks does: its number.
 
     Args:
-        folder: where temporary files go; the driver removes it, or who outlives the driver.
+        work: what is done here.
+        folder: where temporary files go; the one that asks removes it, or who outlives that.
     """
-    execution.temporary = folder  # not tempfile.tempdir, beside which servers have their sockets
-    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGTERM, functools.partial(_end, work))
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=_watch, args=(parent, folder), daemon=True).start()
+        threading.Thread(target=_watch, args=(parent, work, folder), daemon=True).start()
         # One that was asked nothing hears of the end by itself, and may be gone before the thread.
-        Finalize(None, _orphaned, (parent, folder), exitpriority=0)
-    import papermill  # noqa: F401 - its time is no run's
-
+        Finalize(None, _orphaned, (parent, work, folder), exitpriority=0)
+    work.begin(folder)
     return os.getpid()
 
 
-def _watch(parent: Any, folder: str) -> None:
+def _watch(parent: Any, work: Work, folder: str) -> None:
     parent.join()
-    _clear(folder)
+    _clear(work, folder)
     os._exit(1)
 
 
-def _orphaned(parent: Any, folder: str) -> None:
+def _orphaned(parent: Any, work: Work, folder: str) -> None:
     parent.join(MOMENT)
     if not parent.is_alive():
-        _clear(folder)
+        _clear(work, folder)
 
 
-def _clear(folder: str) -> None:
-    execution.stop_all()
-    time.sleep(execution.AGAIN)  # a kernel may have been about to start
-    execution.stop_all()
+def _clear(work: Work, folder: str) -> None:
+    work.stop()
+    time.sleep(MOMENT)  # something may have been about to start
+    work.stop()
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _end(*_signal: Any) -> None:
-    execution.stop_all()
+def _end(work: Work, *_signal: Any) -> None:
+    work.stop()
     os._exit(1)
 
 
@@ -91,11 +111,12 @@ class SilentError(DiedError):
 class LocalExecutor(Executor):
     """Runs functions in ``jobs`` processes, each on its own."""
 
-    def __init__(self, jobs: int, patience: float | None = None) -> None:
+    def __init__(self, jobs: int, patience: float | None = None, work: Work = NOTHING) -> None:
         """
         Args:
             jobs: how many processes.
             patience: seconds after which a process that does not answer is killed; None waits.
+            work: what is done there.
         """
         self._processes = [Process() for _ in range(jobs)]
         self._free: SimpleQueue[Process] = SimpleQueue()
@@ -103,7 +124,7 @@ class LocalExecutor(Executor):
             self._free.put(process)
         self._threads = ThreadPoolExecutor(jobs)
         self._numbers: dict[Process, int] = {}
-        self._patience = patience
+        self._work, self._patience = work, patience
         self._folder = tempfile.TemporaryDirectory(prefix="slotscope-", ignore_cleanup_errors=True)
         self._ended = False
 
@@ -137,7 +158,7 @@ class LocalExecutor(Executor):
         try:
             if not process.alive and not self._ended:
                 self._numbers[process] = process.ask(
-                    processor_time(START), attend, self._folder.name
+                    processor_time(START), attend, self._work, self._folder.name
                 )
             if self._ended:
                 raise DiedError("it was stopped")

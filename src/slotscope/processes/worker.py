@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import IO, Any, TypeVar, cast
 
 from slotscope.processes import on_engine
+from slotscope.processes.imported import UNTOLD, imported, imported_elsewhere
 from slotscope.processes.limits import Limit, processor_time, signs
 
 Result = TypeVar("Result")
@@ -73,7 +74,7 @@ def serve(connection: Connection, log: str, folder: str) -> None:
                 answer = (True, function(*args))
             except Exception as error:
                 answer = (False, error)
-            send(answer)
+            send((*answer, imported()))
     on_engine.stop_workers()  # multiprocessing would wait for them
 
 
@@ -134,6 +135,7 @@ class Process:
                 self._connection.send((function, args))
                 good, value = self._answer(limit and limit(self._process.pid))
             except (EOFError, ConnectionError, OSError):
+                imported_elsewhere([UNTOLD])
                 self._join()
                 code = self._process.exitcode
                 raise DiedError(f"its process ended: {ending(code)}", self._stopped()) from None
@@ -147,10 +149,13 @@ class Process:
             if self._connection.poll(limit and limit.interval):
                 answer = self._connection.recv()
                 if answer != _SIGN:
-                    return cast(tuple[bool, Any], answer)
+                    good, value, names = answer
+                    imported_elsewhere(names)
+                    return good, value
                 if limit is not None:
                     limit.again()
             elif limit is not None and (said := limit.passed()):
+                imported_elsewhere([UNTOLD])
                 raise LimitError(f"{said}, without a sign, and was killed", self._stopped())
 
     def _join(self) -> None:
