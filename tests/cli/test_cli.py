@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from slotscope.cli import main
-from slotscope.engines import ENGINES, base
+from slotscope.engines import ENGINES, available
 
 
 def run(*command):
@@ -23,7 +23,7 @@ def test_engines_lists_them_with_versions():
 
 
 def test_engines_says_why_one_cannot_run_and_what_mends_it(monkeypatch):
-    monkeypatch.setattr(base, "installed", lambda *names: {})
+    monkeypatch.setattr(available, "installed", lambda *names: {})
     result = CliRunner().invoke(main, ["engines"])
     assert result.exit_code == 0
     assert "keras-jax: not installed: keras, jax" in result.output
