@@ -42,6 +42,8 @@ class Driven(Available):
     shared_arguments: ClassVar[tuple[str, ...]] = ()
     #: Methods in which the base class does what surrounds a step; it clips, averages, accumulates.
     surrounding: ClassVar[tuple[str, ...]] = ()
+    #: Whether a list that ``optimizer.variables`` gives is made anew each time.
+    lists_anew: ClassVar[bool] = True
     #: Whether :meth:`loss_scaled` has one.
     scales_loss: ClassVar[bool] = True
     #: Whether a gradient may come as a :class:`SparseGradient`.

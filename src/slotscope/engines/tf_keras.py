@@ -150,6 +150,7 @@ class TfKerasLegacy(TfKerasEager):
     generation: ClassVar[str] = "tf_keras-legacy"
     place: ClassVar[str] = "tf_keras.optimizers.legacy."
     holds: ClassVar[str] = "weights"
+    lists_anew: ClassVar[bool] = False
     shared_arguments: ClassVar[tuple[str, ...]] = LEGACY_ARGUMENTS
     #: The file of its time comes first: .keras and .weights.h5 came when it was a legacy.
     formats: ClassVar[tuple[Format, ...]] = (

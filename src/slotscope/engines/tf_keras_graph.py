@@ -39,6 +39,7 @@ class TfKerasGraph(GraphEngine):
     preamble: ClassVar[list[str]] = PREAMBLE
     scope_line: ClassVar[str] = "with tf.Graph().as_default():"
     backend_code: ClassVar[str] = "tf_keras.backend"
+    lists_anew: ClassVar[bool] = False
     shared_arguments: ClassVar[tuple[str, ...]] = LEGACY_ARGUMENTS
     requires: ClassVar[tuple[str, ...]] = ("tensorflow", "tf_keras")
     extra: ClassVar[str] = "tensorflow"
