@@ -20,6 +20,7 @@ from typing import Any
 
 from slotscope.engines import engine_of, private_names
 from slotscope.engines.meters.meter import Targets
+from slotscope.engines.watched import Watched
 from slotscope.errors import SlotscopeError, UnsupportedReleaseError
 from slotscope.recording.metering import Metering
 from slotscope.recording.patches import listen, original_of
@@ -75,7 +76,7 @@ class Hooks:
     def __init__(self, model: Any, optimizer: Any, recorder: Recorder) -> None:
         self.model = model
         self.recorder = recorder
-        self.engine = engine_of(model, optimizer)
+        self.engine: Watched = engine_of(model, optimizer)
         self.optimizer: Any = None
         self._given = optimizer
         self._stops: list[Callable[[], None]] = []
@@ -113,7 +114,7 @@ class Hooks:
 
     def _attach(self) -> None:
         optimizer = self._given if self._given is not None else self.model.optimizer
-        private_names.ask(self.engine.name, self.engine.asked(optimizer, self.model))
+        private_names.ask(self.engine.lineage(), self.engine.asked(optimizer, self.model))
         self._listen(self.model, "compile", self._compiled)
         self._set_meter()
         if self.engine.maker:

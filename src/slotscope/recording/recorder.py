@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from slotscope.engines.base import Engine, OptimizerVariable
 from slotscope.engines.meters.meter import MEASURES, Measured
+from slotscope.engines.records import OptimizerVariable
+from slotscope.engines.watched import Watched
 from slotscope.errors import UnseenStepsWarning, UntoldWarning
 from slotscope.recording.recording import Recording
 from slotscope.recording.records import Event, EventKind, Row, Variable
@@ -121,7 +122,7 @@ class Recorder:
 
     # ---- construction
 
-    def look(self, engine: Engine, optimizer: Any, model: Any, cause: str | None) -> bool:
+    def look(self, engine: Watched, optimizer: Any, model: Any, cause: str | None) -> bool:
         """See which variables ``optimizer`` holds now; ``cause`` is None before the watch.
 
         Returns:
@@ -181,7 +182,7 @@ class Recorder:
         """Whether there is something that :meth:`read_initial` would read."""
         return self.iterations is None or bool(self._unread)
 
-    def read_initial(self, engine: Engine, optimizer: Any, state: Any) -> None:
+    def read_initial(self, engine: Watched, optimizer: Any, state: Any) -> None:
         """Read variables that no step has touched yet, as far as they have values."""
         if self.iterations is None:
             self.iterations = self._counter(engine, optimizer, state)
@@ -199,7 +200,7 @@ class Recorder:
                     self.recording.seen[index], initial=float(value.flat[0])
                 )
 
-    def _counter(self, engine: Engine, optimizer: Any, state: Any) -> int | None:
+    def _counter(self, engine: Watched, optimizer: Any, state: Any) -> int | None:
         """The value of the step counter, None where it cannot be read."""
         variable = engine.iterations(optimizer)
         if variable is None:
@@ -210,7 +211,7 @@ class Recorder:
     # ---- steps
 
     def step(
-        self, engine: Engine, optimizer: Any, state: Any, *, returned: str, longest: int = 1
+        self, engine: Watched, optimizer: Any, state: Any, *, returned: str, longest: int = 1
     ) -> bool:
         """See whether the step counter moved, and record a row where it is due.
 
@@ -253,7 +254,7 @@ class Recorder:
         self._gap_again(why)
         self.warn()
 
-    def catch_up(self, engine: Engine, optimizer: Any, state: Any, steps: int = 0) -> None:
+    def catch_up(self, engine: Watched, optimizer: Any, state: Any, steps: int = 0) -> None:
         """Note steps that left no trace but in the step counter.
 
         Args:
@@ -266,7 +267,7 @@ class Recorder:
             why = " where they should have been measured" if steps else ""
             self.gap(f"steps {before + 1} to {now} left no row{why}", now - before)
 
-    def _record(self, engine: Engine, state: Any) -> None:
+    def _record(self, engine: Watched, state: Any) -> None:
         indices = list(range(len(self.seen)))
         refs = [self.seen[index].ref for index in indices]
         values = engine.read(refs, state)
@@ -299,7 +300,7 @@ class Recorder:
 
     # ---- rows that a meter took
 
-    def level(self, engine: Engine, model: Any) -> str | None:
+    def level(self, engine: Watched, model: Any) -> str | None:
         """What a meter shall measure.
 
         Returns:
@@ -311,7 +312,7 @@ class Recorder:
             return None if size == 0 else "norms" if size > SMALL_STATE else ""
         return "" if self.keep == "values" else self.keep
 
-    def measured(self, engine: Engine, found: Measured, steps: int, skips: bool) -> None:
+    def measured(self, engine: Watched, found: Measured, steps: int, skips: bool) -> None:
         """Take over rows that were made inside of the steps.
 
         Args:
@@ -341,7 +342,7 @@ class Recorder:
         if stuck:
             self.gap(f"in {stuck} steps up to {found.last} the counter did not move on", stuck)
 
-    def _take(self, engine: Engine, found: Measured, kept: np.ndarray) -> None:
+    def _take(self, engine: Watched, found: Measured, kept: np.ndarray) -> None:
         indices = np.array([self._index[id(ref)] for ref in found.refs], dtype=np.int64)
         identity = self._identities(engine, indices, None)
         counters, measured = found.iterations[kept], found.numbers[kept]
@@ -358,11 +359,11 @@ class Recorder:
             for index, numbers in zip(indices, statistics[-1], strict=True):
                 self.seen[index].statistics = numbers
 
-    def _identities(self, engine: Engine, indices: Iterable[int], state: Any) -> np.ndarray:
+    def _identities(self, engine: Watched, indices: Iterable[int], state: Any) -> np.ndarray:
         found = [self._identify(engine, index, state) for index in indices]
         return np.array(found, dtype=np.int64).reshape(-1, 3)
 
-    def _identify(self, engine: Engine, index: int, state: Any) -> list[int]:
+    def _identify(self, engine: Watched, index: int, state: Any) -> list[int]:
         seen = self.seen[index]
         identity = engine.identify(seen.ref, state)
         tokens = (identity.object, identity.handle, identity.buffer)

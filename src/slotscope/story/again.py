@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 
 from slotscope.engines import Engine
-from slotscope.engines.private_names import held
 from slotscope.recording.recording import Recording
 from slotscope.recording.records import EventKind
 
@@ -18,14 +17,7 @@ def construct_again(engine: Engine, model: Any) -> None:
 
     To be called in the engine's scope.
     """
-    optimizer = model.optimizer
-    if engine.name in ("keras-2.1", "tf_keras-graph"):
-        optimizer.get_updates(model.total_loss, model.trainable_weights)
-    elif engine.name == "tf_keras-legacy":
-        # What its apply_gradients calls before everything else; there is no public name for it.
-        held(optimizer, "_create_all_weights", "tf_keras")(model.trainable_weights)
-    else:
-        optimizer.build(model.trainable_variables)
+    engine.build_again(model)
 
 
 def shown(engine: Engine, optimizer: Any, slot: str = "momentum") -> list[float]:

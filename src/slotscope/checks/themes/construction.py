@@ -134,7 +134,7 @@ def check_the_list_of_variables_is_the_callers_own(subject: Subject) -> None:
     run = Run(subject, values(PAIR))
     before = objects(run.engine, run.optimizer)
     listed = getattr(run.optimizer, "variables", None)
-    if not isinstance(listed, list) or run.engine.generation == "tf_keras-legacy":
+    if not isinstance(listed, list) or not run.engine.lists_anew:
         raise NotApplicable("in this generation it is no list, or the optimizer's own")
     listed.clear()
     if not same_objects(before, objects(run.engine, run.optimizer)):
