@@ -10,7 +10,7 @@ from commands import command
 
 import slotscope.cli
 from slotscope.cli import COMMANDS
-from slotscope.engines import ENGINES, base
+from slotscope.engines import ENGINES, available
 
 
 def run(*command):
@@ -25,7 +25,7 @@ def test_engines_lists_them_with_versions():
 
 
 def test_engines_says_why_one_cannot_run_and_what_mends_it(monkeypatch):
-    monkeypatch.setattr(base, "installed", lambda *names: {})
+    monkeypatch.setattr(available, "installed", lambda *names: {})
     result = command("engines")
     assert result.exit_code == 0
     assert "keras-jax: not installed: keras, jax" in result.output

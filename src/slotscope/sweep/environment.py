@@ -18,16 +18,12 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution,
 from pathlib import Path
 
 import slotscope
+from slotscope.kernels.server.frameworks import FRAMEWORKS
 
 #: Distributions whose version may change what a notebook computes or shows.
 DISTRIBUTIONS = (
     "slotscope",
-    "tensorflow",
-    "tf_keras",
-    "keras",
-    "jax",
-    "jaxlib",
-    "torch",
+    *(name for framework in FRAMEWORKS for name in (framework.name, *framework.parts)),
     "h5py",
     "ml_dtypes",
     "numpy",

@@ -79,17 +79,15 @@ def _png(figure: Any) -> bytes:
 
 
 def _npz(recording: Any) -> bytes:
-    from slotscope.recording.archive import write
-
     buffer = io.BytesIO()
-    write(recording, buffer)
+    recording.write(buffer)
     return buffer.getvalue()
 
 
 def _recording(content: bytes) -> Any:
-    from slotscope.recording.archive import read
+    from slotscope.recording.recording import load
 
-    return read(io.BytesIO(content))
+    return load(io.BytesIO(content))
 
 
 def _base64(content: bytes) -> str:
