@@ -14,10 +14,10 @@ import time
 import pytest
 from engine_cases import on
 
-from slotscope.checks.verdict import Undecided
 from slotscope.processes import limits
 from slotscope.processes.limits import (
     LOOKS,
+    NotReadyError,
     ProcessorTime,
     Stopped,
     limited,
@@ -289,7 +289,7 @@ def test_a_preparation_that_fails_once_is_tried_again():
 
 def test_one_that_fails_twice_is_undecided():
     prepare, attempts = failing(2)
-    with pytest.raises(Undecided, match="a helper was not ready, tried twice: no memory"):
+    with pytest.raises(NotReadyError, match="a helper was not ready, tried twice: no memory"):
         prepared("a helper", prepare)
     assert len(attempts) == 2
 

@@ -21,9 +21,15 @@ from slotscope.checking.request import Request
 from slotscope.checks.plan import Plan, Planned
 from slotscope.checks.runner import given_up, outcome_of, record
 from slotscope.checks.subjects.subject import Subject
-from slotscope.checks.verdict import Outcome, Undecided, Verdict
+from slotscope.checks.verdict import Outcome, Verdict
 from slotscope.engines import engine
-from slotscope.processes.limits import STOPPED_LIMIT, preparation, prepared, processor_time
+from slotscope.processes.limits import (
+    STOPPED_LIMIT,
+    NotReadyError,
+    preparation,
+    prepared,
+    processor_time,
+)
 from slotscope.processes.worker import DiedError, LimitError, Process
 
 Result = TypeVar("Result")
@@ -55,7 +61,7 @@ def describe(request: Request) -> Plan:
 
 def outcome(request: Request, id: str) -> Outcome:
     """The outcome of one check."""
-    from slotscope.checks import checks
+    from slotscope.checks.selection import checks
 
     subject = _subject(request)
     name = id.partition("[")[0]
@@ -71,7 +77,7 @@ def loaded(process: Process, request: Request, function: Callable[[Request], Res
     """``function(request)`` in a process that imports what it needs; in another where that dies.
 
     Raises:
-        Undecided: that one died or hung, too. What it says of a hang tells what to do.
+        NotReadyError: that one died or hung, too. What it says of a hang tells what to do.
         SlotscopeError: the request cannot be met.
     """
     seconds = preparation(request.time_limit)
@@ -138,7 +144,7 @@ def _outcome(process: Process, request: Request, item: Planned) -> Outcome:
             loaded(process, request, describe)
         limit = processor_time(request.time_limit + GRACE)
         return process.ask(limit, outcome, request, item.id)
-    except Undecided as error:
+    except NotReadyError as error:
         return record(item, Verdict.UNDECIDED, str(error))
     except DiedError as death:
         return record(

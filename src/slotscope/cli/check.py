@@ -14,7 +14,7 @@ import click
 
 if TYPE_CHECKING:
     from slotscope.checking.request import Request
-    from slotscope.checks.verdict import Report
+    from slotscope.report.checks.report import Report
 
 FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 
@@ -150,9 +150,9 @@ def run(request: Request, known: Mapping[str, Any], jobs: int) -> tuple[list[Rep
 
     from slotscope.checking import isolated
     from slotscope.checking.assembling import collect
-    from slotscope.checks.verdict import Undecided
+    from slotscope.processes.limits import NotReadyError
     from slotscope.processes.worker import LimitError, Process
-    from slotscope.report.checks.terminal import print_summary, watcher
+    from slotscope.report.checks.terminal import display, print_summary
 
     console = Console(highlight=False)
     reports: list[Report] = []
@@ -165,10 +165,10 @@ def run(request: Request, known: Mapping[str, Any], jobs: int) -> tuple[list[Rep
                     plan = isolated.loaded(processes[0], one, isolated.describe)
                 outcomes = isolated.run_isolated(processes, one, plan)
                 expected = expected_of(known, plan.optimizer)
-                reports.append(collect(plan, outcomes, expected, watcher(True, console)))
+                reports.append(collect(plan, outcomes, expected, display(True, console)))
                 if reports[-1].missing:
                     break
-        except Undecided as error:
+        except NotReadyError as error:
             if not isinstance(error.__cause__, LimitError):
                 raise _unusable(request, error) from None
             console.print(Text(f"Undecided: {error}"), soft_wrap=True)

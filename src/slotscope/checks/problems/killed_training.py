@@ -52,7 +52,7 @@ def train_and_die(course: Course, format: str, folder: Path) -> State:
     Raises:
         NotApplicable: the optimizer cannot be sent to another process, or this system has no signal
             that ends one at once.
-        Undecided: that process could not be made ready.
+        NotReadyError: that process could not be made ready.
     """
     import cloudpickle
 

@@ -28,6 +28,8 @@ from slotscope.recording.recording import Recording
 from slotscope.recording.watch import watch
 from slotscope.rules import FunctionRule
 
+PLACE, SECONDS = 1, 0.4
+
 #: Two parameters of the same shape, and one of each other rank.
 ALIKE: tuple[tuple[int, ...], ...] = ((4, 3), (3,), (4, 3), ())
 
