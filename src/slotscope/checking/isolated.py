@@ -30,7 +30,7 @@ from slotscope.processes.limits import (
     prepared,
     processor_time,
 )
-from slotscope.processes.worker import DiedError, LimitError, Process
+from slotscope.processes.worker import DiedError, LimitError, Worker
 
 Result = TypeVar("Result")
 
@@ -73,7 +73,7 @@ def outcome(request: Request, id: str) -> Outcome:
 # ---- on the other side
 
 
-def loaded(process: Process, request: Request, function: Callable[[Request], Result]) -> Result:
+def loaded(process: Worker, request: Request, function: Callable[[Request], Result]) -> Result:
     """``function(request)`` in a process that imports what it needs; in another where that dies.
 
     Raises:
@@ -92,7 +92,7 @@ def loaded(process: Process, request: Request, function: Callable[[Request], Res
     return prepared(request.target, load, DiedError)
 
 
-def run_isolated(processes: Sequence[Process], request: Request, plan: Plan) -> Iterator[Outcome]:
+def run_isolated(processes: Sequence[Worker], request: Request, plan: Plan) -> Iterator[Outcome]:
     """The outcome of every check of ``plan``, as they come.
 
     Where the plan is long, every process takes part: one works from its front, another from its
@@ -121,7 +121,7 @@ def run_isolated(processes: Sequence[Process], request: Request, plan: Plan) -> 
 
 
 def _work(
-    process: Process,
+    process: Worker,
     request: Request,
     take: Callable[[], Planned],
     done: SimpleQueue[Outcome | BaseException],
@@ -138,7 +138,7 @@ def _work(
             return
 
 
-def _outcome(process: Process, request: Request, item: Planned) -> Outcome:
+def _outcome(process: Worker, request: Request, item: Planned) -> Outcome:
     try:
         if not process.alive:
             loaded(process, request, describe)

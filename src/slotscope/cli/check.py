@@ -151,14 +151,14 @@ def run(request: Request, known: Mapping[str, Any], jobs: int) -> tuple[list[Rep
     from slotscope.checking import isolated
     from slotscope.checking.assembling import collect
     from slotscope.processes.limits import NotReadyError
-    from slotscope.processes.worker import LimitError, Process
+    from slotscope.processes.worker import LimitError, Worker
     from slotscope.report.checks.terminal import display, print_summary
 
     console = Console(highlight=False)
     reports: list[Report] = []
     code = HOLDS
     with contextlib.ExitStack() as stack:
-        processes = [stack.enter_context(Process()) for _ in range(jobs)]
+        processes = [stack.enter_context(Worker()) for _ in range(jobs)]
         try:
             for one in _each(request, processes[0]):
                 with console.status(f"Loading {one.target}"):  # a framework takes its time

@@ -9,6 +9,7 @@ run starts another one.
 from __future__ import annotations
 
 import contextlib
+import functools
 import multiprocessing
 import os
 import shutil
@@ -23,59 +24,63 @@ from queue import SimpleQueue
 from typing import Any
 
 from slotscope.processes.limits import on_a_clock, processor_time
-from slotscope.processes.worker import DiedError, LimitError, Process
-from slotscope.sweep.executed import execution
+from slotscope.processes.worker import DiedError, LimitError, Worker
 
 #: Seconds of processor time that a new process may use before it answers.
 START = 120.0
-#: Seconds within which a process that was told to end has ended its kernel.
+#: Seconds within which a process that was told to end has ended what it runs.
 END = 10.0
 #: Seconds between the ends of two pipes of a process that is killed, at most.
 MOMENT = 0.5
 
 
+#: Seconds after which what was stopped is stopped once more.
+AGAIN = 0.5
+
+Stop = Callable[[], None]
+
+
 # ---- in the process
 
 
-def attend(folder: str) -> int:
-    """See to it that this process, and its kernels, end when the driver does: its number.
+def attend(folder: str, begin: Callable[[str], Stop]) -> int:
+    """See to it that this process, and what it runs, end when its maker does: its number.
 
     Args:
-        folder: where temporary files go; the driver removes it, or who outlives the driver.
+        folder: where temporary files go; the maker removes it, or who outlives the maker.
+        begin: takes that folder, and returns what ends all that is running here.
     """
-    execution.temporary = folder  # not tempfile.tempdir, beside which servers have their sockets
-    signal.signal(signal.SIGTERM, _end)
+    stop = begin(folder)
+    signal.signal(signal.SIGTERM, functools.partial(_end, stop))
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=_watch, args=(parent, folder), daemon=True).start()
+        threading.Thread(target=_watch, args=(parent, folder, stop), daemon=True).start()
         # One that was asked nothing hears of the end by itself, and may be gone before the thread.
-        Finalize(None, _orphaned, (parent, folder), exitpriority=0)
-    import papermill  # noqa: F401 - its time is no run's
-
+        Finalize(None, _orphaned, (parent, folder, stop), exitpriority=0)
     return os.getpid()
 
 
-def _watch(parent: Any, folder: str) -> None:
+def _watch(parent: Any, folder: str, stop: Stop) -> None:
     parent.join()
-    _clear(folder)
+    _clear(folder, stop)
     os._exit(1)
 
 
-def _orphaned(parent: Any, folder: str) -> None:
+def _orphaned(parent: Any, folder: str, stop: Stop) -> None:
     parent.join(MOMENT)
     if not parent.is_alive():
-        _clear(folder)
+        _clear(folder, stop)
 
 
-def _clear(folder: str) -> None:
-    execution.stop_all()
-    time.sleep(execution.AGAIN)  # a kernel may have been about to start
-    execution.stop_all()
+def _clear(folder: str, stop: Stop) -> None:
+    stop()
+    time.sleep(AGAIN)  # something may have been about to start
+    stop()
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _end(*_signal: Any) -> None:
-    execution.stop_all()
+def _end(stop: Stop, *_signal: Any) -> None:
+    stop()
     os._exit(1)
 
 
@@ -91,18 +96,23 @@ class SilentError(DiedError):
 class LocalExecutor(Executor):
     """Runs functions in ``jobs`` processes, each on its own."""
 
-    def __init__(self, jobs: int, patience: float | None = None) -> None:
+    def __init__(
+        self, jobs: int, begin: Callable[[str], Stop], patience: float | None = None
+    ) -> None:
         """
         Args:
             jobs: how many processes.
+            begin: is called in each of them first, with a folder for temporary files; returns what
+                ends all that is running there.
             patience: seconds after which a process that does not answer is killed; None waits.
         """
-        self._processes = [Process() for _ in range(jobs)]
-        self._free: SimpleQueue[Process] = SimpleQueue()
+        self._processes = [Worker() for _ in range(jobs)]
+        self._free: SimpleQueue[Worker] = SimpleQueue()
         for process in self._processes:
             self._free.put(process)
         self._threads = ThreadPoolExecutor(jobs)
-        self._numbers: dict[Process, int] = {}
+        self._numbers: dict[Worker, int] = {}
+        self._begin = begin
         self._patience = patience
         self._folder = tempfile.TemporaryDirectory(prefix="slotscope-", ignore_cleanup_errors=True)
         self._ended = False
@@ -137,7 +147,7 @@ class LocalExecutor(Executor):
         try:
             if not process.alive and not self._ended:
                 self._numbers[process] = process.ask(
-                    processor_time(START), attend, self._folder.name
+                    processor_time(START), attend, self._folder.name, self._begin
                 )
             if self._ended:
                 raise DiedError("it was stopped")
@@ -148,7 +158,7 @@ class LocalExecutor(Executor):
         finally:
             self._free.put(process)
 
-    def _answer(self, process: Process, function: Callable[..., Any], args: Any) -> Any:
+    def _answer(self, process: Worker, function: Callable[..., Any], args: Any) -> Any:
         limit = None if self._patience is None else on_a_clock(self._patience)
         try:
             return process.ask(limit, function, *args)

@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -154,6 +154,15 @@ def _descendants(process: int) -> list[psutil.Process]:
         return list(psutil.Process(process).children(recursive=True))
     except psutil.Error:
         return []
+
+
+def begin(folder: str) -> Callable[[], None]:
+    """Have this process's runs keep temporary files in ``folder``: what ends their kernels."""
+    global temporary
+    temporary = folder  # not tempfile.tempdir, beside which servers have their sockets
+    import papermill  # noqa: F401 - its time is no run's
+
+    return stop_all
 
 
 def stop_all() -> None:

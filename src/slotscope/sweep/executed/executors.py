@@ -12,7 +12,7 @@ from typing import Any
 
 from slotscope.errors import SchedulerError
 from slotscope.sweep.environment import Environment, environment
-from slotscope.sweep.executed.execution import RUNNING, Outcome, Task, execute
+from slotscope.sweep.executed.execution import RUNNING, Outcome, Task, begin, execute
 
 #: Seconds within which a cluster answers.
 ANSWER = 120
@@ -55,7 +55,7 @@ def here(jobs: int, patience: float | None) -> Iterator[Place]:
     """
     from slotscope.processes.pool import LocalExecutor
 
-    with LocalExecutor(jobs, patience) as executor:
+    with LocalExecutor(jobs, begin, patience) as executor:
         yield Place(executor, execute, lambda: jobs, 0, environment(), True)
 
 
