@@ -29,10 +29,10 @@ import click
 import psutil
 
 from slotscope.kernels import spec
-from slotscope.sweep.asked.due_runs import Plan, make_plan
+from slotscope.sweep.asked.due_runs import SweepPlan, make_plan
 from slotscope.sweep.declared.notebook_file import Notebook, read_notebook
 from slotscope.sweep.environment import environment
-from slotscope.sweep.executed.driver import Sweep
+from slotscope.sweep.executed.driver import SweepDriver
 from slotscope.sweep.executed.execution import Task
 from slotscope.sweep.executed.executors import here
 from slotscope.sweep.store import Store
@@ -106,7 +106,7 @@ def share(folder: Path, runs: int) -> dict[str, float]:
     marks = Marks(worker)
     task = Task(notebook.bare, {}, str(folder), kernel=KERNEL)
     with kernels(), here(1, None) as place:
-        Sweep(Store(folder), plan, task, place, marks).run()
+        SweepDriver(Store(folder), plan, task, place, marks).run()
         time.sleep(0.5)
     worker.over.set()
     (own, theirs, begin), (own_end, _, end) = marks.seconds[0], marks.seconds[-1]
@@ -119,7 +119,7 @@ def share(folder: Path, runs: int) -> dict[str, float]:
     }
 
 
-def planned(folder: Path, notebook: Notebook, runs: int) -> Plan:
+def planned(folder: Path, notebook: Notebook, runs: int) -> SweepPlan:
     """A plan of so many runs."""
     combinations = [{"x": x} for x in range(runs)]
     return make_plan(Store(folder), notebook, combinations, environment())
