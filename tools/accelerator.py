@@ -36,7 +36,7 @@ print(getattr(device, "platform", None) or device.type, device)
 
 def environment(engine: str, simulated: bool) -> dict[str, str]:
     """That of the processes for one engine, which use one accelerator side by side."""
-    from slotscope.processes.on_engine import sharing
+    from slotscope.processes.worker import sharing
 
     found = {**os.environ, **sharing()}
     if simulated:

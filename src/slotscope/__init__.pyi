@@ -2,7 +2,6 @@ from . import engines as engines
 from . import errors as errors
 from .checking.check_optimizer import check_optimizer as check_optimizer
 from .checking.parametrize import parametrize_with_checks as parametrize_with_checks
-from .checks.verdict import Report as Report
 from .engines import engine as engine
 from .engines import engine_statuses as engine_statuses
 from .errors import SlotscopeError as SlotscopeError
@@ -13,6 +12,7 @@ from .recording.recording import load as load
 from .recording.records import Event as Event
 from .recording.records import EventKind as EventKind
 from .recording.watch import watch as watch
+from .report.checks.report import Report as Report
 from .report.results.reading import read_results as read_results
 from .report.results.result import result as result
 from .report.runs.folder import results as results

@@ -200,7 +200,7 @@ def test_a_check_that_could_not_be_prepared_is_undecided_and_no_pass(engine):
         raise SlotscopeError("it ended")
 
     only = "check_training_resumes_after_a_kill[.keras]"
-    with mock.patch.object(killed_training, "_server", lost):
+    with mock.patch.object(killed_training, "_ready", lost):
         report = check(descending(engine), only=[only])
         test = parameters([descending(engine)], only=[only])[f"Mine-{only}"][0]
         with pytest.raises(pytest.fail.Exception, match="undecided: a process with keras-torch"):
@@ -216,15 +216,15 @@ def test_a_process_that_was_lost_is_started_anew(engine):
     from slotscope.checks.problems import killed_training
 
     only = "check_training_resumes_after_a_kill[.keras]"
-    original, failed = killed_training._server, []
+    original, failed = killed_training._ready, []
 
-    def server(*arguments):
+    def ready(*arguments):
         if not failed:
             failed.append(True)
             raise OSError("no memory")
         return original(*arguments)
 
-    with mock.patch.object(killed_training, "_server", server):
+    with mock.patch.object(killed_training, "_ready", ready):
         assert check(descending(engine), only=[only]).exit_code == 0
     assert failed
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from engine_cases import on
 
 from slotscope.checking import isolated
-from slotscope.checks import checks
+from slotscope.checks.selection import checks
 from slotscope.cli import main
 from slotscope.cli.check import worst
 from slotscope.errors import SlotscopeError

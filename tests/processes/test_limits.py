@@ -14,10 +14,10 @@ import time
 import pytest
 from engine_cases import on
 
-from slotscope.checks.verdict import Undecided
 from slotscope.processes import limits
 from slotscope.processes.limits import (
     LOOKS,
+    NotReadyError,
     ProcessorTime,
     Stopped,
     limited,
@@ -26,7 +26,7 @@ from slotscope.processes.limits import (
     processor_time,
 )
 from slotscope.processes.processor_time import TELLS_THREADS, Look, Usage
-from slotscope.processes.worker import DiedError, LimitError, Process
+from slotscope.processes.worker import DiedError, LimitError, Worker
 
 SLEPT = "it waits: all of its threads slept at 60 looks in a row"
 
@@ -289,7 +289,7 @@ def test_a_preparation_that_fails_once_is_tried_again():
 
 def test_one_that_fails_twice_is_undecided():
     prepare, attempts = failing(2)
-    with pytest.raises(Undecided, match="a helper was not ready, tried twice: no memory"):
+    with pytest.raises(NotReadyError, match="a helper was not ready, tried twice: no memory"):
         prepared("a helper", prepare)
     assert len(attempts) == 2
 
@@ -321,7 +321,7 @@ def test_the_limit_of_preparing_grows_with_that_of_a_check():
 
 @pytest.fixture(scope="module")
 def process():
-    with Process() as made:
+    with Worker() as made:
         yield made
 
 
@@ -339,6 +339,23 @@ def test_a_process_that_waits_is_killed(process):
 def test_a_process_that_ends_is_no_hang(process):
     with pytest.raises(DiedError, match="exit code 7"):
         process.ask(processor_time(600.0), os._exit, 7)
+
+
+def test_an_answer_that_nobody_waits_for_is_not_that_to_the_next_question(process):
+    with pytest.raises(Stopped, match=SLEPT), limited(0.3):
+        process.ask(None, time.sleep, 600)
+    assert process.ask(None, abs, -1) == 1
+
+
+def test_a_script_without_a_guard_is_not_started_again(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from slotscope.processes.worker import Worker\n"
+        "print('once')\n"
+        "print(Worker().ask(None, abs, -1))\n"  # which ends with the script
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True)
+    assert (done.stdout, done.stderr, done.returncode) == ("once\n1\n", "", 0)
 
 
 def test_signs_keep_a_process_alive(process):

@@ -99,7 +99,7 @@ FORKS = {
         "kernels/server/workers.py _serve",
         "kernels/server/workers.py twin",
     ),
-    "after forking.devices found nothing": ("checks/problems/killed_training.py serve",),
+    "after forking.devices found nothing": ("processes/copies.py in_a_copy",),
 }
 
 MAKES = {

@@ -4,8 +4,7 @@ import subprocess
 
 import pytest
 
-from slotscope.processes import on_engine
-from slotscope.processes.worker import Process
+from slotscope.processes.worker import SHARING, Worker
 from tools import accelerator
 
 
@@ -72,11 +71,11 @@ def test_a_failure_is_said_in_the_end(monkeypatch, capsys):
 def variables(*_):
     import os
 
-    return {name: os.environ.get(name) for name in on_engine.SHARING}
+    return {name: os.environ.get(name) for name in SHARING}
 
 
 def test_processes_that_work_side_by_side_take_memory_as_they_need_it(monkeypatch):
     monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "true")
     expected = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "true"}
-    with Process() as process:
+    with Worker() as process:
         assert process.ask(None, variables) == expected

@@ -14,7 +14,7 @@ from typing import Any
 
 from slotscope.engines import ENGINES
 from slotscope.processes.limits import processor_time
-from slotscope.processes.worker import LimitError, Process
+from slotscope.processes.worker import LimitError, Worker
 from tools.mutants import page
 from tools.mutants.hunt import KILLED, LIMIT, STOPPED, SURVIVED, Result, hunt
 from tools.mutants.table import Mutant, mutants
@@ -93,7 +93,7 @@ def _of_engine(
     tell: Callable[[Result | Exception], None],
 ) -> None:
     # Not loky, which starts a process anew as it grows, and a framework with it.
-    with Process() as worker:
+    with Worker() as worker:
         while group:
             mutant = group.pop(0)
             hint = record.get(mutant.id, {}).get("by", "")

@@ -14,11 +14,11 @@ from typing import Any
 from unittest import mock
 
 import slotscope
-from slotscope.checks import select
 from slotscope.checks.check import Item
 from slotscope.checks.data.known_differences import applying, judged
 from slotscope.checks.plan import plan_of
 from slotscope.checks.runner import outcome_of
+from slotscope.checks.selection import select
 from slotscope.checks.subjects.subject import Subject, builtin
 from slotscope.checks.themes import equivalences
 from slotscope.checks.verdict import Outcome, Verdict

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from slotscope.checks import checks
+from slotscope.checks.selection import checks
 from slotscope.engines import ENGINES
 from tools.mutants.hunt import KILLED, SURVIVED, Result
 from tools.mutants.table import Mutant, mutants

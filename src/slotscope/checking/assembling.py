@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping
 
 from slotscope.checks.data import known_differences
 from slotscope.checks.data.known_differences import Difference
-from slotscope.checks.plan import Plan, Watcher
-from slotscope.checks.verdict import Outcome, Report
+from slotscope.checks.plan import Plan
+from slotscope.checks.verdict import Outcome
 from slotscope.errors import BadCheckArgumentError
+from slotscope.report.checks.report import Report
+from slotscope.report.checks.terminal import Display
 
 
 def known(plan: Plan, expected_failures: Mapping[str, str]) -> list[Difference]:
@@ -34,7 +36,7 @@ def collect(
     plan: Plan,
     outcomes: Iterable[Outcome],
     expected_failures: Mapping[str, str],
-    watcher: Watcher | None = None,
+    display: Display | None = None,
 ) -> Report:
     """The report of what ``outcomes`` brings; an interrupt ends it with what there is so far.
 
@@ -42,19 +44,19 @@ def collect(
         plan: what is run.
         outcomes: runs it, one outcome at a time.
         expected_failures: {check or check[case]: why it fails}.
-        watcher: is told of every outcome.
+        display: is told of every outcome.
 
     Raises:
         BadCheckArgumentError: an expected failure has no reason, or there is no such check.
     """
-    watcher = watcher or Watcher()
+    display = display or Display()
     entries = known(plan, expected_failures)
     done: list[Outcome] = []
-    watcher.planned(plan)
+    display.planned(plan)
     try:
         for outcome in outcomes:
             done.append(known_differences.judged(outcome, entries))
-            watcher.done(done[-1])
+            display.done(done[-1])
     except KeyboardInterrupt:
         pass
     missing = len(plan.items) - len(done)
@@ -68,7 +70,7 @@ def collect(
         stale=() if missing else known_differences.stale(_strict(entries, plan), done),
         missing=missing,
     )
-    watcher.finished(report)
+    display.finished(report)
     return report
 
 

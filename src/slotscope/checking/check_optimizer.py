@@ -7,13 +7,14 @@ from typing import Any
 
 from slotscope import engines
 from slotscope.checking.assembling import collect
-from slotscope.checks import checks, select
 from slotscope.checks.plan import Plan, plan_of
 from slotscope.checks.runner import run
+from slotscope.checks.selection import checks, select
 from slotscope.checks.subjects.subject import Subject, subject_of
-from slotscope.checks.verdict import Report
 from slotscope.engines import Engine
 from slotscope.processes.limits import TIME_LIMIT
+from slotscope.report.checks.report import Report
+from slotscope.report.checks.terminal import display
 from slotscope.rules import Rule
 
 
@@ -55,14 +56,12 @@ def check_optimizer(
         EngineUnavailableError: the engine that was asked for cannot run here.
         BadCheckArgumentError: a check or theme is not known, a reason is missing.
     """
-    from slotscope.report.checks.terminal import watcher
-
     home = engines.engine(engine) if isinstance(engine, str) else engine
     subject = subject_of(optimizer, reference, home)
     items = select(subject, only, themes, keyword, quick)
     outcomes = run(subject, items, time_limit)
     plan = planned(subject, only, themes, keyword, quick)
-    return collect(plan, outcomes, expected_failures or {}, watcher(verbose))
+    return collect(plan, outcomes, expected_failures or {}, display(verbose))
 
 
 def planned(

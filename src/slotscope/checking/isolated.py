@@ -21,10 +21,16 @@ from slotscope.checking.request import Request
 from slotscope.checks.plan import Plan, Planned
 from slotscope.checks.runner import given_up, outcome_of, record
 from slotscope.checks.subjects.subject import Subject
-from slotscope.checks.verdict import Outcome, Undecided, Verdict
+from slotscope.checks.verdict import Outcome, Verdict
 from slotscope.engines import engine
-from slotscope.processes.limits import STOPPED_LIMIT, preparation, prepared, processor_time
-from slotscope.processes.worker import DiedError, LimitError, Process
+from slotscope.processes.limits import (
+    STOPPED_LIMIT,
+    NotReadyError,
+    preparation,
+    prepared,
+    processor_time,
+)
+from slotscope.processes.worker import DiedError, LimitError, Worker
 
 Result = TypeVar("Result")
 
@@ -55,7 +61,7 @@ def describe(request: Request) -> Plan:
 
 def outcome(request: Request, id: str) -> Outcome:
     """The outcome of one check."""
-    from slotscope.checks import checks
+    from slotscope.checks.selection import checks
 
     subject = _subject(request)
     name = id.partition("[")[0]
@@ -67,11 +73,11 @@ def outcome(request: Request, id: str) -> Outcome:
 # ---- on the other side
 
 
-def loaded(process: Process, request: Request, function: Callable[[Request], Result]) -> Result:
+def loaded(process: Worker, request: Request, function: Callable[[Request], Result]) -> Result:
     """``function(request)`` in a process that imports what it needs; in another where that dies.
 
     Raises:
-        Undecided: that one died or hung, too. What it says of a hang tells what to do.
+        NotReadyError: that one died or hung, too. What it says of a hang tells what to do.
         SlotscopeError: the request cannot be met.
     """
     seconds = preparation(request.time_limit)
@@ -86,7 +92,7 @@ def loaded(process: Process, request: Request, function: Callable[[Request], Res
     return prepared(request.target, load, DiedError)
 
 
-def run_isolated(processes: Sequence[Process], request: Request, plan: Plan) -> Iterator[Outcome]:
+def run_isolated(processes: Sequence[Worker], request: Request, plan: Plan) -> Iterator[Outcome]:
     """The outcome of every check of ``plan``, as they come.
 
     Where the plan is long, every process takes part: one works from its front, another from its
@@ -115,7 +121,7 @@ def run_isolated(processes: Sequence[Process], request: Request, plan: Plan) -> 
 
 
 def _work(
-    process: Process,
+    process: Worker,
     request: Request,
     take: Callable[[], Planned],
     done: SimpleQueue[Outcome | BaseException],
@@ -132,13 +138,13 @@ def _work(
             return
 
 
-def _outcome(process: Process, request: Request, item: Planned) -> Outcome:
+def _outcome(process: Worker, request: Request, item: Planned) -> Outcome:
     try:
         if not process.alive:
             loaded(process, request, describe)
         limit = processor_time(request.time_limit + GRACE)
         return process.ask(limit, outcome, request, item.id)
-    except Undecided as error:
+    except NotReadyError as error:
         return record(item, Verdict.UNDECIDED, str(error))
     except DiedError as death:
         return record(

@@ -18,11 +18,11 @@ from typing import Any
 from slotscope import engines
 from slotscope.checking.assembling import known
 from slotscope.checking.check_optimizer import planned
-from slotscope.checks import select
 from slotscope.checks.check import Item
 from slotscope.checks.data.known_differences import Difference, judged, stale
 from slotscope.checks.plan import Planned
 from slotscope.checks.runner import outcome_of, record
+from slotscope.checks.selection import select
 from slotscope.checks.subjects.subject import Subject, subject_of
 from slotscope.checks.verdict import Outcome, Verdict
 from slotscope.engines import Engine

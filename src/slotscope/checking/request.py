@@ -53,7 +53,7 @@ class Request:
 
     @property
     def selection(self) -> dict[str, Any]:
-        """The arguments of :func:`slotscope.checks.select`."""
+        """The arguments of :func:`slotscope.checks.selection.select`."""
         names = ("only", "themes", "keyword", "quick")
         return {name: getattr(self, name) for name in names}
 

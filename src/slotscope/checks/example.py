@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from slotscope.checks.failing_run import Witness
 from slotscope.checks.no_output import quiet
 from slotscope.checks.problems.exact_problems import dense, hold, training_of
+from slotscope.checks.problems.failing_run import BrokenRule, FailingRun
 from slotscope.checks.problems.steps import trajectory
 from slotscope.checks.subjects.constructor_call import call
 from slotscope.checks.subjects.subject import Subject
@@ -42,13 +42,10 @@ def example_of(subject: Subject, id: str, violation: Violation | None) -> str:
         id: of the check, ``check_name[case]``.
         violation: what it raised; None where it crashed or was stopped.
     """
-    if violation is not None and violation.example:
-        return violation.example
-    witness = None if violation is None else violation.witness
-    if witness is not None:
+    if isinstance(violation, BrokenRule):
         try:
             with quiet(), limited(TIME_LIMIT):
-                return shown(witness) or again(subject, id)
+                return shown(violation.run) or again(subject, id)
         except (Exception, Stopped):  # an example is no reason for another failure
             pass
     return again(subject, id)
@@ -69,39 +66,39 @@ def again(subject: Subject, id: str) -> str:
     return "\n".join(dict.fromkeys(filter(None, lines)))
 
 
-def shown(witness: Witness) -> str:
-    """The program of the smallest run like ``witness`` that still breaks the rule."""
-    broken = failure(witness)
+def shown(run: FailingRun) -> str:
+    """The program of the smallest run like ``run`` that still breaks the rule."""
+    broken = failure(run)
     if broken is None:  # what was found does not show without the rest of its check
         return ""
-    witness, (step, message) = smaller(witness, broken)
-    arguments = {**witness.changes}
+    run, (step, message) = smaller(run, broken)
+    arguments = {**run.changes}
     program = Program(
-        make=_made(witness.subject, arguments),
-        imports=_imports(witness.subject),
-        parameters=witness.parameters,
-        steps=witness.gradients[:step],
-        way=witness.way or witness.subject.engine.ways[0],
-        dtype=witness.dtype,
+        make=_made(run.subject, arguments),
+        imports=_imports(run.subject),
+        parameters=run.parameters,
+        steps=run.gradients[:step],
+        way=run.way or run.subject.engine.ways[0],
+        dtype=run.dtype,
     )
-    return f"{witness.subject.engine.program(program)}\n# {message}"
+    return f"{run.subject.engine.program(program)}\n# {message}"
 
 
 # ---- making it smaller
 
 
-def failure(witness: Witness) -> tuple[int, str] | None:
+def failure(run: FailingRun) -> tuple[int, str] | None:
     """The first step that breaks the rule, and how; None where none does."""
-    subject, changes = witness.subject, dict(witness.changes)
-    parameters, gradients = witness.parameters, witness.gradients
+    subject, changes = run.subject, dict(run.changes)
+    parameters, gradients = run.parameters, run.gradients
     training = training_of(subject, **changes)
     rule = subject.expected(**{k: v for k, v in changes.items() if k not in FEATURES})
-    options = {"way": witness.way, "dtype": witness.dtype, **changes}
+    options = {"way": run.way, "dtype": run.dtype, **changes}
     actual = trajectory(subject, parameters, gradients, **options)
 
     def said(steps: int) -> str:
         try:
-            hold(actual[: steps + 1], training, rule, parameters, gradients[:steps], witness.dtype)
+            hold(actual[: steps + 1], training, rule, parameters, gradients[:steps], run.dtype)
         except Violation as violation:
             return str(violation)
         return ""
@@ -115,15 +112,15 @@ def failure(witness: Witness) -> tuple[int, str] | None:
 
 
 def smaller(
-    witness: Witness, broken: tuple[int, str], tries: int = TRIES
-) -> tuple[Witness, tuple[int, str]]:
+    run: FailingRun, broken: tuple[int, str], tries: int = TRIES
+) -> tuple[FailingRun, tuple[int, str]]:
     """The smallest run that is found to fail in so many ``tries``, and how it does."""
     left = iter(range(tries))
     found = True
     while found:
-        witness = dataclasses.replace(witness, gradients=witness.gradients[: broken[0]])
+        run = dataclasses.replace(run, gradients=run.gradients[: broken[0]])
         found = False
-        for candidate in _candidates(witness):
+        for candidate in _candidates(run):
             if next(left, None) is None:
                 break
             try:
@@ -131,34 +128,34 @@ def smaller(
             except Exception:  # another failure than the one to be shown
                 continue
             if failed is not None:
-                witness, broken, found = candidate, failed, True
+                run, broken, found = candidate, failed, True
                 break
-    return witness, broken
+    return run, broken
 
 
-def _candidates(witness: Witness) -> Iterator[Witness]:
+def _candidates(run: FailingRun) -> Iterator[FailingRun]:
     """Runs that are smaller by one thing."""
-    for name in witness.changes:
-        kept = {key: value for key, value in witness.changes.items() if key != name}
-        yield dataclasses.replace(witness, changes=kept)
-    if witness.way:
-        yield dataclasses.replace(witness, way="")
-    if any(isinstance(g, SparseGradient) for step in witness.gradients for g in step):
-        yield dataclasses.replace(witness, gradients=dense(witness.gradients))
-    if len(witness.parameters) > 1:
-        for number in range(len(witness.parameters)):
-            yield _of_each(witness, itemgetter(number))
-    elif witness.parameters[0].size > 1:
-        yield from _elements(witness)
+    for name in run.changes:
+        kept = {key: value for key, value in run.changes.items() if key != name}
+        yield dataclasses.replace(run, changes=kept)
+    if run.way:
+        yield dataclasses.replace(run, way="")
+    if any(isinstance(g, SparseGradient) for step in run.gradients for g in step):
+        yield dataclasses.replace(run, gradients=dense(run.gradients))
+    if len(run.parameters) > 1:
+        for number in range(len(run.parameters)):
+            yield _of_each(run, itemgetter(number))
+    elif run.parameters[0].size > 1:
+        yield from _elements(run)
 
 
-def _elements(witness: Witness) -> Iterator[Witness]:
+def _elements(run: FailingRun) -> Iterator[FailingRun]:
     """The same with one element of its only parameter: the first that fails is taken."""
-    shape = witness.parameters[0].shape
-    if any(isinstance(step[0], SparseGradient) for step in witness.gradients):
+    shape = run.parameters[0].shape
+    if any(isinstance(step[0], SparseGradient) for step in run.gradients):
         return
     for place in itertools.islice(np.ndindex(shape), 6):
-        yield _of_each(witness, functools.partial(_element, place))
+        yield _of_each(run, functools.partial(_element, place))
 
 
 def _element(place: tuple[int, ...], arrays: Sequence[Any]) -> Any:
@@ -166,12 +163,12 @@ def _element(place: tuple[int, ...], arrays: Sequence[Any]) -> Any:
     return None if arrays[0] is None else arrays[0][place][None]
 
 
-def _of_each(witness: Witness, chosen: Callable[[Sequence[Any]], Any]) -> Witness:
+def _of_each(run: FailingRun, chosen: Callable[[Sequence[Any]], Any]) -> FailingRun:
     """With the one parameter, and the one gradient of each step, that ``chosen`` takes."""
     return dataclasses.replace(
-        witness,
-        parameters=[chosen(witness.parameters)],
-        gradients=[[chosen(step)] for step in witness.gradients],
+        run,
+        parameters=[chosen(run.parameters)],
+        gradients=[[chosen(step)] for step in run.gradients],
     )
 
 

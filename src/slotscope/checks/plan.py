@@ -1,4 +1,4 @@
-"""What a run of checks is about to do, and who is told of it while it goes."""
+"""What a run of checks is about to do."""
 
 from __future__ import annotations
 
@@ -7,19 +7,6 @@ from dataclasses import dataclass
 
 from slotscope.checks.check import Item
 from slotscope.checks.subjects.subject import Subject
-from slotscope.checks.verdict import Outcome, Report
-
-#: Seconds that one case of each theme takes on a machine with two cores, on the mean.
-SECONDS = {
-    "construction": 0.4,
-    "identity": 0.5,
-    "values": 0.1,
-    "gradients": 0.1,
-    "equivalences": 0.5,
-    "pairs": 0.2,
-    "persistence": 0.5,
-    "arguments": 0.05,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +40,7 @@ class Plan:
         versions: version of each framework involved.
         builtin: whether it is one of Keras's own.
         items: what will be run, in order.
+        seconds: about how long it will take.
         ordinary: whether it has its defaults, but for the learning rate.
         names: of its class, or the classes that it is derived from, among Keras's own.
         all_ids: of every check there is, selected or not.
@@ -64,14 +52,10 @@ class Plan:
     versions: Mapping[str, str]
     builtin: bool
     items: Sequence[Planned]
+    seconds: float
     ordinary: bool = False
     names: Sequence[str] = ()
     all_ids: Sequence[str] = ()
-
-    @property
-    def seconds(self) -> float:
-        """About how long it will take."""
-        return sum(SECONDS.get(item.theme, 0.2) for item in self.items)
 
 
 def plan_of(subject: Subject, items: Sequence[Item], all_ids: Sequence[str] = ()) -> Plan:
@@ -83,20 +67,8 @@ def plan_of(subject: Subject, items: Sequence[Item], all_ids: Sequence[str] = ()
         versions=subject.engine.versions,
         builtin=subject.builtin,
         items=[Planned.of(item) for item in items],
+        seconds=sum(item.check.seconds for item in items),
         ordinary=subject.ordinary,
         names=subject.names,
         all_ids=all_ids,
     )
-
-
-class Watcher:
-    """Is told what happens. This one does nothing with it."""
-
-    def planned(self, plan: Plan) -> None:
-        """The checks are about to run."""
-
-    def done(self, outcome: Outcome) -> None:
-        """One more has run; what is known of it is in its verdict."""
-
-    def finished(self, report: Report) -> None:
-        """All have run, or the run was interrupted."""

@@ -17,16 +17,21 @@ from slotscope.checks.verdict import (
     NotApplicable,
     NotReproducible,
     Outcome,
-    Undecided,
     Verdict,
     Violation,
 )
-from slotscope.processes.limits import STOPPED_LIMIT, TIME_LIMIT, Stopped, limited
+from slotscope.processes.limits import (
+    STOPPED_LIMIT,
+    TIME_LIMIT,
+    NotReadyError,
+    Stopped,
+    limited,
+)
 
 _VERDICTS = {
     NotApplicable: Verdict.NOT_APPLICABLE,
     NotReproducible: Verdict.NOT_REPRODUCIBLE,
-    Undecided: Verdict.UNDECIDED,
+    NotReadyError: Verdict.UNDECIDED,
 }
 
 
@@ -87,7 +92,7 @@ def attempt(
     try:
         with quiet(), limited(time_limit):
             item.check.run(subject, item.case)
-    except (NotApplicable, NotReproducible, Undecided) as said:
+    except (NotApplicable, NotReproducible, NotReadyError) as said:
         return _VERDICTS[type(said)], {"reason": str(said)}
     except Violation as found:
         return Verdict.VIOLATED, {"reason": str(found), "violation": found, "stopped": False}

@@ -1,8 +1,9 @@
 """What a check can say, and the record of having said it.
 
 A check is a function that returns in silence where its sentence holds. Where it does not, it
-raises one of the four exceptions below; anything else that it raises is a crash, which counts as
-a violation: the optimizer raised where it should have worked.
+raises one of the three exceptions below, or :class:`~slotscope.processes.limits.NotReadyError`,
+after which the check is undecided; anything else that it raises is a crash, which counts as a
+violation: the optimizer raised where it should have worked.
 """
 
 from __future__ import annotations
@@ -11,11 +12,6 @@ import enum
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from os import PathLike
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from slotscope.checks.failing_run import Witness
 
 
 class Verdict(enum.StrEnum):
@@ -30,25 +26,11 @@ class Verdict(enum.StrEnum):
 
 
 class Violation(Exception):  # noqa: N818 - a verdict, not an error of this package
-    """The sentence of a check is not true of this optimizer.
-
-    Attributes:
-        example: code that can be pasted and shows it; empty where the runner makes one.
-        witness: the run in which it was found, for the runner to make a small example of.
-    """
-
-    def __init__(self, message: str, example: str = "", witness: Witness | None = None) -> None:
-        super().__init__(message)
-        self.example = example
-        self.witness = witness
+    """The sentence of a check is not true of this optimizer."""
 
 
 class NotApplicable(Exception):  # noqa: N818
     """The check makes no sense for this optimizer or this engine; the message says why."""
-
-
-class Undecided(Exception):  # noqa: N818
-    """What the check needs could not be made ready, so it says nothing; the message says what."""
 
 
 class NotReproducible(Exception):  # noqa: N818
@@ -101,7 +83,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, repr=False)
-class Report:
+class Outcomes:
     """What all checks said of one optimizer on one engine.
 
     Attributes:
@@ -143,24 +125,4 @@ class Report:
             for verdict, count in self.counts().items()
             if count or verdict is not Verdict.UNDECIDED  # which says nothing of the optimizer
         )
-        return f"<Report of {self.optimizer} on {self.engine}: {counts}>"
-
-    def __str__(self) -> str:
-        from slotscope.report.checks.terminal import text
-
-        return text(self)
-
-    def _repr_html_(self) -> str:
-        from slotscope.report.checks.page import fragment
-
-        return fragment(self)
-
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write it to a file: ``.html`` a page, ``.json`` all records, ``.xml`` JUnit's form.
-
-        Raises:
-            BadCheckArgumentError: the name ends otherwise.
-        """
-        from slotscope.report.checks.files import save
-
-        save([self], path)
+        return f"<{type(self).__name__} of {self.optimizer} on {self.engine}: {counts}>"

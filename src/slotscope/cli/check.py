@@ -15,7 +15,7 @@ import click
 
 if TYPE_CHECKING:
     from slotscope.checking.request import Request
-    from slotscope.checks.verdict import Report
+    from slotscope.report.checks.report import Report
 
 FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 
@@ -161,25 +161,25 @@ def run(request: Request, known: Mapping[str, Any], jobs: int) -> tuple[list[Rep
 
     from slotscope.checking import isolated
     from slotscope.checking.assembling import collect
-    from slotscope.checks.verdict import Undecided
-    from slotscope.processes.worker import LimitError, Process
-    from slotscope.report.checks.terminal import print_summary, watcher
+    from slotscope.processes.limits import NotReadyError
+    from slotscope.processes.worker import LimitError, Worker
+    from slotscope.report.checks.terminal import display, print_summary
 
     console = Console(highlight=False)
     reports: list[Report] = []
     code = HOLDS
     with contextlib.ExitStack() as stack:
-        processes = [stack.enter_context(Process()) for _ in range(jobs)]
+        processes = [stack.enter_context(Worker()) for _ in range(jobs)]
         try:
             for one in _each(request, processes[0]):
                 with console.status(f"Loading {one.target}"):  # a framework takes its time
                     plan = isolated.loaded(processes[0], one, isolated.describe)
                 outcomes = isolated.run_isolated(processes, one, plan)
                 expected = expected_of(known, plan.optimizer)
-                reports.append(collect(plan, outcomes, expected, watcher(True, console)))
+                reports.append(collect(plan, outcomes, expected, display(True, console)))
                 if reports[-1].missing:
                     break
-        except Undecided as error:
+        except NotReadyError as error:
             if not isinstance(error.__cause__, LimitError):
                 raise _unusable(request, error) from None
             console.print(Text(f"Undecided: {error}"), soft_wrap=True)

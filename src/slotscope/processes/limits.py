@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Protocol, TypeVar
 
-from slotscope.checks.verdict import Undecided
 from slotscope.engines.compile_time import compiled
 from slotscope.processes.processor_time import TELLS_THREADS, Look, Usage
 
@@ -39,6 +38,10 @@ _SHORTEST, _LONGEST = 0.02, 1.0
 _ASKING = 0.05
 #: Seconds in which processor time is counted; one of them may be of what came before.
 _TICK = 0.015
+
+
+class NotReadyError(Exception):
+    """What a check needs could not be made ready, so it says nothing; the message says what."""
 
 
 class Stopped(BaseException):
@@ -262,7 +265,7 @@ def preparing() -> Iterator[None]:
     """What is used inside of the block does not count for a check; it has a limit of its own.
 
     Raises:
-        Undecided: that one is passed.
+        NotReadyError: that one is passed.
     """
     if not _watches or not _in_main_thread():
         yield
@@ -271,7 +274,7 @@ def preparing() -> Iterator[None]:
         with _watches[-1].other(preparation(_watches[-1].seconds)):
             yield
     except Stopped as error:
-        raise Undecided(f"what prepares it is not ready: {error}") from error
+        raise NotReadyError(f"what prepares it is not ready: {error}") from error
 
 
 def prepared(
@@ -285,7 +288,7 @@ def prepared(
         failure: the exceptions after which it is tried again; any other is passed on.
 
     Raises:
-        Undecided: it failed twice.
+        NotReadyError: it failed twice.
     """
     failures: list[Exception] = []
     while len(failures) < 2:
@@ -295,4 +298,4 @@ def prepared(
         except failure as error:
             failures.append(error)
     said = str(failures[-1]) or type(failures[-1]).__name__
-    raise Undecided(f"{what} was not ready, tried twice: {said}") from failures[-1]
+    raise NotReadyError(f"{what} was not ready, tried twice: {said}") from failures[-1]

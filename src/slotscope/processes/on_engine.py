@@ -7,19 +7,15 @@ kept for the next call.
 
 from __future__ import annotations
 
-import atexit
-import os
 from collections.abc import Callable, Iterable
+from multiprocessing.util import Finalize
 from typing import Any, TypeVar
 
 from slotscope.engines import ENGINES, Engine, Status, engine, engine_classes
 from slotscope.processes.imported import UNTOLD, imported, imported_elsewhere
+from slotscope.processes.worker import sharing
 
 Result = TypeVar("Result")
-
-#: What makes frameworks take an accelerator's memory as they need it, not most of it at the start:
-#: the processes that are started here work side by side, and with the one that started them.
-SHARING = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 
 #: Environment variables, hashable.
 Environment = tuple[tuple[str, str], ...]
@@ -157,15 +153,13 @@ def _result(future: Any) -> Any:
     return value
 
 
-def sharing() -> dict[str, str]:
-    """:data:`SHARING`, but as this process's environment has it where it has it."""
-    return {name: os.environ.get(name, value) for name, value in SHARING.items()}
-
-
 def _worker(name: str, environment: Environment) -> Any:
     """The worker process of one engine, or of all that need the same environment."""
     import loky
 
+    if not _EXECUTORS:
+        # Also in a process that multiprocessing started, which would wait for them.
+        Finalize(None, stop_workers, exitpriority=10)
     if (name, environment) not in _EXECUTORS:
         _EXECUTORS[name, environment] = loky.ProcessPoolExecutor(
             max_workers=1, timeout=IDLE, env={**sharing(), **dict(environment)}
@@ -178,7 +172,6 @@ def _dismiss(name: str, environment: Environment) -> None:
     _EXECUTORS.pop((name, environment)).shutdown(kill_workers=True)
 
 
-@atexit.register
 def stop_workers() -> None:
     """End every worker process, whatever it is doing."""
     while _EXECUTORS:

@@ -25,11 +25,11 @@ from queue import SimpleQueue
 from typing import Any
 
 from slotscope.processes.limits import on_a_clock, processor_time
-from slotscope.processes.worker import DiedError, LimitError, Process
+from slotscope.processes.worker import DiedError, LimitError, Worker
 
 #: Seconds of processor time that a new process may use before it answers.
 START = 120.0
-#: Seconds within which a process that was told to end has ended its kernel.
+#: Seconds within which a process that was told to end has ended what it runs.
 END = 10.0
 #: Seconds in which what has begun to end, or to start, has done so: a pipe, a kernel.
 MOMENT = 0.5
@@ -118,12 +118,12 @@ class LocalExecutor(Executor):
             patience: seconds after which a process that does not answer is killed; None waits.
             work: what is done there.
         """
-        self._processes = [Process() for _ in range(jobs)]
-        self._free: SimpleQueue[Process] = SimpleQueue()
+        self._processes = [Worker() for _ in range(jobs)]
+        self._free: SimpleQueue[Worker] = SimpleQueue()
         for process in self._processes:
             self._free.put(process)
         self._threads = ThreadPoolExecutor(jobs)
-        self._numbers: dict[Process, int] = {}
+        self._numbers: dict[Worker, int] = {}
         self._work, self._patience = work, patience
         self._folder = tempfile.TemporaryDirectory(prefix="slotscope-", ignore_cleanup_errors=True)
         self._ended = False
@@ -169,7 +169,7 @@ class LocalExecutor(Executor):
         finally:
             self._free.put(process)
 
-    def _answer(self, process: Process, function: Callable[..., Any], args: Any) -> Any:
+    def _answer(self, process: Worker, function: Callable[..., Any], args: Any) -> Any:
         limit = None if self._patience is None else on_a_clock(self._patience)
         try:
             return process.ask(limit, function, *args)

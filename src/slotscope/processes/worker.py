@@ -13,14 +13,18 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
-from types import TracebackType
+from multiprocessing.util import Finalize
+from types import ModuleType, TracebackType
 from typing import IO, Any, TypeVar, cast
 
-from slotscope.processes import on_engine
 from slotscope.processes.imported import UNTOLD, imported, imported_elsewhere
 from slotscope.processes.limits import Limit, processor_time, signs
 
 Result = TypeVar("Result")
+
+#: What makes frameworks take an accelerator's memory as they need it, not most of it at the start:
+#: the processes that are started here work side by side, and with the one that started them.
+SHARING = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 
 #: Lines of what a process wrote before it died.
 _LAST_LINES = 12
@@ -30,20 +34,31 @@ _END = 5.0
 _SIGN = "within its limit"
 
 
+#: Whether a process is being started: the others wait, as that changes what all of them see.
+_STARTING = threading.Lock()
+
+
 class DiedError(Exception):
     """The process ended, or had to be; the message says how.
 
     Attributes:
         written: the last that it wrote.
+        status: its exit status, as Python has it; None where it had to be ended.
     """
 
-    def __init__(self, message: str, written: str = "") -> None:
+    def __init__(self, message: str, written: str = "", status: int | None = None) -> None:
         super().__init__(message)
         self.written = written
+        self.status = status
 
 
 class LimitError(DiedError):
     """The process was killed, as it passed a limit without a sign."""
+
+
+def sharing() -> dict[str, str]:
+    """:data:`SHARING`, but as this process's environment has it where it has it."""
+    return {name: os.environ.get(name, value) for name, value in SHARING.items()}
 
 
 def serve(connection: Connection, log: str, folder: str) -> None:
@@ -59,7 +74,7 @@ def serve(connection: Connection, log: str, folder: str) -> None:
     faulthandler.enable(file)
     os.chdir(folder)
     sys.path.insert(0, folder)
-    os.environ.update(on_engine.sharing())  # no framework is imported yet
+    os.environ.update(sharing())  # no framework is imported yet
     sending = threading.Lock()
 
     def send(message: Any) -> None:
@@ -75,13 +90,12 @@ def serve(connection: Connection, log: str, folder: str) -> None:
             except Exception as error:
                 answer = (False, error)
             send((*answer, imported()))
-    on_engine.stop_workers()  # multiprocessing would wait for them
 
 
-class Process:
+class Worker:
     """A process that answers questions; a new one starts when one is asked and none is there.
 
-    One thread asks; another one may stop it meanwhile.
+    One thread asks; another one may stop it meanwhile. It ends with this process at the latest.
     """
 
     def __init__(self) -> None:
@@ -91,7 +105,7 @@ class Process:
         self._connection: Any = None
         self._log: IO[bytes] | None = None
 
-    def __enter__(self) -> Process:
+    def __enter__(self) -> Worker:
         return self
 
     def __exit__(
@@ -130,15 +144,22 @@ class Process:
         with self._asking:
             if self._closed:
                 raise DiedError("it was stopped")
-            self._start()
             try:
+                self._start()
                 self._connection.send((function, args))
                 good, value = self._answer(limit and limit(self._process.pid))
             except (EOFError, ConnectionError, OSError):
                 imported_elsewhere([UNTOLD])
+                if self._process is None:  # none could be started
+                    raise
                 self._join()
                 code = self._process.exitcode
-                raise DiedError(f"its process ended: {ending(code)}", self._stopped()) from None
+                said = f"its process ended: {ending(code)}"
+                raise DiedError(said, self._stopped(), code) from None
+            except BaseException:  # an answer that nobody waits for would be that to the next
+                if self._process is not None:
+                    self._stopped()
+                raise
             if not good:
                 raise value
             return cast(Result, value)
@@ -187,14 +208,18 @@ class Process:
         context = multiprocessing.get_context("spawn")
         self._connection, there = context.Pipe()
         # Not a daemon: those may have no children, and a check of two devices needs one.
-        self._process = context.Process(target=serve, args=(there, log, os.getcwd()))
-        with _deaf():
-            self._process.start()
+        process = context.Process(target=serve, args=(there, log, os.getcwd()))
+        with _STARTING, _deaf(), _without_main():
+            process.start()
         there.close()
+        # Also in a process that multiprocessing started, which would wait for this one.
+        self._at_exit = Finalize(None, process.kill, exitpriority=10)
+        self._process = process
 
     def _stopped(self) -> str:
         """Kill the process; the last that it wrote."""
         assert self._log is not None
+        self._at_exit.cancel()
         self._process.kill()
         self._process.join()
         self._connection.close()
@@ -221,6 +246,22 @@ def _deaf() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """A process that starts within this imports nothing of the program that starts it.
+
+    A script without a guard would start itself again.
+    """
+    if multiprocessing.get_start_method() == "loky":  # which it would not know
+        multiprocessing.set_start_method("spawn", force=True)
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _telling(lines: list[str]) -> str:

@@ -3,13 +3,9 @@
 Most run on torch, where nothing is compiled.
 """
 
-import io
-
-import pytest
 from engine_cases import on
 
 from slotscope.checking.check_optimizer import check_optimizer
-from slotscope.checks.problems import killed_training
 
 
 def correct(engine):
@@ -293,27 +289,6 @@ def test_a_training_that_was_killed_resumes(engine):
     check = "check_training_resumes_after_a_kill[.keras]"
     holds(engine, base, check)
     violated(engine, Counts, check, "of a process that was killed, weight")
-
-
-def test_a_training_that_nobody_waits_for_any_more_is_no_answer_to_the_next(tmp_path):
-    class Server:
-        stdin, stdout, killed = io.StringIO(), None, False
-
-        def readline(self):
-            raise KeyboardInterrupt
-
-        def poll(self):
-            return None
-
-        def kill(self):
-            self.killed = True
-
-    server = Server()
-    server.stdout = server
-    with pytest.raises(KeyboardInterrupt):
-        killed_training._ended(server, tmp_path)
-    assert server.killed
-    assert killed_training._server.cache_info().currsize == 0
 
 
 @on("keras-torch")

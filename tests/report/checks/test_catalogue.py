@@ -4,7 +4,7 @@ import inspect
 
 from repository_root import ROOT
 
-from slotscope.checks import THEMES, checks
+from slotscope.checks.selection import checks, theme_names
 from slotscope.checks.themes import gradients
 from slotscope.report.checks.catalogue import sentences
 
@@ -12,7 +12,7 @@ from slotscope.report.checks.catalogue import sentences
 def test_every_check_is_one_sentence_of_a_theme():
     table = sentences()
     assert len(table) == len(checks()) == table["check"].nunique() == table["sentence"].nunique()
-    assert list(table["theme"].unique()) == list(THEMES)
+    assert list(table["theme"].unique()) == list(theme_names())
     assert table["sentence"].str.match(r"[A-Z`].*\.$").all()
 
 

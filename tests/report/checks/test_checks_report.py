@@ -10,10 +10,11 @@ import pytest
 from rich.console import Console
 
 from slotscope.checks.plan import Plan, Planned
-from slotscope.checks.verdict import Outcome, Report, Verdict
+from slotscope.checks.verdict import Outcome, Verdict
 from slotscope.errors import BadCheckArgumentError
 from slotscope.report.checks.page import fragment, page
-from slotscope.report.checks.terminal import Terminal, headline, smallest, watcher
+from slotscope.report.checks.report import Report
+from slotscope.report.checks.terminal import Terminal, display, headline, smallest
 
 
 def outcome(check, case="", verdict=Verdict.HOLDS, theme="values", **more):
@@ -92,7 +93,7 @@ def test_headlines():
 
 def plan():
     items = [Planned(o.check, o.case, o.theme, o.sentence) for o in OUTCOMES]
-    return Plan("Mine", "Mine(0.1)", "keras-jax", {"keras": "3.15.1"}, False, items)
+    return Plan("Mine", "Mine(0.1)", "keras-jax", {"keras": "3.15.1"}, False, items, seconds=4.0)
 
 
 def test_a_terminal_is_told_first_what_will_run_and_shows_how_far_it_is():
@@ -122,10 +123,10 @@ def test_a_file_gets_no_bar():
 
 
 def test_nothing_is_printed_where_it_is_not_wanted(monkeypatch):
-    assert type(watcher(True)) is Terminal
-    assert type(watcher(False)) is not Terminal
+    assert type(display(True)) is Terminal
+    assert type(display(False)) is not Terminal
     monkeypatch.setattr("slotscope.report.checks.terminal._in_notebook", lambda: True)
-    assert type(watcher()) is not Terminal
+    assert type(display()) is not Terminal
 
 
 def test_json_holds_every_field(tmp_path):

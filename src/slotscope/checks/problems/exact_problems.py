@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from packaging.version import Version
 
-from slotscope.checks.failing_run import Witness
 from slotscope.checks.problems.comparing import EPSILON, compare, off_by_one_rounding
+from slotscope.checks.problems.failing_run import BrokenRule, FailingRun
 from slotscope.checks.problems.steps import Gradients, Run, Trajectory, reproducible, trajectory
 from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.verdict import NotApplicable, Violation
@@ -115,7 +115,7 @@ def against_rule(
     That the run is reproducible is a check of its own, and is asked here only where it differs.
 
     Raises:
-        Violation: they differ.
+        BrokenRule: they differ.
         NotReproducible: two runs differ.
         NotApplicable: there is no rule, or the constructor takes not all of ``changes``.
     """
@@ -127,8 +127,8 @@ def against_rule(
         hold(actual, training, rule, parameters, gradients, dtype)
     except Violation as violation:
         reproducible(subject, parameters, gradients, **options)
-        witness = Witness(subject, parameters, gradients, way, dtype, changes)
-        raise Violation(str(violation), witness=witness) from None
+        run = FailingRun(subject, parameters, gradients, way, dtype, changes)
+        raise BrokenRule(str(violation), run) from None
     return actual
 
 

@@ -1,24 +1,19 @@
 """A training in another process, which is killed between two steps.
 
 Importing a framework takes seconds. So one process for each engine imports it and does nothing
-else; for every training it makes a copy of itself (``fork``), which trains, saves after each step
-and then sends itself the signal that no process survives. Where the import opened an accelerator,
-or the system doesn't say whether it did, a copy could not use it: the process trains itself, and
-the next training gets another one.
+else; for every training it makes a copy of itself, which trains, saves after each step and then
+sends itself the signal that no process survives.
 """
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import functools
 import os
 import signal
-import subprocess
-import sys
 import traceback
 from pathlib import Path
-from typing import Any
+
+import cloudpickle
 
 from slotscope.checks.problems import saving
 from slotscope.checks.problems.saving import BEFORE, Course
@@ -28,14 +23,9 @@ from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.verdict import NotApplicable
 from slotscope.engines import Engine, engine
 from slotscope.errors import SlotscopeError
-from slotscope.kernels.server import forking
-from slotscope.processes import on_engine
+from slotscope.processes.copies import in_a_copy
 from slotscope.processes.limits import prepared
-
-#: What that process tells first.
-READY = "ready\n"
-
-_PROGRAM = f"import sys; from {__name__} import serve; serve(*sys.argv[1:])"
+from slotscope.processes.worker import DiedError, Worker
 
 
 def train_and_die(course: Course, format: str, folder: Path) -> State:
@@ -52,10 +42,8 @@ def train_and_die(course: Course, format: str, folder: Path) -> State:
     Raises:
         NotApplicable: the optimizer cannot be sent to another process, or this system has no signal
             that ends one at once.
-        Undecided: that process could not be made ready.
+        NotReadyError: that process could not be made ready.
     """
-    import cloudpickle
-
     if not hasattr(signal, "SIGKILL"):
         raise NotApplicable("this system has no signal that ends a process at once")
     home = course.subject.engine.fresh()
@@ -64,105 +52,54 @@ def train_and_die(course: Course, format: str, folder: Path) -> State:
         config = config_arguments.plain(optimizer.get_config())
         task = (type(optimizer), config, course.of.builtin, format)
     try:
-        (folder / "task").write_bytes(cloudpickle.dumps(task))
+        sent = cloudpickle.dumps(task)
     except Exception as error:
         raise NotApplicable(f"it cannot be sent to another process: {error}") from None
-    server = prepared(
-        f"a process with {home.name}", functools.partial(_ready, home.name, *home.options)
-    )
-    ended = _ended(server, folder)
-    if ended != str(-signal.SIGKILL) or not (folder / "state").exists():
+    worker = prepared(f"a process with {home.name}", functools.partial(_ready, home))
+    status: int | None
+    try:
+        status = worker.ask(None, in_a_copy, _train, home.name, home.options, sent, folder)
+    except DiedError as death:  # it trained itself
+        status = death.status
+    if status != -signal.SIGKILL or not (folder / "state").exists():
         note = folder / "error"
-        said = note.read_text("utf-8") if note.exists() else f"it ended with {ended!r}"
+        said = note.read_text("utf-8") if note.exists() else f"it ended with {status}"
         raise SlotscopeError(f"the training in another process did not reach its end: {said}")
     state: State = cloudpickle.loads((folder / "state").read_bytes())
     return state
 
 
-def _ready(*arguments: str) -> Any:
+def _ready(home: Engine) -> Worker:
     """The process that has imported an engine's framework; another where that one has ended."""
-    server = _server(*arguments)
-    if server.poll() is not None:
-        _server.cache_clear()
-        server = _server(*arguments)
-    return server
+    worker = _worker(home.name, home.options)
+    worker.ask(None, _import, home.name, home.options)
+    return worker
 
 
 @functools.cache
-def _server(*arguments: str) -> Any:
-    """The process that has imported an engine's framework."""
-    path = [place for place in sys.path if place]
-    server = subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env={**os.environ, **on_engine.sharing(), "PYTHONPATH": os.pathsep.join(path)},
-    )
+def _worker(name: str, options: tuple[str, ...]) -> Worker:
+    return Worker()
+
+
+# ---- in that process
+
+
+@functools.cache
+def _engine(name: str, options: tuple[str, ...]) -> Engine:
+    return engine(name, **dict(option.split("=") for option in options))
+
+
+def _import(name: str, options: tuple[str, ...]) -> None:
+    _ = _engine(name, options).keras
+
+
+def _train(name: str, options: tuple[str, ...], sent: bytes, folder: Path) -> None:
     try:
-        assert server.stdout is not None
-        told = server.stdout.readline()
-        if told != READY:
-            raise SlotscopeError(f"it ended before it was ready, and told {told!r}")
-    except BaseException:  # also where it was taking too much time
-        server.kill()
-        raise
-    atexit.register(_stop, server)
-    return server
-
-
-def _ended(server: Any, folder: Path) -> str:
-    """How the training ended that a server was told of, by the exit code of its process."""
-    ended = ""
-    try:
-        with contextlib.suppress(BrokenPipeError):  # its import failed
-            server.stdin.write(f"{folder}\n")
-            server.stdin.flush()
-        ended = server.stdout.readline().strip() or str(server.wait())
-    finally:
-        if not ended or server.poll() is not None:  # nobody waits any more, or it trained itself
-            server.kill()
-            _server.cache_clear()
-    return ended
-
-
-def _stop(server: Any) -> None:
-    with contextlib.suppress(BrokenPipeError):
-        server.stdin.close()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        server.wait(timeout=5)
-    server.kill()
-
-
-def serve(name: str, *options: str) -> None:
-    """Import an engine's framework; for each folder that is named train, in a copy if possible."""
-    home = engine(name, **dict(option.split("=") for option in options))
-    _ = home.keras
-    print(READY, end="", flush=True)
-    for line in sys.stdin:
-        child = os.fork() if _may_fork() else 0
-        if not child:
-            _train(home, Path(line.rstrip("\n")))
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
-
-
-def _may_fork() -> bool:
-    try:
-        return not forking.devices()
-    except OSError:
-        return False
-
-
-def _train(home: Engine, folder: Path) -> None:
-    try:
-        import cloudpickle
-
-        cls, config, builtin, name = cloudpickle.loads((folder / "task").read_bytes())
+        cls, config, builtin, form = cloudpickle.loads(sent)
+        home = _engine(name, options)
         subject = Subject(cls.__name__, home, lambda _: cls.from_config(dict(config)), builtin)
         course = Course(subject, "killed", subject, rate=False)
-        format = saving.format_of(subject, name)
+        format = saving.format_of(subject, form)
         fitted = course.start()
         for step in range(BEFORE):
             saving.train(fitted, step, step + 1)
@@ -173,5 +110,3 @@ def _train(home: Engine, folder: Path) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     except BaseException:
         (folder / "error").write_text(traceback.format_exc(), "utf-8")
-    finally:
-        os._exit(1)

@@ -18,6 +18,8 @@ from slotscope.checks.subjects import config_arguments
 from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.verdict import NotApplicable, Violation
 
+PLACE, SECONDS = 9, 0.05
+
 
 def refused(call: Callable[[], Any], error: type[Exception], words: Sequence[str]) -> None:
     """Raise a Violation unless ``call`` raises an ``error`` whose message has all ``words``."""

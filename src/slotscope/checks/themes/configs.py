@@ -14,6 +14,8 @@ from slotscope.checks.subjects import config_arguments
 from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.verdict import NotApplicable, Violation
 
+PLACE, SECONDS = 8, 0.2
+
 
 def _arguments(subject: Subject) -> Iterator[str]:
     yield "as it is"

@@ -29,6 +29,8 @@ from slotscope.recording.records import EventKind
 from slotscope.recording.watch import watch
 from slotscope.rules import FunctionRule
 
+PLACE, SECONDS = 1, 0.4
+
 #: Two parameters of the same shape, and one of each other rank.
 ALIKE: tuple[tuple[int, ...], ...] = ((4, 3), (3,), (4, 3), ())
 

@@ -44,6 +44,8 @@ from slotscope.processes.on_engine import on_two_devices, ready_two_devices
 from slotscope.rules import FunctionRule
 from slotscope.rules.training import SCALINGS, Each, LossScaling, Training
 
+PLACE, SECONDS = 5, 0.5
+
 
 def _other_ways(subject: Subject) -> tuple[str, ...]:
     return subject.engine.ways[1:]

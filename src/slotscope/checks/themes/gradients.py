@@ -29,6 +29,8 @@ from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.verdict import NotApplicable, NotReproducible, Violation
 from slotscope.engines import SparseGradient
 
+PLACE, SECONDS = 4, 0.1
+
 #: Three parameters of one shape: whatever is mixed up among them fits.
 ALIKE = ((3,), (3,), (3,))
 

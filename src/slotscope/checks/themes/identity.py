@@ -25,6 +25,8 @@ from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.verdict import NotApplicable, Violation
 from slotscope.engines import Engine
 
+PLACE, SECONDS = 2, 0.5
+
 #: How an optimizer or a model says that it will not do what it was asked.
 REFUSALS = (ValueError, KeyError, RuntimeError)
 

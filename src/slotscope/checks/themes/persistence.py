@@ -28,6 +28,8 @@ from slotscope.checks.problems.warnings_and_logs import listening
 from slotscope.checks.subjects.subject import Subject, builtin
 from slotscope.checks.verdict import NotApplicable, NotReproducible, Violation
 
+PLACE, SECONDS = 7, 0.5
+
 
 def formats(subject: Subject) -> Iterator[str]:
     """The names of the engine's formats."""

@@ -26,6 +26,8 @@ from slotscope.checks.subjects.subject import Subject, builtin
 from slotscope.checks.verdict import NotApplicable, Violation
 from slotscope.rules.training import DIALECTS, FEATURES, Each, Training
 
+PLACE, SECONDS = 3, 0.1
+
 SHAPES = {
     "scalar": (),
     "vector": (3,),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from slotscope.checks import checks
+from slotscope.checks.selection import checks
 
 
 def sentences() -> pd.DataFrame:

@@ -10,13 +10,14 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from slotscope.checks.verdict import Outcome, Report, Verdict
+from slotscope.checks.verdict import Outcome, Outcomes, Verdict
 from slotscope.errors import BadCheckArgumentError
+from slotscope.report.checks.page import page
 
 FORMAT = 1
 
 
-def save(reports: Sequence[Report], path: str | PathLike[str]) -> None:
+def save(reports: Sequence[Outcomes], path: str | PathLike[str]) -> None:
     """Write ``reports`` to a file, in the form that its name ends with.
 
     Args:
@@ -26,9 +27,7 @@ def save(reports: Sequence[Report], path: str | PathLike[str]) -> None:
     Raises:
         BadCheckArgumentError: it ends otherwise.
     """
-    from slotscope.report.checks.page import page
-
-    forms: dict[str, Callable[[Sequence[Report]], str]] = {
+    forms: dict[str, Callable[[Sequence[Outcomes]], str]] = {
         ".html": page,
         ".json": as_json,
         ".xml": as_junit,
@@ -48,7 +47,7 @@ def write(content: str, path: str | PathLike[str]) -> None:
     Path(path).write_text(content, encoding="utf-8")
 
 
-def as_json(reports: Sequence[Report]) -> str:
+def as_json(reports: Sequence[Outcomes]) -> str:
     """Every field of every outcome, with the counts and the exit code of each report."""
     found = {
         "format": FORMAT,
@@ -58,7 +57,7 @@ def as_json(reports: Sequence[Report]) -> str:
     return json.dumps(found, indent=1) + "\n"
 
 
-def _plain(report: Report) -> dict[str, Any]:
+def _plain(report: Outcomes) -> dict[str, Any]:
     counts = {str(verdict): count for verdict, count in report.counts().items()}
     outcomes = [{"id": o.id, **dataclasses.asdict(o)} for o in report.outcomes]
     return {
@@ -73,7 +72,7 @@ def _plain(report: Report) -> dict[str, Any]:
     }
 
 
-def as_junit(reports: Sequence[Report]) -> str:
+def as_junit(reports: Sequence[Outcomes]) -> str:
     """A test suite for each optimizer: a violation is a failure, a crash an error.
 
     What is undecided is an error, too. What is known, not applicable or not reproducible is
@@ -104,7 +103,7 @@ def as_junit(reports: Sequence[Report]) -> str:
     return text.decode()
 
 
-def _case(junitparser: Any, report: Report, outcome: Outcome) -> Any:
+def _case(junitparser: Any, report: Outcomes, outcome: Outcome) -> Any:
     case = junitparser.TestCase(
         outcome.id, _place(report, outcome.theme), round(outcome.seconds, 3)
     )
@@ -122,7 +121,7 @@ def _case(junitparser: Any, report: Report, outcome: Outcome) -> Any:
     return case
 
 
-def _place(report: Report, theme: str) -> str:
+def _place(report: Outcomes, theme: str) -> str:
     return f"{report.engine}.{report.optimizer}.{theme}"
 
 

@@ -11,7 +11,7 @@ from importlib import metadata
 from itertools import groupby
 from typing import Any
 
-from slotscope.checks.verdict import Report, Verdict
+from slotscope.checks.verdict import Outcomes, Verdict
 from slotscope.report.checks.terminal import by_check, headline, smallest
 from slotscope.report.page_templates import environment
 
@@ -40,7 +40,7 @@ def _environment() -> Any:
     )
 
 
-def page(reports: Sequence[Report]) -> str:
+def page(reports: Sequence[Outcomes]) -> str:
     """A whole page for one optimizer or several."""
     names = list(dict.fromkeys(report.optimizer for report in reports))
     engines = list(dict.fromkeys(report.engine for report in reports))
@@ -54,18 +54,18 @@ def page(reports: Sequence[Report]) -> str:
     return text
 
 
-def fragment(report: Report) -> str:
+def fragment(report: Outcomes) -> str:
     """What a notebook shows: the verdict, the table and the violations, no times."""
     text: str = _environment().get_template("fragment.html.jinja").render(report=report)
     return text
 
 
-def by_theme(report: Report) -> list[tuple[str, list[Any]]]:
+def by_theme(report: Outcomes) -> list[tuple[str, list[Any]]]:
     """The outcomes of each theme."""
     return [(t, list(found)) for t, found in groupby(report.outcomes, lambda o: o.theme)]
 
 
-def ending(reports: Sequence[Report]) -> str:
+def ending(reports: Sequence[Outcomes]) -> str:
     """What came of ``reports`` together: ``holds``, ``violated`` or ``undecided``."""
     codes = {report.exit_code for report in reports}
     return "violated" if codes - {0, 3} else "undecided" if 3 in codes else "holds"

@@ -15,8 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from slotscope.checks.plan import Plan, Watcher
-from slotscope.checks.verdict import Outcome, Report, Verdict
+from slotscope.checks.plan import Plan
+from slotscope.checks.verdict import Outcome, Outcomes, Verdict
 
 STYLES = {
     Verdict.HOLDS: "green",
@@ -34,7 +34,20 @@ ENDS = {0: "bold green", 3: STYLES[Verdict.UNDECIDED]}
 _SHOWN = 4
 
 
-def watcher(verbose: bool | None = None, console: Console | None = None) -> Watcher:
+class Display:
+    """Is told how a run of checks goes. This one shows nothing."""
+
+    def planned(self, plan: Plan) -> None:
+        """The checks are about to run."""
+
+    def done(self, outcome: Outcome) -> None:
+        """One more has run; what is known of it is in its verdict."""
+
+    def finished(self, report: Outcomes) -> None:
+        """All have run, or the run was interrupted."""
+
+
+def display(verbose: bool | None = None, console: Console | None = None) -> Display:
     """What shows a run: :class:`Terminal`, or nothing.
 
     Args:
@@ -43,7 +56,7 @@ def watcher(verbose: bool | None = None, console: Console | None = None) -> Watc
     """
     if verbose is None:
         verbose = not _in_notebook() and multiprocessing.parent_process() is None
-    return Terminal(console or Console(highlight=False)) if verbose else Watcher()
+    return Terminal(console or Console(highlight=False)) if verbose else Display()
 
 
 def _in_notebook() -> bool:
@@ -52,7 +65,7 @@ def _in_notebook() -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
-class Terminal(Watcher):
+class Terminal(Display):
     """Prints the plan, a bar that moves where the console is a terminal, and the report."""
 
     def __init__(self, console: Console) -> None:
@@ -81,7 +94,7 @@ class Terminal(Watcher):
         self._violated += outcome.verdict is Verdict.VIOLATED
         self._advance(1)
 
-    def finished(self, report: Report) -> None:
+    def finished(self, report: Outcomes) -> None:
         if self._progress is not None:
             self._progress.stop()
         print_report(report, self.console)
@@ -107,7 +120,7 @@ def print_plan(plan: Plan, console: Console) -> None:
     )
 
 
-def print_report(report: Report, console: Console) -> None:
+def print_report(report: Outcomes, console: Console) -> None:
     """The table by theme, every violation with its example, and the verdict in one line."""
     console.print()
     console.print(verdict_table(report))
@@ -124,14 +137,14 @@ def print_report(report: Report, console: Console) -> None:
     console.print(f"\n[{style}]{escape(headline(report))}[/]")
 
 
-def text(report: Report) -> str:
+def text(report: Outcomes) -> str:
     """The report as plain text, the same at every run that ends alike."""
     file = io.StringIO()
     print_report(report, Console(file=file, width=100, highlight=False, color_system=None))
     return file.getvalue().strip("\n")
 
 
-def headline(report: Report) -> str:
+def headline(report: Outcomes) -> str:
     """The verdict in one line."""
     number, violated = len(report.outcomes), len(report.of(Verdict.VIOLATED))
     where = f"{report.optimizer} on {report.engine}"
@@ -150,7 +163,7 @@ def headline(report: Report) -> str:
     return f"{where}: nothing is violated, {but}{', '.join(said)}."
 
 
-def verdict_table(report: Report) -> Table:
+def verdict_table(report: Outcomes) -> Table:
     """How many outcomes of each theme have each verdict."""
     verdicts = [verdict for verdict, count in report.counts().items() if count]
     table = Table("theme", box=None, pad_edge=False)
@@ -162,7 +175,7 @@ def verdict_table(report: Report) -> Table:
     return table
 
 
-def print_summary(reports: Sequence[Report], console: Console) -> None:
+def print_summary(reports: Sequence[Outcomes], console: Console) -> None:
     """Several reports in one table."""
     console.print()
     console.print(summary_table(reports))
@@ -176,7 +189,7 @@ def print_summary(reports: Sequence[Report], console: Console) -> None:
     console.print(Text(f"\n{len(reports)} optimizers on {reports[0].engine}: {said}", style))
 
 
-def summary_table(reports: Sequence[Report]) -> Table:
+def summary_table(reports: Sequence[Outcomes]) -> Table:
     """One row for each optimizer: how many outcomes have each verdict."""
     verdicts = [v for v in Verdict if any(report.counts()[v] for report in reports)]
     table = Table("optimizer", box=None, pad_edge=False)

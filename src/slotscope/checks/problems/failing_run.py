@@ -1,21 +1,20 @@
-"""The run in which a violation was found: all that is needed to run it again."""
+"""A run that does not follow its rule, with all that is needed to run it again."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from slotscope.checks.subjects.subject import Subject
+from slotscope.checks.verdict import Violation
 from slotscope.engines import Gradient
-
-if TYPE_CHECKING:
-    from slotscope.checks.subjects.subject import Subject
 
 
 @dataclass(frozen=True)
-class Witness:
+class FailingRun:
     """A run that does not follow the subject's rule.
 
     Attributes:
@@ -33,3 +32,15 @@ class Witness:
     way: str = ""
     dtype: str = "float32"
     changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+class BrokenRule(Violation):
+    """A run does not follow the subject's rule.
+
+    Attributes:
+        run: that one, of which a small example can be made.
+    """
+
+    def __init__(self, message: str, run: FailingRun) -> None:
+        super().__init__(message)
+        self.run = run
