@@ -240,9 +240,10 @@ def on_other_releases(session: nox.Session, *arguments: str) -> None:
 
 @nox.session(requires=["env"], venv_backend="none")
 def lint(session: nox.Session) -> None:
-    """Check style, layout and types; change nothing."""
+    """Check style, layout, types and that imports go down; change nothing."""
     run(session, "ruff", "check", ".")
     run(session, "ruff", "format", "--check", ".")
+    session.run(str(BIN / "lint-imports"), env=ENVIRONMENT, external=True)
     run(session, "mypy")
 
 

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, version
 from pathlib import Path
 
-import slotscope
 from slotscope.kernels.server.frameworks import FRAMEWORKS
 
 #: Distributions whose version may change what a notebook computes or shows.
@@ -62,7 +61,7 @@ def environment() -> Environment:
             found[name] = version(name)
         except PackageNotFoundError:
             continue
-    folder = Path(slotscope.__file__).parent
+    folder = Path(__file__).parents[1]
     return Environment(found, None if _is_released(folder) else digests(folder))
 
 
