@@ -22,7 +22,7 @@ FOR_EVER = 1_000_000
 
 @pytest.fixture
 def executor():
-    with LocalExecutor(2, begin) as made:
+    with LocalExecutor(2) as made:
         yield made
 
 
@@ -44,13 +44,13 @@ def test_a_function_that_raises_is_no_death(executor):
 
 
 def test_one_that_does_not_answer_is_given_up():
-    with LocalExecutor(1, begin, patience=1) as executor, pytest.raises(SilentError, match="hangs"):
+    with LocalExecutor(1, patience=1) as executor, pytest.raises(SilentError, match="hangs"):
         executor.submit(time.sleep, FOR_EVER).result()
 
 
 @pytest.mark.parametrize("started", [True, False])
 def test_nothing_is_waited_for_at_the_end(started):
-    with LocalExecutor(1, begin) as executor:
+    with LocalExecutor(1) as executor:
         if started:
             executor.submit(abs, -1).result()
         asleep = executor.submit(time.sleep, FOR_EVER)
@@ -60,7 +60,7 @@ def test_nothing_is_waited_for_at_the_end(started):
 
 
 def test_a_process_that_is_deaf_is_not_waited_for():
-    with LocalExecutor(1, begin) as executor:
+    with LocalExecutor(1) as executor:
         executor.submit(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGTERM}).result()
         asleep = executor.submit(time.sleep, FOR_EVER)
         time.sleep(0.2)
@@ -72,9 +72,8 @@ def test_processes_end_with_the_one_that_made_them():
     code = (
         "import os, time\n"
         "from slotscope.processes.pool import LocalExecutor\n"
-        "from slotscope.sweep.executed.execution import begin\n"
         "if __name__ == '__main__':\n"
-        "    executor = LocalExecutor(1, begin)\n"
+        "    executor = LocalExecutor(1)\n"
         "    print(executor.submit(os.getpid).result(), flush=True)\n"
         "    executor.submit(time.sleep, 600)\n"
         "    time.sleep(600)\n"
@@ -126,5 +125,5 @@ def test_temporary_files_go_also_where_the_one_that_made_the_executor_is_killed(
 
 def test_kernel_servers_are_where_they_always_are(monkeypatch):
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-    with LocalExecutor(1, begin) as executor:
+    with LocalExecutor(1) as executor:
         assert executor.submit(servers.folder).result() == servers.folder()
