@@ -7,9 +7,7 @@ import pytest
 from repository_root import ROOT
 
 PACKAGE = ROOT / "src" / "slotscope"
-LAYERS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][
-    0
-]
+TOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
 PAGES = ("docs/layout.md", "CONTRIBUTING.md")
 
 
