@@ -12,7 +12,7 @@ import tempfile
 import pytest
 from commands import command
 from repository_root import ROOT
-from sweep_cases import LOGGED, record, write
+from sweep_cases import LOGGED, kernelspec, record, write
 
 from slotscope.cli.sweep import provisioner
 from slotscope.sweep.asked.due_runs import make_plan
@@ -185,11 +185,8 @@ def test_the_grid_of_the_guide_is_one_of_the_notebook_it_names(tmp_path):
 def installed(tmp_path, monkeypatch):
     """A kernel of each language, by its name."""
     for language in ("python", "R", "klingon"):
-        place = tmp_path / "share" / "kernels" / f"my{language.lower()}"
-        place.mkdir(parents=True)
-        spec = {"argv": ["no"], "display_name": language, "language": language}
-        (place / "kernel.json").write_text(json.dumps(spec))
-    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share"))
+        name = f"my{language.lower()}"
+        kernelspec(monkeypatch, tmp_path / "share", name, ["no"], language)
 
 
 @pytest.mark.usefixtures("installed")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import json
 
 import nbformat
 from repository_root import ROOT
@@ -19,6 +20,15 @@ def write(path, *sources, tag=0, **metadata):
         cells[tag].metadata["tags"] = ["parameters"]
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), path)
     return path
+
+
+def kernelspec(monkeypatch, folder, name, argv, language="python"):
+    """A kernel that Jupyter finds by its name."""
+    place = folder / "kernels" / name
+    place.mkdir(parents=True)
+    spec = {"argv": argv, "display_name": name, "language": language}
+    (place / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(folder))
 
 
 def record(parameters, **changes):

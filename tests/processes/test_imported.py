@@ -8,22 +8,21 @@ import pytest
 
 SETUP = """
 from slotscope.processes.imported import UNTOLD, imported
-from slotscope.processes.limits import processor_time
-from slotscope.processes.worker import DiedError, Process
+from slotscope.processes.worker import DiedError, Worker
 from slotscope.processes.on_engine import _result, _told, _worker
 def get(name):
     import importlib
     importlib.import_module(name)
 """
 ASKED = """
-with Process() as process:
-    process.ask(None, get, "slotscope.sweep.asked.random_values")
+with Worker() as worker:
+    worker.ask(None, exec, "import slotscope.sweep.asked.random_values")
 """
 DIED = """
 import os
-with Process() as process:
+with Worker() as worker:
     try:
-        process.ask(None, os._exit, 3)
+        worker.ask(None, os._exit, 3)
     except DiedError:
         pass
 """

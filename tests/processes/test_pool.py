@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from waiting import until
+from waiting import ended, until
 
 from slotscope.kernels import servers
 from slotscope.processes.pool import LocalExecutor, SilentError, Work
@@ -83,7 +83,7 @@ def test_processes_end_with_the_one_that_made_them():
     with process:
         pid = int(process.stdout.readline())
         process.kill()
-    until(lambda: not alive(pid))
+    until(lambda: ended(pid))
 
 
 #: In a process: a folder where a run would have its own.
@@ -128,12 +128,3 @@ def test_kernel_servers_are_where_they_always_are(monkeypatch):
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     with LocalExecutor(1, begin) as executor:
         assert executor.submit(servers.folder).result() == servers.folder()
-
-
-def alive(pid):
-    import psutil
-
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

@@ -11,11 +11,10 @@ import time
 from pathlib import Path
 
 import nbformat
-import psutil
 import pytest
 from commands import command
-from sweep_cases import LOGGED, write
-from waiting import until
+from sweep_cases import LOGGED, kernelspec, write
+from waiting import ended, until
 
 import slotscope
 from slotscope.sweep.environment import environment
@@ -187,12 +186,8 @@ def test_a_kernel_that_cannot_tell_what_it_imported_says_nothing(tmp_path, sourc
 
 
 def test_a_kernel_of_another_language_is_not_asked(tmp_path, monkeypatch):
-    place = tmp_path / "kernels" / "other"
-    place.mkdir(parents=True)
     argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    spec = {"argv": argv, "display_name": "Other", "language": "other"}
-    (place / "kernel.json").write_text(json.dumps(spec))
-    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    kernelspec(monkeypatch, tmp_path, "other", argv, "other")
     outcome = executed(tmp_path, "1", kernel="other", language="other")
     assert (outcome.error, outcome.imported) == (None, None)
 
@@ -246,11 +241,7 @@ def test_an_error_always_says_something_and_has_its_cell(tmp_path, source, name,
 
 
 def test_a_kernel_that_never_came_up_has_not_died(tmp_path, monkeypatch):
-    place = tmp_path / "kernels" / "broken"
-    place.mkdir(parents=True)
-    spec = {"argv": [str(tmp_path / "no")], "display_name": "Broken", "language": "python"}
-    (place / "kernel.json").write_text(json.dumps(spec))
-    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    kernelspec(monkeypatch, tmp_path, "broken", [str(tmp_path / "no")])
     outcome = executed(tmp_path, "1", kernel="broken")
     assert (outcome.error.kind, outcome.error.name) == ("no kernel", "FileNotFoundError")
 
@@ -265,14 +256,6 @@ def test_a_failing_cell_is_counted_as_the_notebook_itself_has_it(tmp_path, tag):
     # An executed notebook has papermill's cell already, which is one of its own.
     again = execute(Task(once.notebook, given, kernel="python3"))
     assert again.error.cell == 2 + len(given)
-
-
-def ended(pid):
-    """Whether a process has ended."""
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 @pytest.mark.parametrize("detached", [False, True])
