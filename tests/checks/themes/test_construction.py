@@ -186,7 +186,7 @@ def test_a_first_step_that_builds_otherwise_is_found(engine):
             super().apply(grads, trainable_variables)
 
     check = "check_the_first_step_builds_as_build_does"
-    violated(engine, lambda: Impatient(0.125), check, "built by its first step, not before, p0")
+    violated(engine, lambda: Impatient(0.125), check, "built by its first step, not before: p0")
 
 
 @on("keras-tensorflow")

@@ -76,7 +76,7 @@ def test_a_slot_that_saving_changes_is_found(engine):
                 slot.assign(slot * 0.0)
 
     check = "check_using_the_model_leaves_the_slots"
-    violated(engine, lambda: Spent(0.125), check, "save changed momentum/hidden/kernel")
+    violated(engine, lambda: Spent(0.125), check, "save changed the state: momentum/hidden/kernel")
 
 
 @on("keras-2.1")
@@ -85,7 +85,7 @@ def test_slots_that_recompiling_makes_anew_are_found(engine):
     make = functools.partial(engine.optimizer, "SGD", learning_rate=0.125)
     known(engine, make, "check_recompiling_keeps_the_slots", "compiled again after four batches")
     check = "check_a_frozen_layer_keeps_its_slots[freeze]"
-    known(engine, make, check, "momentum/hidden/kernel of the frozen layer is no longer there")
+    known(engine, make, check, "the frozen layer changed: momentum/hidden/kernel is gone")
 
 
 @on("keras-torch")
@@ -99,7 +99,7 @@ def test_an_old_optimizer_that_a_new_one_changes_is_found(engine):
             super().build(variables)
             type(self).last = self.momentums
 
-    words = "the training with the new optimizer changed momentum/hidden/kernel of the old one"
+    words = "the training with the new optimizer changed the old one: momentum/hidden/kernel"
     violated(engine, lambda: Jealous(0.125), "check_a_new_optimizer_starts_afresh", words)
 
 
@@ -113,10 +113,10 @@ def test_a_parameter_that_does_not_rest_is_found(engine):
             for slot in self.momentums:
                 slot.assign(slot * 0.5)
 
-    words = "momentum/hidden/kernel of the frozen layer changed"
+    words = "the frozen layer changed: momentum/hidden/kernel"
     check = "check_a_frozen_layer_keeps_its_slots[freeze]"
     violated(engine, lambda: Restless(0.125), check, words)
-    words = "a step for p0 alone changed momentum/p1"
+    words = "a step for p0 alone changed p1: momentum/p1"
     violated(engine, lambda: Restless(0.125), "check_a_parameter_left_out_rests", words)
 
 
@@ -132,7 +132,7 @@ def test_slots_in_an_attribute_of_the_class_are_found(engine):
             return self.slots.setdefault(at, super().slot(variable))
 
     check = "check_two_optimizers_share_nothing"
-    words = "the first step of another optimizer of its class changed momentum/p0"
+    words = "the first step of another optimizer of its class changed the state: momentum/p0"
     violated(engine, lambda: Shared(0.125), f"{check}[made anew]", words)
 
 
@@ -153,7 +153,7 @@ def test_slots_in_a_default_argument_are_found(engine):
             return self.found[self._get_variable_index(variable)]
 
     check = "check_two_optimizers_share_nothing[made from its config]"
-    words = "the first step of another optimizer of its class changed momentum/p0"
+    words = "the first step of another optimizer of its class changed the state: momentum/p0"
     violated(engine, Default(0.125), check, words)
 
 
@@ -170,7 +170,7 @@ def test_an_optimizer_that_serves_anyone_is_found(engine):
             return self._trainable_variables_indices.get(id(variable), same)
 
     check = "check_a_second_model_does_not_take_the_slots[same shapes]"
-    words = "it took a second model without a word, and trained it with momentum/hidden/kernel"
+    words = "trained it with the slots of the first: momentum/hidden/kernel"
     violated(engine, lambda: Generous(0.125), check, words)
     check = "check_a_layer_unfrozen_later_is_refused_or_served"
 
@@ -189,4 +189,4 @@ def test_a_fit_that_is_refused_loses_the_weights_on_jax(engine):
     """Whatever the optimizer, which is known."""
     cls = momentum(engine)
     check = "check_a_layer_unfrozen_later_is_refused_or_served"
-    known(engine, lambda: cls(0.125), check, "weight 0 (it has no value any more)")
+    known(engine, lambda: cls(0.125), check, "weight 0 is gone")

@@ -70,7 +70,6 @@ def test_a_correct_custom_optimizer_goes_through_files(engine):
         "check_an_unused_optimizer_is_saved_as_one[.keras]",
         "check_saving_changes_nothing[.keras]",
         "check_state_moves_to_another_optimizer[set_weights: as it is]",
-        "check_variables_come_in_the_same_order",
     )
 
 
@@ -104,13 +103,13 @@ def test_state_in_a_plain_attribute_is_lost(engine):
         engine,
         Ball,
         "check_training_resumes_from_a_file[.keras]",
-        "2 steps after loading from .keras, weight",
+        "2 steps after loading from .keras, against a run that was never interrupted: weight",
     )
     violated(
         engine,
         Ball,
         "check_state_moves_to_another_optimizer[load_own_variables: as it is]",
-        "two steps after load_own_variables, p0",
+        "two steps after load_own_variables: p0",
     )
 
 
@@ -148,24 +147,6 @@ def test_a_save_that_resets_a_slot_is_found(engine):
         "check_saving_changes_nothing[.keras]",
         "after saving as .keras, speed/hidden/kernel",
     )
-
-
-@on("keras-torch")
-def test_an_order_that_changes_is_found(engine):
-    """Files number the variables: the order is part of the format."""
-    base = correct(engine)
-    made = []
-
-    class Ball(base):
-        def build(self, variables):
-            if not self.built:
-                made.append(self)
-                engine.keras.optimizers.Optimizer.build(self, variables)
-                order = variables if len(made) % 2 else variables[::-1]
-                speeds = self.add_optimizer_variables(order, "speed")
-                self.speeds = speeds if len(made) % 2 else speeds[::-1]
-
-    violated(engine, Ball, "check_variables_come_in_the_same_order", "one lists p0")
 
 
 @on("keras-torch")
