@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 from engine_cases import on
+from heavy_ball import heavy_ball
 
 from slotscope.checking.check_optimizer import check_optimizer
 from slotscope.checks.problems.linear_model import BATCHES, ROWS, gradients
@@ -14,34 +15,12 @@ from slotscope.checks.subjects.variants import portable
 
 
 def momentum(engine, **methods):
-    """A correct optimizer with one slot and one hyperparameter, and ``methods`` in its place."""
-    base = engine.keras.optimizers.Optimizer
-
-    class Mine(base):
-        def __init__(self, learning_rate=0.125, decay_rate=0.5, **kwargs):
-            super().__init__(learning_rate, **kwargs)
-            self.decay_rate = decay_rate
-
-        def build(self, variables):
-            if self.built:
-                return
-            super().build(variables)
-            self.momentums = self.add_optimizer_variables(variables, "momentum")
-
-        def update_step(self, gradient, variable, learning_rate):
-            m = self.momentums[self._get_variable_index(variable)]
-            self.assign(m, self.decay_rate * m + gradient)
-            self.assign_sub(variable, self.factor(variable) * learning_rate * m)
-
-        def factor(self, variable):
-            return 1.0
-
-        def get_config(self):
-            return {**super().get_config(), "decay_rate": self.decay_rate}
-
-    for name, method in methods.items():
-        setattr(Mine, name, method)
-    return Mine
+    """A correct optimizer whose steps have a factor, and ``methods`` in its place."""
+    scaled = {
+        "factor": lambda self, variable: 1.0,
+        "direction": lambda self, m, variable: self.factor(variable) * m,
+    }
+    return heavy_ball(engine, **{**scaled, **methods})
 
 
 def broken(engine, check, case="", **methods):
@@ -208,7 +187,7 @@ def test_a_config_that_loses_an_argument_is_caught(engine):
     cls = momentum(engine, get_config=get_config)
     for case in ("from_config", "deserialize"):
         only = [f"{SPELLING}[{case}]"]
-        report = check_optimizer(lambda: cls(decay_rate=0.25), engine=engine, only=only)
+        report = check_optimizer(lambda: cls(friction=0.25), engine=engine, only=only)
         assert f"steps by {case}: p0" in report.of("violated")[0].reason
         report = check_optimizer(lambda: cls(), engine=engine, only=only)
         assert not report.of("violated"), "the argument that is lost is the default"
@@ -264,9 +243,9 @@ def test_no_gradient_of_the_linear_model_is_rounded_or_near_zero(rows):
 
 @on("keras-torch")
 def test_a_rate_that_is_kept_aside_is_not_the_one_that_a_loss_scale_hands_on(engine):
-    def init(self, learning_rate=0.125, decay_rate=0.5, **kwargs):
+    def init(self, learning_rate=0.125, friction=0.5, **kwargs):
         engine.keras.optimizers.Optimizer.__init__(self, learning_rate, **kwargs)
-        self.decay_rate, self.kept = decay_rate, float(learning_rate)
+        self.friction, self.kept = friction, float(learning_rate)
 
     def update_step(self, gradient, variable, learning_rate):
         self.assign_sub(variable, self.kept * gradient)
