@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 
+import cloudpickle
 import numpy as np
 
 from slotscope.checking.check_optimizer import check_optimizer
 from slotscope.rules import Rule
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,8 +45,11 @@ def heavy_ball(engine, **methods):
             super().build(variables)
             self.momentums = self.add_optimizer_variables(variables, "momentum")
 
+        def slot(self, variable):
+            return self.momentums[self._get_variable_index(variable)]
+
         def update_step(self, gradient, variable, learning_rate):
-            m = self.momentums[self._get_variable_index(variable)]
+            m = self.slot(variable)
             self.assign(m, self.used(m, gradient))
             rate = ops.cast(learning_rate, variable.dtype)
             self.assign_sub(variable, rate * self.direction(m, variable))

@@ -22,9 +22,7 @@ DEVICE = r"(?i)/?(cpu|gpu|cuda|tpu|mps|xpu)(:\d+)?"
 TO_NUMPY = {
     "what Engine.read or Model.get_weights returned": (
         "checks/themes/gradients.py _ends",
-        "checks/problems/linear_model.py Linear.state",
-        "checks/problems/small_models.py Fitted.state",
-        "checks/problems/steps.py Run.state",
+        "checks/problems/state.py state_of",
         "recording/recorder.py Recorder._record",
         "recording/recorder.py _native",
         "recording/statistics.py describe",
@@ -57,12 +55,12 @@ TO_NUMPY = {
     ),
     "the state of a rule, which is NumPy's": (
         "checks/themes/equivalences.py _scale_after",
-        "checks/problems/exact_problems.py Rounded.step",
+        "checks/problems/rounding.py Rounded.step",
     ),
     "a state that an engine's get_weights returned": ("checks/themes/persistence.py offered",),
     "a number that a comparison made of arrays": (
         "checks/problems/comparing.py _tolerance",
-        "checks/problems/comparing.py off_by_one_rounding",
+        "checks/problems/rounding.py _shaken",
     ),
     "numbers of a recording": (
         "recording/archive.py _members",

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from slotscope.checks.no_output import quiet
-from slotscope.checks.problems.exact_problems import dense, hold, training_of
+from slotscope.checks.problems.comparing import follows_rule
+from slotscope.checks.problems.exact_problems import dense, training_of
 from slotscope.checks.problems.failing_run import BrokenRule, FailingRun
 from slotscope.checks.problems.steps import trajectory
 from slotscope.checks.subjects.constructor_call import call
@@ -98,7 +99,8 @@ def failure(run: FailingRun) -> tuple[int, str] | None:
 
     def said(steps: int) -> str:
         try:
-            hold(actual[: steps + 1], training, rule, parameters, gradients[:steps], run.dtype)
+            given = dense(gradients[:steps])
+            follows_rule(actual[: steps + 1], training, rule, parameters, given, run.dtype)
         except Violation as violation:
             return str(violation)
         return ""

@@ -39,7 +39,7 @@ class NotReproducible(Exception):  # noqa: N818
     @classmethod
     def runs(cls, where: str = "") -> NotReproducible:
         """That two runs with fresh optimizers differ, and ``where``."""
-        place = f" in {where}" if where else ""
+        place = f" ({where})" if where else ""
         return cls(
             f"two runs of the same program differ{place}: the engine is not deterministic, or the"
             " optimizer keeps something from one run to the next, as in an attribute of its class"

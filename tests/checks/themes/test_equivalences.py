@@ -4,44 +4,23 @@ import dataclasses
 
 import pytest
 from engine_cases import on
+from heavy_ball import heavy_ball
 
 from slotscope.checking.check_optimizer import check_optimizer
-from slotscope.checks.check import CHECKS
 from slotscope.checks.problems.linear_model import BATCHES, ROWS, gradients
-from slotscope.checks.problems.paired_runs import portable
 from slotscope.checks.runner import run
+from slotscope.checks.selection import checks
 from slotscope.checks.subjects.subject import builtin, subject_of
+from slotscope.checks.subjects.variants import portable
 
 
 def momentum(engine, **methods):
-    """A correct optimizer with one slot and one hyperparameter, and ``methods`` in its place."""
-    base = engine.keras.optimizers.Optimizer
-
-    class Mine(base):
-        def __init__(self, learning_rate=0.125, decay_rate=0.5, **kwargs):
-            super().__init__(learning_rate, **kwargs)
-            self.decay_rate = decay_rate
-
-        def build(self, variables):
-            if self.built:
-                return
-            super().build(variables)
-            self.momentums = self.add_optimizer_variables(variables, "momentum")
-
-        def update_step(self, gradient, variable, learning_rate):
-            m = self.momentums[self._get_variable_index(variable)]
-            self.assign(m, self.decay_rate * m + gradient)
-            self.assign_sub(variable, self.factor(variable) * learning_rate * m)
-
-        def factor(self, variable):
-            return 1.0
-
-        def get_config(self):
-            return {**super().get_config(), "decay_rate": self.decay_rate}
-
-    for name, method in methods.items():
-        setattr(Mine, name, method)
-    return Mine
+    """A correct optimizer whose steps have a factor, and ``methods`` in its place."""
+    scaled = {
+        "factor": lambda self, variable: 1.0,
+        "direction": lambda self, m, variable: self.factor(variable) * m,
+    }
+    return heavy_ball(engine, **{**scaled, **methods})
 
 
 def broken(engine, check, case="", **methods):
@@ -83,7 +62,7 @@ def test_an_entry_point_that_does_something_else_is_caught(engine):
         self.apply(*zip(*[(2 * g, v) for g, v in grads_and_vars], strict=True))
 
     reason = broken(engine, STEP, "apply_gradients", apply_gradients=apply_gradients)
-    assert reason.startswith("4 steps by 'apply_gradients' and by 'apply': p0[0, 0] ends as ")
+    assert reason.startswith("4 steps by 'apply_gradients' and by 'apply': p0[0, 0] is ")
     assert broken(engine, STEP, "apply without variables") == "holds"
 
 
@@ -96,7 +75,7 @@ def counted(self, variable):
 @on("keras-jax", "keras-tensorflow")
 def test_a_python_number_that_should_be_a_variable_is_caught(engine):
     for check, case in ((STEP, "jit"), (TRAINING, "fit"), (TRAINING, "compiled custom loop")):
-        assert "ends as" in broken(engine, check, case, factor=counted)
+        assert "[0, 0] is" in broken(engine, check, case, factor=counted)
 
 
 @on("keras-torch")
@@ -208,7 +187,7 @@ def test_a_config_that_loses_an_argument_is_caught(engine):
     cls = momentum(engine, get_config=get_config)
     for case in ("from_config", "deserialize"):
         only = [f"{SPELLING}[{case}]"]
-        report = check_optimizer(lambda: cls(decay_rate=0.25), engine=engine, only=only)
+        report = check_optimizer(lambda: cls(friction=0.25), engine=engine, only=only)
         assert f"steps by {case}: p0" in report.of("violated")[0].reason
         report = check_optimizer(lambda: cls(), engine=engine, only=only)
         assert not report.of("violated"), "the argument that is lost is the default"
@@ -216,7 +195,7 @@ def test_a_config_that_loses_an_argument_is_caught(engine):
 
 @on("keras-torch", "tf_keras")
 def test_a_name_that_stands_for_other_defaults_is_caught(engine):
-    check = next(c for c in CHECKS if c.name == "check_its_name_stands_for_its_defaults")
+    check = next(c for c in checks() if c.name == "check_its_name_stands_for_its_defaults")
     subject = builtin(engine, "SGD")
     assert {o.verdict for o in run(subject, check.items(subject))} == {"holds"}
     engine = type(engine)()
@@ -240,7 +219,7 @@ def test_an_optimizer_that_counts_devices_is_caught(engine):
 
 @on("keras-torch", "tf_keras-graph")
 def test_what_an_engine_cannot_do_is_not_applicable_for_a_reason(engine):
-    check = next(c for c in CHECKS if c.name == "check_two_devices_end_like_one")
+    check = next(c for c in checks() if c.name == "check_two_devices_end_like_one")
     subject = builtin(engine, "SGD")
     (outcome,) = run(subject, check.items(subject))
     assert outcome.verdict == "not applicable"
@@ -264,9 +243,9 @@ def test_no_gradient_of_the_linear_model_is_rounded_or_near_zero(rows):
 
 @on("keras-torch")
 def test_a_rate_that_is_kept_aside_is_not_the_one_that_a_loss_scale_hands_on(engine):
-    def init(self, learning_rate=0.125, decay_rate=0.5, **kwargs):
+    def init(self, learning_rate=0.125, friction=0.5, **kwargs):
         engine.keras.optimizers.Optimizer.__init__(self, learning_rate, **kwargs)
-        self.decay_rate, self.kept = decay_rate, float(learning_rate)
+        self.friction, self.kept = friction, float(learning_rate)
 
     def update_step(self, gradient, variable, learning_rate):
         self.assign_sub(variable, self.kept * gradient)

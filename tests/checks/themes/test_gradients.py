@@ -4,33 +4,10 @@ On torch, where nothing is compiled.
 """
 
 from engine_cases import on
+from heavy_ball import heavy_ball
 from tools.mutants.splice import mutated
 
 from slotscope.checking.check_optimizer import check_optimizer
-
-
-def momentum(engine):
-    """A correct optimizer of Keras 3, to derive wrong ones from."""
-
-    class Momentum(engine.keras.optimizers.Optimizer):
-        def __init__(self, learning_rate=0.125, **kwargs):
-            super().__init__(learning_rate=learning_rate, **kwargs)
-
-        def build(self, variables):
-            if self.built:
-                return
-            super().build(variables)
-            self.speeds = self.add_optimizer_variables(variables, "speed")
-
-        def speed(self, variable):
-            return self.speeds[self._get_variable_index(variable)]
-
-        def update_step(self, gradient, variable, learning_rate):
-            speed = self.speed(variable)
-            self.assign(speed, 0.5 * speed + gradient)
-            self.assign_sub(variable, learning_rate * speed)
-
-    return Momentum
 
 
 def said(cls, check):
@@ -42,16 +19,16 @@ def said(cls, check):
 
 @on("keras-torch")
 def test_a_correct_optimizer_holds(engine):
-    report = check_optimizer(momentum(engine), themes=["gradients"], verbose=False)
+    report = check_optimizer(heavy_ball(engine), themes=["gradients"], verbose=False)
     assert report.exit_code == 0, report.of("violated")
 
 
 @on("keras-torch")
 def test_slots_that_follow_the_gradients_that_are_there_are_shifted(engine):
-    class Shifted(momentum(engine)):
+    class Shifted(heavy_ball(engine)):
         def _backend_update_step(self, grads, trainable_variables, learning_rate):
             for number, (grad, variable) in enumerate(zip(grads, trainable_variables, strict=True)):
-                speed = self.speeds[number]  # of the trainable ones that have a gradient
+                speed = self.momentums[number]  # of the trainable ones that have a gradient
                 self.assign(speed, 0.5 * speed + grad)
                 self.assign_sub(variable, learning_rate * speed)
 
@@ -62,13 +39,13 @@ def test_slots_that_follow_the_gradients_that_are_there_are_shifted(engine):
 
 @on("keras-torch")
 def test_slots_by_name_are_shared_by_namesakes(engine):
-    class ByName(momentum(engine)):
+    class ByName(heavy_ball(engine)):
         def build(self, variables):
             if not self.built:
                 super().build(variables)
-                self.by_name = {v.path: s for v, s in zip(variables, self.speeds, strict=True)}
+                self.by_name = {v.path: s for v, s in zip(variables, self.momentums, strict=True)}
 
-        def speed(self, variable):
+        def slot(self, variable):
             return self.by_name[variable.path]
 
     verdicts, reasons = said(ByName, "check_parameters_of_one_name_keep_their_own_slots")
@@ -78,7 +55,7 @@ def test_slots_by_name_are_shared_by_namesakes(engine):
 
 @on("keras-torch")
 def test_a_division_without_epsilon_is_seen(engine):
-    class Sign(momentum(engine)):
+    class Sign(heavy_ball(engine)):
         def update_step(self, gradient, variable, learning_rate):
             self.assign_sub(variable, learning_rate * gradient / abs(gradient))
 
@@ -89,7 +66,7 @@ def test_a_division_without_epsilon_is_seen(engine):
 
 @on("keras-torch")
 def test_a_step_that_writes_into_its_gradients_is_seen(engine):
-    class Decays(momentum(engine)):
+    class Decays(heavy_ball(engine)):
         def update_step(self, gradient, variable, learning_rate):
             gradient.add_(0.5 * variable.value)
             super().update_step(gradient, variable, learning_rate)
@@ -101,7 +78,7 @@ def test_a_step_that_writes_into_its_gradients_is_seen(engine):
 
 @on("keras-torch")
 def test_a_base_class_that_leaves_out_gradients_in_silence_is_seen(engine):
-    class Silent(momentum(engine)):
+    class Silent(heavy_ball(engine)):
         def _filter_empty_gradients(self, grads, vars):
             pairs = [(g, v) for g, v in zip(grads, vars, strict=True) if g is not None]
             return [g for g, _ in pairs], [v for _, v in pairs]
@@ -113,12 +90,12 @@ def test_a_base_class_that_leaves_out_gradients_in_silence_is_seen(engine):
 
 @on("keras-torch")
 def test_a_parameter_that_is_stepped_and_not_overwritten_is_seen(engine):
-    class Steps(momentum(engine)):
+    class Steps(heavy_ball(engine)):
         def _overwrite_variables_directly_with_gradients(self, grads, vars):
             return grads, vars
 
-        def speed(self, variable):
-            found = super().speed(variable)
+        def slot(self, variable):
+            found = super().slot(variable)
             return variable if found is None else found
 
     verdicts, reasons = said(Steps, "check_parameter_to_be_overwritten_becomes_its_gradient")

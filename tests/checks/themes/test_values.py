@@ -1,8 +1,5 @@
 """The checks of values: an optimizer that breaks the sentence of one is caught by it."""
 
-import sys
-
-import cloudpickle
 import heavy_ball
 import numpy as np
 from engine_cases import on, on_every_engine
@@ -10,9 +7,6 @@ from heavy_ball import said, verdicts
 from tools.mutants.splice import mutated
 
 from slotscope.checking.check_optimizer import check_optimizer
-
-cloudpickle.register_pickle_by_value(heavy_ball)
-cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 STEP = "check_every_step_follows_the_rule[matrix]"
 SIZE = "check_gradients_of_every_size_follow_the_rule"

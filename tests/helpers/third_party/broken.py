@@ -1,6 +1,6 @@
 """Custom optimizers for Keras 3 that are wrong, each in one way that people get wrong.
 
-``test_wild.py`` says where each is held to the checks, and what a check must say of it.
+``test_third_party.py`` says where each is held to the checks, and what a check must say of it.
 """
 
 from dataclasses import dataclass

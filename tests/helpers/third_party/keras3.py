@@ -1,7 +1,7 @@
 """Correct custom optimizers for Keras 3, each in another style that people write.
 
 Nothing here leans on slotscope: this is what stands in somebody's ``optim.py``. Keras must already
-run on its backend when this module is imported. ``wild_papers.py`` has more, from the literature.
+run on its backend when this module is imported. ``papers.py`` has more, from the literature.
 """
 
 import keras

@@ -1,6 +1,6 @@
 """Correct optimizers for Keras 3 that do what few do: look at names, keep lists, wrap another one.
 
-As in ``wild_keras3.py``, nothing here leans on slotscope, and Keras must already run on its
+As in ``keras3.py``, nothing here leans on slotscope, and Keras must already run on its
 backend when this module is imported.
 """
 

@@ -1,6 +1,6 @@
 """Correct custom optimizers for Keras 3, written from papers: more state, more of its kinds.
 
-As ``wild_keras3.py``: nothing here leans on slotscope.
+As ``keras3.py``: nothing here leans on slotscope.
 """
 
 from types import MappingProxyType

@@ -1,8 +1,10 @@
-"""Comparing a run with its rule, at a tolerance that follows from the arithmetic.
+"""Comparing states: with another state, with another run, and with what a rule says.
 
-One rounding has a relative error of at most ``eps / 2`` of the dtype (IEEE 754). A step makes at
-most ``rule.operations`` of them in one element, and where it forms ``1 - beta`` it loses as many
-digits as ``rule.conditioning`` says, so after n steps a slot is off by at most
+Two that do the same operations in the same order are equal to the last bit. A rule is followed at a
+tolerance that comes from the arithmetic. One rounding has a relative error of at most ``eps / 2``
+of the dtype (IEEE 754). A step makes at most ``rule.operations`` of them in one element, and where
+it forms ``1 - beta`` it loses as many digits as ``rule.conditioning`` says, so after n steps a slot
+is off by at most
 
     n * operations * eps * conditioning * (largest magnitude that the element has had),
 
@@ -17,114 +19,196 @@ changes is added.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from slotscope.checks.problems.steps import State, Trajectory
-from slotscope.checks.verdict import Violation
+from slotscope.checks.problems.rounding import EPSILON, shaken_states
+from slotscope.checks.problems.state import State, Trajectory
+from slotscope.checks.problems.warnings_and_logs import unwarned
+from slotscope.checks.verdict import NotReproducible, Violation
 from slotscope.rules import Rule
-
-#: ``eps`` of each dtype that a parameter may have.
-EPSILON = {
-    "float64": 2.0**-52,
-    "float32": 2.0**-23,
-    "float16": 2.0**-10,
-    "bfloat16": 2.0**-7,
-}
+from slotscope.rules.training import LossScaling, Training
 
 #: Optimizer variables that a rule says nothing of.
 UNRULED = {"learning_rate"}
 
+#: How far each element of a label's value may be off.
+Tolerance = Callable[[str], Any]
 
-def compare(
-    actual: Trajectory,
-    expected: Sequence[State],
-    rule: Rule,
-    dtype: str = "float32",
-    ignore: Sequence[str] = (),
-    shaken: Sequence[Sequence[State]] = (),
-) -> None:
-    """Raise unless every label of every state agrees with the rule.
+
+def exactly(label: str) -> float:
+    """The tolerance of what is equal to the last bit."""
+    return 0.0
+
+
+def difference(expected: State, found: State, tolerance: Tolerance = exactly) -> str:
+    """The first difference between two states, in words; empty where there is none."""
+    missing, extra = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
+    if missing or extra:
+        return f"{(missing or extra)[0]} is {'gone' if missing else 'new'}"
+    for label, value in expected.items():
+        other = found[label]
+        if value.shape != other.shape:
+            return f"{label} has shape {other.shape}, expected {value.shape}"
+        place = _off(other, value, tolerance(label))
+        if place is not None:
+            return f"{label}{_index(place)} is {other[place]:.9g}, expected {value[place]:.9g}"
+    return ""
+
+
+def same_state(expected: State, found: State, what: str, tolerance: Tolerance = exactly) -> None:
+    """Raise unless two states have the same labels and values.
 
     Args:
-        actual: what the optimizer did.
-        expected: what the rule says, as :meth:`slotscope.rules.training.Training.states`.
+        expected: what is right.
+        found: what is compared with it.
+        what: the sentence that is broken if they differ.
+        tolerance: by default none.
+
+    Raises:
+        Violation: they differ.
+    """
+    said = difference(expected, found, tolerance)
+    if said:
+        raise Violation(f"{what}: {said}")
+
+
+def within(part: float, expected: State) -> Tolerance:
+    """A tolerance relative to the largest element."""
+    return lambda label: part * np.max(np.abs(expected[label]), initial=0.0)
+
+
+def whole(expected: State, found: State) -> tuple[State, State]:
+    """Two states as they are."""
+    return expected, found
+
+
+def in_both(expected: State, found: State) -> tuple[State, State]:
+    """Two states without what only ``found`` has; without a learning rate that only one has."""
+    kept = {k: v for k, v in expected.items() if k in found or k not in UNRULED}
+    return kept, {k: v for k, v in found.items() if k in expected}
+
+
+def same_end(
+    plain: Callable[[], Trajectory],
+    other: Callable[[], State],
+    what: str,
+    *,
+    rule: Rule | None = None,
+    known: Trajectory | None = None,
+    compared: Callable[[State, State], tuple[State, State]] = whole,
+) -> None:
+    """Raise unless two programs end in the same state.
+
+    Args:
+        plain: does what is known to be right; returns all states, or the last alone.
+        other: does what is compared with it; returns the last state.
+        what: says in words how ``other`` goes about it.
+        rule: for the tolerance, twice what one run may be off; None: equal to the last bit.
+        known: what ``plain`` gave before, where it was done before.
+        compared: what of the two states is.
+
+    Raises:
+        Violation: they end differently.
+        NotReproducible: so does one of them, done again.
+    """
+    expected = plain() if known is None else known
+    found = other()
+    tolerance = exactly if rule is None else _twice(rule, expected)
+    said = difference(*compared(expected[-1], found), tolerance)
+    if not said:
+        return
+    for again in (difference(expected[-1], plain()[-1]), difference(found, other())):
+        if again:
+            raise NotReproducible.runs(again)
+    raise Violation(f"{what}: {said}")
+
+
+def follows_rule(
+    actual: Trajectory,
+    training: Training | LossScaling,
+    rule: Rule,
+    parameters: Sequence[np.ndarray],
+    gradients: Sequence[Sequence[np.ndarray | None]],
+    dtype: str = "float32",
+) -> None:
+    """Raise unless a run is what ``training`` says.
+
+    Args:
+        actual: the run's states.
+        training: the rule, with what surrounds it.
         rule: for the tolerance.
+        parameters: initial values.
+        gradients: of every step, dense.
         dtype: of the parameters and slots.
-        ignore: slots that are not compared.
-        shaken: what the rule says, in low precision, of numbers that are off by one rounding.
 
     Raises:
         Violation: a variable is missing, was not promised, or is off by more than the tolerance.
     """
-    _same_variables(actual[0], expected[-1], set(ignore) | UNRULED)
-    relative = rule.operations * EPSILON[dtype] * rule.conditioning
-    labels = [label for label in expected[-1] if label.partition("/")[0] not in ignore]
-    for number in range(len(expected)):
-        for label in labels:
-            if label not in expected[number]:
-                continue  # a plain function shows its slots after the first step
-            seen = [state for state in expected[: number + 1] if label in state]
-            history = np.stack([state[label] for state in seen])
-            tolerance = _tolerance(label, history, relative, EPSILON[dtype])
-            if label.startswith("average/"):
-                own = label.partition("/")[2]
-                averaged = np.stack([state[own] for state in seen])
-                # No more than what it averages, and four roundings of its own.
-                tolerance = _tolerance(label, history, 4 * EPSILON[dtype], 0.0)
-                tolerance = tolerance + _tolerance(own, averaged, relative, EPSILON[dtype])
-            for states in shaken:
-                growth = np.abs(states[number][label] - history[-1])
-                tolerance = tolerance + rule.operations * np.nan_to_num(growth)
-            _agree(label, number, _find(actual[number], label), history[-1], tolerance)
+    with np.errstate(all="ignore"), unwarned():
+        expected = training.states(parameters, gradients)
+        with contextlib.suppress(Violation):
+            return _agree(actual, expected, rule, dtype)
+        # Unless a rounding can grow as much. Parameters and gradients are off the same way, then in
+        # opposite ways: where the one cancels, the other doesn't.
+        with contextlib.suppress(Violation):
+            shaken = shaken_states(training, parameters, gradients, dtype, 0)
+            return _agree(actual, expected, rule, dtype, shaken)
+        shaken = shaken_states(training, parameters, gradients, dtype, 1)
+        _agree(actual, expected, rule, dtype, shaken)
 
 
-def ends_alike(
-    found: State, expected: Trajectory, rule: Rule | None, what: str, dtype: str = "float32"
-) -> None:
-    """Raise unless a run ended as another one did.
-
-    Args:
-        found: the last state of the one.
-        expected: all states of the other; variables that only it has are not compared.
-        rule: for the tolerance, twice what one run may be off; None: equal to the last bit.
-        what: how the two were asked for.
-        dtype: of the parameters and slots.
-
-    Raises:
-        Violation: they differ by more.
-    """
-    last = expected[-1]
-    missing = sorted((last.keys() - UNRULED) - found.keys())
-    if missing:
-        raise Violation(f"{what}: the optimizer has no {', '.join(missing)}")
-    relative = 0.0 if rule is None else 2 * rule.operations * EPSILON[dtype] * rule.conditioning
-    epsilon = 2 * EPSILON[dtype] if relative else 0.0
-    for label in sorted(last.keys() & found.keys(), key=lambda label: ("/" in label, label)):
-        history = np.stack([state[label] for state in expected if label in state])
-        tolerance = _tolerance(label, history, relative, epsilon)
-        wrong = _off(found[label], last[label], tolerance)
-        if wrong is not None:
-            index = f"[{', '.join(map(str, wrong))}]" if last[label].shape else ""
-            raise Violation(
-                f"{what}: {label}{index} ends as {found[label][wrong]:.9g}, not as"
-                f" {last[label][wrong]:.9g}"
-            )
+def config_difference(expected: dict[str, Any], found: dict[str, Any]) -> str:
+    """The first argument in which two configs differ, in words; empty if in none."""
+    for name in [*expected, *(found.keys() - expected.keys())]:
+        if name not in found or name not in expected:
+            return f"{name!r} is {'gone' if name in expected else 'new'}"
+        if not _equal(expected[name], found[name]):
+            return f"{name!r} is {found[name]!r}, expected {expected[name]!r}"
+    return ""
 
 
-def _off(actual: np.ndarray, expected: np.ndarray, tolerance: np.ndarray) -> tuple[int, ...] | None:
+# ---- values
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, dict) and isinstance(b, dict):
+        return not config_difference(a, b)
+    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
+        return len(a) == len(b) and all(_equal(x, y) for x, y in zip(a, b, strict=True))
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return bool(np.array_equal(a, b))
+    return bool(a == b)
+
+
+def _off(actual: np.ndarray, expected: np.ndarray, tolerance: Any) -> tuple[int, ...] | None:
     """The first place where they differ by more than ``tolerance``; None if there is none."""
-    wrong = ~(np.abs(actual - expected) <= tolerance)
+    with np.errstate(invalid="ignore"):
+        wrong = ~(np.abs(actual - expected) <= tolerance)
     wrong &= ~((actual == expected) | (np.isnan(actual) & np.isnan(expected)))
     return tuple(int(i) for i in np.argwhere(wrong)[0]) if wrong.any() else None
 
 
-def off_by_one_rounding(array: np.ndarray, epsilon: float, pattern: int) -> np.ndarray:
-    """``array``, each element larger or smaller by the factor ``1 + epsilon / 2``."""
-    places = np.arange(array.size).reshape(array.shape)
-    signs = np.where((places * (2 * pattern + 1) // 2 + pattern) % 2, 1.0, -1.0)
-    return np.asarray(array * (1.0 + signs * epsilon / 2))
+def _index(place: tuple[int, ...]) -> str:
+    return str(list(place)) if place else ""
+
+
+# ---- tolerances
+
+
+def _twice(rule: Rule, states: Trajectory) -> Tolerance:
+    """Twice what a run in float32 with these states may be off."""
+    epsilon = 2 * EPSILON["float32"]
+    relative = epsilon * rule.operations * rule.conditioning
+    return lambda label: _tolerance(label, _history(label, states), relative, epsilon)
+
+
+def _history(label: str, states: Sequence[State]) -> np.ndarray:
+    """The values of ``label`` in order; a plain function shows its slots after the first step."""
+    return np.stack([state[label] for state in states if label in state])
 
 
 def _tolerance(label: str, history: np.ndarray, relative: float, epsilon: float) -> np.ndarray:
@@ -136,18 +220,64 @@ def _tolerance(label: str, history: np.ndarray, relative: float, epsilon: float)
     return np.asarray((1 + steps) * (epsilon * largest + relative * moved))
 
 
+# ---- what a rule says
+
+
+def _agree(
+    actual: Trajectory,
+    expected: Sequence[State],
+    rule: Rule,
+    dtype: str,
+    shaken: Sequence[Sequence[State]] = (),
+) -> None:
+    """Raise unless every label of every state agrees with the rule.
+
+    Args:
+        actual: what the optimizer did.
+        expected: what the rule says, as :meth:`slotscope.rules.training.Training.states`.
+        rule: for the tolerance.
+        dtype: of the parameters and slots.
+        shaken: what the rule says, in low precision, of numbers that are off by one rounding.
+    """
+    _same_variables(actual[0], expected[-1])
+    epsilon = EPSILON[dtype]
+    relative = rule.operations * epsilon * rule.conditioning
+    for number, promised in enumerate(expected):
+        for label in filter(promised.__contains__, expected[-1]):
+            seen = [state for state in expected[: number + 1] if label in state]
+            history = _history(label, seen)
+            tolerance = _tolerance(label, history, relative, epsilon)
+            if label.startswith("average/"):
+                own = label.partition("/")[2]
+                # No more than what it averages, and four roundings of its own.
+                averaged = _history(own, seen)
+                tolerance = _tolerance(label, history, 4 * epsilon, 0.0)
+                tolerance = tolerance + _tolerance(own, averaged, relative, epsilon)
+            for states in shaken:
+                growth = np.abs(states[number][label] - promised[label])
+                tolerance = tolerance + rule.operations * np.nan_to_num(growth)
+            found = _find(actual[number], label)
+            place = _off(found, promised[label], tolerance)
+            if place is not None:
+                off = np.broadcast_to(tolerance, found.shape)[place]
+                raise Violation(
+                    f"{label}{_index(place)} after step {number} is {found[place]:.9g}; its rule"
+                    f" gives {promised[label][place]:.9g} (tolerance {off:.1g})"
+                )
+
+
 def _find(state: State, label: str) -> np.ndarray:
     """The value of ``label``; a slot that all parameters share stands without one of them."""
     return state[label] if label in state else state[label.partition("/")[0]]
 
 
-def _same_variables(actual: State, expected: State, ignore: set[str]) -> None:
+def _same_variables(actual: State, expected: State) -> None:
     shared = {label.partition("/")[0] for label in expected}
-    promised = [label for label in expected if label.partition("/")[0] not in ignore]
+    promised = [label for label in expected if label.partition("/")[0] not in UNRULED]
     missing = [label for label in promised if label not in actual]
     missing = [label for label in missing if label.partition("/")[0] not in actual]
     extra = [label for label in actual if label not in expected and label not in shared]
-    extra = [label for label in extra if label.partition("/")[0] not in ignore]
+    extra = [label for label in extra if label.partition("/")[0] not in UNRULED]
     if missing or extra:
         raise Violation(
             "the optimizer's variables are not those of its rule:"
@@ -161,16 +291,3 @@ def _same_variables(actual: State, expected: State, ignore: set[str]) -> None:
 
 def _listed(word: str, labels: list[str]) -> str:
     return f"{word} {', '.join(labels)}; " if labels else ""
-
-
-def _agree(
-    label: str, step: int, actual: np.ndarray, expected: np.ndarray, tolerance: np.ndarray
-) -> None:
-    place = _off(actual, expected, tolerance)
-    if place is None:
-        return
-    index = f"[{', '.join(map(str, place))}]" if place else ""
-    raise Violation(
-        f"{label}{index} after step {step} is {actual[place]:.9g}; its rule gives"
-        f" {expected[place]:.9g} (tolerance {np.broadcast_to(tolerance, actual.shape)[place]:.1g})"
-    )

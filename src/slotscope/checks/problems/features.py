@@ -66,10 +66,7 @@ SCALES = (1.0, 0.0625, 4.0, 0.5, 1.0)
 
 def parts_of(subject: Subject) -> list[str]:
     """The features that the subject and its engine have."""
-    if "parts" not in subject.memo:
-        subject.memo["parts"] = [name for name in PARTS if _has(subject, name)]
-    found: list[str] = subject.memo["parts"]
-    return found
+    return subject.once("parts", lambda: [name for name in PARTS if _has(subject, name)])
 
 
 def _has(subject: Subject, name: str) -> bool:

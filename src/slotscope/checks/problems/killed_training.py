@@ -17,7 +17,7 @@ import cloudpickle
 
 from slotscope.checks.problems import saving
 from slotscope.checks.problems.saving import BEFORE, Course
-from slotscope.checks.problems.steps import State
+from slotscope.checks.problems.state import State
 from slotscope.checks.subjects import config_arguments
 from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.verdict import NotApplicable

@@ -8,13 +8,15 @@ to ``apply``, and what is left to differ is the optimizer and how it is called.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from slotscope.checks.problems.steps import Run, State, Trajectory
+from slotscope.checks.problems.small_models import Fitted
+from slotscope.checks.problems.state import Trajectory
+from slotscope.checks.problems.steps import Run
 from slotscope.checks.subjects.subject import Subject
+from slotscope.engines import Engine
 
 #: Batches in one epoch, and the rows in each.
 BATCHES, ROWS = 6, 2
@@ -37,18 +39,8 @@ def _data() -> tuple[np.ndarray, np.ndarray]:
     return x.astype(np.float32) / 4, y.astype(np.float32) / 4
 
 
-class Linear:
-    """A compiled model, in the scope of its engine.
-
-    Attributes:
-        engine: with a graph and a session of its own, where it has any.
-        model: the model, compiled with a fresh optimizer of the subject.
-        x: inputs, float32 (12, 4).
-        y: targets, float32 (12, 2).
-        loss: what it minimizes the mean of.
-    """
-
-    loss = staticmethod(product)
+class Linear(Fitted):
+    """The model, compiled with a fresh optimizer; its parameters are labelled as a run's are."""
 
     def __init__(
         self,
@@ -56,9 +48,7 @@ class Linear:
         *,
         bias: bool = True,
         constraint: str | None = None,
-        optimizer: Any = None,
         compiled: dict[str, Any] | None = None,
-        **changes: Any,
     ) -> None:
         """Make the model and compile it.
 
@@ -66,62 +56,24 @@ class Linear:
             subject: what makes the optimizer.
             bias: whether the layer has one; without it the model has one parameter.
             constraint: Keras's name of the kernel's.
-            optimizer: what ``compile`` gets in place of a fresh optimizer of the subject.
             compiled: more arguments to ``compile``.
-            **changes: to the constructor's arguments of the optimizer.
         """
-        self.engine = subject.engine.fresh()
-        self.x, self.y = _data()
-        with self.engine.scope():
-            layers = self.engine.keras.layers
+        engine = subject.engine.fresh()
+        with engine.scope():
+            layers = engine.keras.layers
             inputs = layers.Input(shape=(4,))
             layer = layers.Dense(2, use_bias=bias, kernel_constraint=constraint, name="linear")
             outputs = layer(inputs)
-            self.model = self.engine.keras.models.Model(inputs, outputs)
-            self.model.set_weights([KERNEL, BIAS][: 1 + bias])
-            optimizer = optimizer or subject.make(self.engine, **changes)
-            self.model.compile(optimizer=optimizer, loss=product, **(compiled or {}))
+            model = engine.keras.models.Model(inputs, outputs)
+            model.set_weights([KERNEL, BIAS][: 1 + bias])
+            model.compile(optimizer=subject.make(engine), loss=product, **(compiled or {}))
+        super().__init__(engine, model, *_data(), ROWS)
 
-    def fit(self, **options: Any) -> None:
-        """Fit one epoch, in order."""
-        given = {"batch_size": ROWS, "epochs": 1, "shuffle": False, "verbose": 0, **options}
+    def _whole(self) -> tuple[Engine, Any, dict[str, Any], dict[str, str], Any]:
         with self.engine.scope():
-            self.model.fit(self.x, self.y, **given)
-
-    def evaluate(self) -> None:
-        """Evaluate on the training data."""
-        with self.engine.scope():
-            self.model.evaluate(self.x, self.y, batch_size=ROWS, verbose=0)
-
-    def predict(self) -> None:
-        """Predict for the training data."""
-        with self.engine.scope():
-            self.model.predict(self.x, batch_size=ROWS, verbose=0)
-
-    def each_batch(self, train: Callable[[np.ndarray, np.ndarray], Any]) -> None:
-        """Call ``train`` with every batch of one epoch."""
-        with self.engine.scope():
-            for start in range(0, len(self.x), ROWS):
-                train(self.x[start : start + ROWS], self.y[start : start + ROWS])
-
-    @property
-    def state(self) -> State:
-        """All parameters and optimizer variables, labelled as :class:`Run` labels them."""
-        with self.engine.scope():
-            weights = self.model.trainable_weights
-            found = self.engine.variables(self.model.optimizer, self.model)
-            refs = [v.ref for v in found]
-            values = self.engine.read([*weights, *refs], self.engine.at_rest())
-        names = {self.engine.path(w): f"p{n}" for n, w in enumerate(weights)}
-        labels = [
-            f"{v.slot}/{names.get(v.parameter, v.parameter)}" if v.parameter else v.slot
-            for v in found
-        ]
-        return {
-            label: np.asarray(value, np.float64)
-            for label, value in zip([*names.values(), *labels], values, strict=True)
-            if value is not None
-        }
+            labelled = {f"p{n}": weight for n, weight in enumerate(self.model.trainable_weights)}
+        names = {self.engine.path(weight): label for label, weight in labelled.items()}
+        return self.engine, self.model.optimizer, labelled, names, self.model
 
 
 def gradients(rows: int = ROWS, bias: bool = True) -> list[list[np.ndarray]]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from slotscope.checks.problems.steps import Run
-from slotscope.checks.subjects.subject import Subject
+from slotscope.checks.subjects.subject import Subject, is_keras_own
 from slotscope.checks.verdict import NotApplicable
 from slotscope.rules import FunctionRule, Slots
 from slotscope.rules.training import FEATURES
@@ -94,7 +94,7 @@ class Itself:
         return found
 
 
-def steps_of(subject: Subject, changes: dict[str, Any], dtype: str = "float32") -> Itself | None:
+def itself_of(subject: Subject, changes: dict[str, Any], dtype: str = "float32") -> Itself | None:
     """The optimizer as its own rule, None where it has a better one.
 
     Raises:
@@ -104,13 +104,10 @@ def steps_of(subject: Subject, changes: dict[str, Any], dtype: str = "float32") 
         return None
     with subject.engine.scope():
         cls = type(subject.create(subject.engine))
-    package = subject.engine.optimizers.__name__.partition(".")[0]
     for name in subject.engine.surrounding:
-        for base in cls.__mro__:
-            if name in vars(base):
-                if base.__module__.partition(".")[0] != package:
-                    raise NotApplicable(f"its class has its own {name}, and no rule was given")
-                break
+        definer = next((base for base in cls.__mro__ if name in vars(base)), None)
+        if definer is not None and not is_keras_own(subject.engine, definer):
+            raise NotApplicable(f"its class has its own {name}, and no rule was given")
     plain = dict(changes)
     rate = plain.get("learning_rate")
     if callable(rate):

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from slotscope.checks.problems.exact_problems import needs_release, rate_can_be_set
+from slotscope.checks.problems.comparing import config_difference, difference, same_end
 from slotscope.checks.problems.small_models import Fitted, data, model_of
-from slotscope.checks.problems.steps import State
-from slotscope.checks.subjects import config_arguments
+from slotscope.checks.problems.state import State
+from slotscope.checks.subjects.requirements import needs_release, rate_can_be_set
 from slotscope.checks.subjects.subject import Subject
+from slotscope.checks.subjects.variants import featured
 from slotscope.checks.verdict import NotApplicable, NotReproducible, Violation
 from slotscope.engines import Engine
 from slotscope.engines.driving.formats import Format
@@ -29,24 +27,6 @@ BEFORE, AFTER = 3, 2
 
 #: What a callback sets the learning rate to before the model is saved.
 RATE = 0.0625
-
-#: Arguments that add to what must be kept, or change what it is used for.
-FEATURES: dict[str, dict[str, Any]] = {
-    "as it is": {},
-    "momentum": {"momentum": 0.5},
-    "nesterov": {"momentum": 0.5, "nesterov": True},
-    "amsgrad": {"amsgrad": True},
-    "centered": {"centered": True},
-    "decay": {"decay": 0.5},
-    "weight decay": {"weight_decay": 0.125},
-    "average": {"use_ema": True, "ema_momentum": 0.5, "ema_overwrite_frequency": 2},
-    "accumulation": {"gradient_accumulation_steps": 2},
-    "average and accumulation": {
-        "use_ema": True,
-        "ema_momentum": 0.5,
-        "gradient_accumulation_steps": 2,
-    },
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,54 +77,10 @@ class Course:
 
 
 def train(fitted: Fitted, start: int, stop: int) -> None:
-    """Steps from ``start`` to ``stop``, each on its own batch of four rows."""
+    """Steps from ``start`` to ``stop``, each on its own batch."""
     with fitted.engine.scope(), fitted.engine.uncompiled():
-        for step in range(start, stop):
-            rows = slice(4 * step, 4 * step + 4)
-            fitted.model.train_on_batch(fitted.x[rows], fitted.y[rows])
-
-
-def made_with(subject: Subject, change: Callable[[Engine, Any], Any]) -> Subject:
-    """``subject``, whose every fresh optimizer is replaced by ``change(engine, optimizer)``."""
-
-    def create(engine: Engine) -> Any:
-        return change(engine, subject.create(engine))
-
-    return dataclasses.replace(subject, create=create)
-
-
-def with_arguments(subject: Subject, **changes: Any) -> Subject:
-    """``subject`` with other arguments to the constructor."""
-    return dataclasses.replace(subject, create=lambda engine: subject.make(engine, **changes))
-
-
-def loss_scaled(subject: Subject) -> Subject:
-    """``subject`` in the engine's LossScaleOptimizer, which doubles its scale every two steps.
-
-    Raises:
-        NotApplicable: the engine has none.
-    """
-
-    def wrap(engine: Engine, optimizer: Any) -> Any:
-        wrapped = engine.loss_scaled(optimizer)
-        if wrapped is None:
-            raise NotApplicable(f"{engine.name} has no LossScaleOptimizer")
-        return wrapped
-
-    return made_with(subject, wrap)
-
-
-def featured(subject: Subject, feature: str) -> Subject:
-    """``subject`` with one feature.
-
-    Raises:
-        NotApplicable: it does not take it.
-    """
-    if feature == "loss scale":
-        return loss_scaled(subject)
-    if feature == "schedule":
-        return with_arguments(subject, **config_arguments.scheduled(subject))
-    return with_arguments(subject, **FEATURES.get(feature, {}))
+        rows = (fitted.batch * start, fitted.batch * stop)
+        fitted.each_batch(fitted.model.train_on_batch, *rows)
 
 
 def course_of(subject: Subject, feature: str = "as it is") -> Course:
@@ -210,56 +146,30 @@ def config(fitted: Fitted) -> dict[str, Any]:
         return dict(fitted.model.optimizer.get_config())
 
 
-def different(expected: State, found: State) -> str:
-    """The first difference in words, empty where the two are equal to the last bit."""
-    missing, extra = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
-    if missing or extra:
-        return f"{(missing or extra)[0]} is {'gone' if missing else 'new'}"
-    for label, value in expected.items():
-        other = found[label]
-        if value.shape != other.shape:
-            return f"{label} has shape {other.shape}, was {value.shape}"
-        wrong = ~((value == other) | (np.isnan(value) & np.isnan(other)))
-        if wrong.any():
-            place = tuple(int(i) for i in np.argwhere(wrong)[0])
-            index = f"[{', '.join(map(str, place))}]" if place else ""
-            return f"{label}{index} is {other[place]:.9g}, expected {value[place]:.9g}"
-    return ""
-
-
-def differing(expected: dict[str, Any], found: dict[str, Any]) -> str:
-    """The first argument in which two configs differ, in words; empty if in none."""
-    for name in [*expected, *(found.keys() - expected.keys())]:
-        if name not in found or name not in expected:
-            return f"{name!r} is {'gone' if name in expected else 'new'}"
-        if not _equal(expected[name], found[name]):
-            return f"{name!r} is {found[name]!r}, expected {expected[name]!r}"
-    return ""
-
-
-def _equal(a: Any, b: Any) -> bool:
-    if isinstance(a, dict) and isinstance(b, dict):
-        return not differing(a, b)
-    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
-        return len(a) == len(b) and all(_equal(x, y) for x, y in zip(a, b, strict=True))
-    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
-        return bool(np.array_equal(a, b))
-    return bool(a == b)
-
-
-#: The runs that were never interrupted, of the course that was asked for last with each name.
-_RUNS: dict[str, tuple[Course, tuple[State, State]]] = {}
-
-
 def never_interrupted(course: Course) -> tuple[State, State]:
     """The states when others are saved, and at the end; run once for each course."""
-    known = _RUNS.get(course.name)
-    if known is not None and known[0].of is course.of:
-        return known[1]
-    fitted = course.begun()
-    states = (fitted.state, course.finish(fitted))
-    _RUNS[course.name] = (course, states)
-    return states
+
+    def find() -> tuple[State, State]:
+        fitted = course.begun()
+        return fitted.state, course.finish(fitted)
+
+    return course.of.once(f"never interrupted, {course.name}", find)
+
+
+def goes_on(course: Course, fitted: Fitted, what: str) -> None:
+    """Raise unless a model trains on as if never interrupted.
+
+    Raises:
+        Violation: it ends otherwise; ``what`` says in words what was done to it.
+        NotReproducible: two runs that were never interrupted differ.
+    """
+    found = course.finish(fitted)
+    same_end(
+        lambda: [course.finish(course.begun())],
+        lambda: found,
+        f"{what}, against a run that was never interrupted",
+        known=[never_interrupted(course)[1]],
+    )
 
 
 def resumes(course: Course, format: Format) -> None:
@@ -270,22 +180,14 @@ def resumes(course: Course, format: Format) -> None:
         NotReproducible: two runs that were never interrupted differ.
     """
     saved = course.begun()
-    before, end = never_interrupted(course)
-    said = different(before, saved.state)
+    before, _ = never_interrupted(course)
+    said = difference(before, saved.state)
     if said:
         raise NotReproducible.runs(said)
     loaded = through(course, format, saved)
-    said = different(before, loaded.state) if course.steps else ""
+    said = difference(before, loaded.state) if course.steps else ""
     if not said and format.whole:
-        said = differing(config(saved), config(loaded))
+        said = config_difference(config(saved), config(loaded))
     if said:
         raise Violation(f"right after loading from {format.name}, {said}")
-    said = different(end, course.finish(loaded))
-    if said:
-        again = different(end, course.finish(course.begun()))
-        if again:
-            raise NotReproducible.runs(again)
-        raise Violation(
-            f"{AFTER} steps after loading from {format.name}, {said} as in the run that was never"
-            " interrupted"
-        )
+    goes_on(course, loaded, f"{AFTER} steps after loading from {format.name}")

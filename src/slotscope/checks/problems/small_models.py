@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from slotscope.checks.problems.steps import State
+from slotscope.checks.problems.state import State, give_state, state_of
 from slotscope.checks.subjects.subject import Subject
 from slotscope.engines import Engine
 
@@ -21,20 +22,23 @@ class Fitted:
         model: the model, compiled.
         x: inputs, float32 (rows, 4), or int32 (rows, 2) for an Embedding.
         y: targets, float32 (rows, 1).
+        batch: rows in a batch.
     """
 
     engine: Engine
     model: Any
     x: np.ndarray
     y: np.ndarray
+    batch: int = 4
 
-    def fit(self, start: int = 0, stop: int | None = None, batch: int = 4, **options: Any) -> None:
-        """Fit on rows from ``start`` to ``stop``, in order, in batches of ``batch``."""
+    def fit(self, start: int = 0, stop: int | None = None, **options: Any) -> None:
+        """Fit one epoch on rows from ``start`` to ``stop``, in order."""
         with self.engine.scope():
             self.model.fit(
                 self.x[start:stop],
                 self.y[start:stop],
-                **{"batch_size": batch, "epochs": 1, "shuffle": False, "verbose": 0, **options},
+                batch_size=self.batch,
+                **{"epochs": 1, "shuffle": False, "verbose": 0, **options},
             )
 
     def compile(self, optimizer: Any = None, **options: Any) -> None:
@@ -46,31 +50,43 @@ class Fitted:
                 **options,
             )
 
+    def evaluate(self) -> None:
+        """Evaluate on all rows."""
+        with self.engine.scope():
+            self.model.evaluate(self.x, self.y, batch_size=self.batch, verbose=0)
+
+    def predict(self) -> None:
+        """Predict for all rows."""
+        with self.engine.scope():
+            self.model.predict(self.x, batch_size=self.batch, verbose=0)
+
+    def each_batch(
+        self,
+        train: Callable[[np.ndarray, np.ndarray], Any],
+        start: int = 0,
+        stop: int | None = None,
+    ) -> None:
+        """Call ``train`` with every batch of the rows from ``start`` to ``stop``, in order."""
+        with self.engine.scope():
+            for row in range(start, len(self.x) if stop is None else stop, self.batch):
+                train(self.x[row : row + self.batch], self.y[row : row + self.batch])
+
     def take(self, state: State) -> None:
         """Give every weight and slot, but not the learning rate, its value in ``state``."""
-        with self.engine.scope():
-            weights = [state[f"weight {n}"] for n in range(len(self.model.get_weights()))]
-            self.model.set_weights([weight.astype("float32") for weight in weights])
-            found = self.engine.variables(self.model.optimizer, self.model)
-        for variable in found:
-            if variable.slot != "learning_rate" and variable.label in state:
-                self.engine.assign(variable.ref, state[variable.label].astype(variable.dtype))
+        give_state(state, *self._whole())
 
     @property
     def state(self) -> State:
         """Copies of all weights and optimizer variables, in float64, by number and label."""
+        return state_of(*self._whole())
+
+    def _whole(self) -> tuple[Engine, Any, dict[str, Any], dict[str, str], Any]:
+        """The arguments of :func:`state_of`."""
+        # In the order of get_weights: in Keras 2.1 model.weights puts frozen ones last.
         with self.engine.scope():
-            # In the order of get_weights: in Keras 2.1 model.weights puts frozen ones last.
             weights = [weight for layer in self.model.layers for weight in layer.weights]
-            found = self.engine.variables(self.model.optimizer, self.model)
-            refs = [*weights, *(variable.ref for variable in found)]
-            values = self.engine.read(refs, self.engine.at_rest())
-        names = [*(f"weight {n}" for n in range(len(weights))), *(v.label for v in found)]
-        return {
-            name: np.asarray(value, np.float64)
-            for name, value in zip(names, values, strict=True)
-            if value is not None
-        }
+        labelled = {f"weight {number}": weight for number, weight in enumerate(weights)}
+        return self.engine, self.model.optimizer, labelled, {}, self.model
 
 
 def model_of(

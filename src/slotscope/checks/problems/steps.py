@@ -1,8 +1,6 @@
 """Small exact problems: an optimizer gets gradients that were chosen, and every state is kept.
 
-No model takes part. A state is a dict of float64 arrays by label: ``p0``, ``p1``, ... are the
-parameters, ``momentum/p0`` a slot, ``iterations`` the step counter. A trajectory is a list of
-states, the first of them before any step, the last after the last step.
+No model takes part. In a state, ``p0``, ``p1``, ... are the parameters.
 """
 
 from __future__ import annotations
@@ -12,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from slotscope.checks.problems.comparing import difference
+from slotscope.checks.problems.state import State, Trajectory, give_state, state_of
 from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.verdict import NotApplicable, NotReproducible
 from slotscope.engines import Engine, Gradient
-
-State = dict[str, np.ndarray]
-Trajectory = list[State]
 
 #: The gradients of every step: one for each parameter.
 Gradients = Sequence[Sequence[Gradient]]
@@ -78,40 +75,27 @@ class Run:
         self._step = stepper(
             self.optimizer, self.parameters, like or arrays, way or self.engine.ways[0]
         )
-        self._names = {self.engine.path(p): f"p{n}" for n, p in enumerate(self.parameters)}
+        self._labelled = {f"p{number}": p for number, p in enumerate(self.parameters)}
+        self._names = {self.engine.path(p): label for label, p in self._labelled.items()}
 
     def step(self, gradients: Sequence[Gradient]) -> None:
         """One step with ``gradients``, one for each parameter."""
         self._step(gradients)
 
+    def steps(self, gradients: Gradients) -> Run:
+        """This run, after a step with each of ``gradients``."""
+        for step in gradients:
+            self._step(step)
+        return self
+
     def take(self, state: State) -> None:
         """Give every parameter and slot, but not the learning rate, its value in ``state``."""
-        with self.engine.scope():
-            found = self.engine.variables(self.optimizer)
-        for variable in found:
-            label = self._label(variable.slot, variable.parameter)
-            if variable.slot != "learning_rate" and label in state:
-                self.engine.assign(variable.ref, state[label].astype(variable.dtype))
-        for number, parameter in enumerate(self.parameters):
-            self.engine.assign(parameter, state[f"p{number}"].astype("float32"))
+        give_state(state, self.engine, self.optimizer, self._labelled, self._names)
 
     @property
     def state(self) -> State:
         """Copies of all parameters and optimizer variables."""
-        with self.engine.scope():
-            found = self.engine.variables(self.optimizer)
-            labels = [self._label(v.slot, v.parameter) for v in found]
-            refs = [v.ref for v in found]
-            values = self.engine.read([*self.parameters, *refs], self.engine.at_rest())
-        names = [*self._names.values(), *labels]
-        return {
-            name: np.asarray(value, np.float64)
-            for name, value in zip(names, values, strict=True)
-            if value is not None
-        }
-
-    def _label(self, slot: str, parameter: str) -> str:
-        return f"{slot}/{self._names.get(parameter, parameter)}" if parameter else slot
+        return state_of(self.engine, self.optimizer, self._labelled, self._names)
 
 
 def trajectory(
@@ -136,18 +120,15 @@ def reproducible(
     """
     first = trajectory(subject, parameters, gradients, **options)
     second = trajectory(subject, parameters, gradients, **options)
-    label = difference(first, second)
-    if label:
-        raise NotReproducible.runs(label)
+    for number, states in enumerate(zip(first, second, strict=True)):
+        said = difference(*states)
+        if said:
+            raise NotReproducible.runs(f"after step {number}, {said}")
     return first
 
 
-def difference(first: Trajectory, second: Trajectory) -> str:
-    """Where two trajectories differ in any bit: ``label after step n``; empty if nowhere."""
-    for number, (a, b) in enumerate(zip(first, second, strict=True)):
-        if a.keys() != b.keys():
-            return f"{sorted(a.keys() ^ b.keys())[0]} after step {number}"
-        for label in a:
-            if not np.array_equal(a[label], b[label], equal_nan=True):
-                return f"{label} after step {number}"
-    return ""
+def last(
+    subject: Subject, parameters: Sequence[np.ndarray], gradients: Gradients, **options: Any
+) -> State:
+    """The state after the last of ``gradients``; options as in :class:`Run`."""
+    return Run(subject, parameters, gradients[0], **options).steps(gradients).state

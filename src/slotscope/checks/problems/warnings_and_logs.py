@@ -1,4 +1,4 @@
-"""What is said while something is done: warnings, and what is logged as one."""
+"""Warnings, and what is logged as one, while something is done: heard, or held back."""
 
 from __future__ import annotations
 
@@ -41,3 +41,17 @@ def listening() -> Iterator[list[str]]:
                 logger.handlers = own
             logging.disable(disabled)
             said.extend(str(warning.message) for warning in caught)
+
+
+@contextlib.contextmanager
+def unwarned() -> Iterator[None]:
+    """Without the warnings about gradients that are missing on purpose."""
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

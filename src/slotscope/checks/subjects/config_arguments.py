@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
-import itertools
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from slotscope.checks.problems.exact_problems import takes_schedule
+from slotscope.checks.subjects.constructor_call import parameters
 from slotscope.checks.subjects.subject import Subject
-from slotscope.checks.verdict import NotApplicable
-from slotscope.engines import Engine
 
 Config = dict[str, Any]
 
@@ -41,21 +36,12 @@ NEEDS: dict[str, Config] = {
 }
 
 
-def arguments(cls: type, shared: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
-    """The names and defaults of what the constructor takes, passed on to its base or not."""
-    seen = set()
-    for base in cls.__mro__[:-1]:
-        if "__init__" not in vars(base):
-            continue
-        parameters = list(inspect.signature(base).parameters.values())
-        for parameter in parameters:
-            if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-                if parameter.name not in seen:
-                    yield parameter.name, parameter.default
-                seen.add(parameter.name)
-        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-            return
-    yield from ((name, None) for name in shared if name not in seen)
+def arguments(cls: type, shared: tuple[str, ...]) -> dict[str, Any]:
+    """What the constructor takes, passed on to its base or not, with the defaults."""
+    found, passed_on = parameters(cls)
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    own = {name: p.default for name, p in found.items() if p.kind in named}
+    return {**own, **{name: None for name in shared if passed_on and name not in own}}
 
 
 def others(subject: Subject) -> Config:
@@ -67,7 +53,7 @@ def others(subject: Subject) -> Config:
         except Exception:  # told where configs are checked
             present = {}
     taken = arguments(type(optimizer), subject.engine.shared_arguments)
-    found = {name: other(name, present.get(name, default)) for name, default in taken}
+    found = {name: other(name, present.get(name, default)) for name, default in taken.items()}
     return {n: value for n, value in found.items() if value is not None and n not in COMPUTING}
 
 
@@ -84,21 +70,6 @@ def other(name: str, value: Any) -> Any:
         # Single precision: as an optimizer's own variable holds it.
         return float(np.float32(value / 2)) if value else 0.125
     return VALUES.get(name) if value is None or name == "name" else None
-
-
-def own_get_config(subject: Subject, cls: type) -> bool:
-    """Whether a class below Keras's own says what its config is, or all of it is Keras's."""
-    package = subject.engine.optimizers.__name__.partition(".")[0]
-    own = list(
-        itertools.takewhile(lambda b: b.__module__.partition(".")[0] != package, cls.__mro__)
-    )
-    return not own or any("get_config" in vars(base) for base in own)
-
-
-def remade(engine: Engine, optimizer: Any) -> Any:
-    """Another optimizer, from the config of ``optimizer``."""
-    with engine.scope():
-        return type(optimizer).from_config(copy.deepcopy(optimizer.get_config()))
 
 
 def scalars(optimizer: Any) -> Config:
@@ -141,17 +112,3 @@ def through_json(config: Config) -> Config:
 
     text = json.dumps(config, default=plain, allow_nan=False)
     return dict(json.loads(text))
-
-
-def scheduled(subject: Subject) -> Config:
-    """A learning rate that is a schedule, as an argument.
-
-    Raises:
-        NotApplicable: this generation has none, or its constructor refuses them.
-    """
-    schedules = subject.engine.schedules
-    if schedules is None:
-        raise NotApplicable(f"{subject.engine.name} has no schedules")
-    schedule = schedules.ExponentialDecay(0.125, decay_steps=2, decay_rate=0.5)
-    takes_schedule(subject, schedule)
-    return {"learning_rate": schedule}

@@ -9,32 +9,31 @@ from typing import Any
 import numpy as np
 
 
-def accepts(cls: type, name: str, shared: tuple[str, ...]) -> bool:
-    """Whether the constructor of ``cls`` takes ``name``: itself, or passed on to its base."""
+def parameters(cls: type) -> tuple[dict[str, inspect.Parameter], bool]:
+    """What the constructor of ``cls`` takes, itself or passed on to its bases, by name.
+
+    And whether the last of them passes on what else there is.
+    """
+    found: dict[str, inspect.Parameter] = {}
     for base in cls.__mro__[:-1]:
         if "__init__" not in vars(base):
             continue
-        parameters = inspect.signature(base).parameters
-        if name in parameters:
-            return True
-        if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-            return False
-    return name in shared
+        own = inspect.signature(base).parameters
+        found = {**own, **found}
+        if not any(p.kind is p.VAR_KEYWORD for p in own.values()):
+            return found, False
+    return found, True
+
+
+def accepts(cls: type, name: str, shared: tuple[str, ...]) -> bool:
+    """Whether the constructor of ``cls`` takes ``name``: itself, or passed on to its base."""
+    found, passed_on = parameters(cls)
+    return name in found or (passed_on and name in shared)
 
 
 def defaults(cls: type) -> dict[str, Any]:
     """The defaults of the constructor's arguments, those passed on to its bases included."""
-    found: dict[str, Any] = {}
-    for base in cls.__mro__[:-1]:
-        if "__init__" not in vars(base):
-            continue
-        parameters = inspect.signature(base).parameters
-        for name, parameter in parameters.items():
-            if parameter.default is not inspect.Parameter.empty:
-                found.setdefault(name, parameter.default)
-        if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-            break
-    return found
+    return {n: p.default for n, p in parameters(cls)[0].items() if p.default is not p.empty}
 
 
 def given(cls: type, config: Mapping[str, Any], shared: tuple[str, ...]) -> dict[str, Any]:

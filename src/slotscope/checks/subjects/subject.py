@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,14 @@ from slotscope.checks.verdict import NotApplicable
 from slotscope.engines import Engine, engine_of_optimizer
 from slotscope.errors import BadCheckArgumentError, UnknownOptimizerError, UnknownRuleError
 from slotscope.rules import FunctionRule, Rule, rule
+
+Found = TypeVar("Found")
+
+
+def is_keras_own(engine: Engine, cls: type) -> bool:
+    """Whether ``cls`` is of the package whose optimizers ``engine`` runs."""
+    package = engine.optimizers.__name__.partition(".")[0]
+    return cls.__module__.partition(".")[0] == package
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +44,6 @@ class Subject:
             None where nothing is known.
         expression: Python code that makes it, for the examples in reports.
         settings: arguments of one of Keras's own that are not its defaults, in Keras 3's words.
-        memo: what several checks want to know of it and only one finds out.
         cls: its class; None for one that was named.
         reference: what was given as its rule.
     """
@@ -48,23 +55,34 @@ class Subject:
     rule: Callable[..., Rule] | None = None
     expression: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
-    memo: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     cls: type | None = None
     reference: Any = None
+    _found: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def names(self) -> list[str]:
         """The names of its class and those it is derived from, as far as they are Keras's own."""
         if self.builtin:
             return [self.name]
-        package = self.engine.optimizers.__name__.partition(".")[0]
         classes = self.cls.__mro__ if self.cls else ()
-        return [c.__name__ for c in classes if c.__module__.partition(".")[0] == package]
+        return [cls.__name__ for cls in classes if is_keras_own(self.engine, cls)]
 
     @property
     def ordinary(self) -> bool:
         """Whether it is one of Keras's own with its defaults, but for the learning rate."""
         return self.builtin and not self.settings.keys() - {"learning_rate"}
+
+    def once(self, what: str, find: Callable[[], Found]) -> Found:
+        """What ``find`` returns: what several checks want to know, and only one finds out.
+
+        Args:
+            what: the name under which it is kept, with this subject and no other.
+            find: finds it.
+        """
+        if what not in self._found:
+            self._found[what] = find()
+        found: Found = self._found[what]
+        return found
 
     def make(self, engine: Engine | None = None, **changes: Any) -> Any:
         """A fresh optimizer, with ``changes`` to its constructor's arguments.
@@ -159,8 +177,7 @@ def subject_of(
     cls = type(example)
     with home.scope():  # in a graph, hyperparameters are read in its session
         config = example.get_config()
-    package = home.optimizers.__name__.partition(".")[0]
-    mine = cls.__module__.partition(".")[0] == package
+    mine = is_keras_own(home, cls)
     said = given(cls, config, home.shared_arguments)
     return Subject(
         name=cls.__name__,

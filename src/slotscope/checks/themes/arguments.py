@@ -11,11 +11,12 @@ from typing import Any
 from slotscope.checks.check import check
 from slotscope.checks.data.constructor_refusals import REFUSALS, Refusal
 from slotscope.checks.data.method_refusals import Misuse, misuses
-from slotscope.checks.problems.exact_problems import PAIR, needs_release, values
-from slotscope.checks.problems.saving import different
+from slotscope.checks.problems.comparing import difference
+from slotscope.checks.problems.exact_problems import PAIR, values
 from slotscope.checks.problems.steps import Run
-from slotscope.checks.subjects import config_arguments
+from slotscope.checks.subjects.requirements import needs_release
 from slotscope.checks.subjects.subject import Subject
+from slotscope.checks.subjects.variants import scheduled
 from slotscope.checks.verdict import NotApplicable, Violation
 
 PLACE, SECONDS = 9, 0.05
@@ -73,11 +74,11 @@ def check_a_misuse_is_refused(subject: Subject, case: str) -> None:
     needs_release(subject, misuse.since, "this guard")
     if not subject.accepts(*misuse.arguments):
         raise NotApplicable(f"its constructor does not take {' and '.join(misuse.arguments)}")
-    changes = config_arguments.scheduled(subject) if misuse.scheduled else misuse.arguments
+    changes = scheduled(subject) if misuse.scheduled else misuse.arguments
     run = Run(subject, values(PAIR), built=misuse.built, **changes)
     before = run.state
     with run.engine.scope():
         refused(lambda: misuse.act(run), misuse.error, misuse.words)
-    changed = different(before, run.state)
+    changed = difference(before, run.state)
     if changed:
         raise Violation(f"it was refused, and still {changed}")

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from slotscope.checks.check import check
-from slotscope.checks.problems.exact_problems import PAIR, rate_can_be_set, steady_of, values
-from slotscope.checks.problems.saving import RATE, differing, featured, known_of, with_arguments
+from slotscope.checks.problems.comparing import config_difference
+from slotscope.checks.problems.exact_problems import PAIR, values
+from slotscope.checks.problems.saving import RATE, known_of
 from slotscope.checks.problems.steps import Run
 from slotscope.checks.subjects import config_arguments
+from slotscope.checks.subjects.requirements import own_get_config, rate_can_be_set
 from slotscope.checks.subjects.subject import Subject
+from slotscope.checks.subjects.variants import featured, remade, steady_of, with_arguments
 from slotscope.checks.verdict import NotApplicable, Violation
 
 PLACE, SECONDS = 8, 0.2
@@ -39,12 +42,12 @@ def _lost(subject: Subject, name: str, value: Any) -> str:
         first, again = (subject.make(engine, **given) for _ in range(2))
     except (ValueError, TypeError, NotApplicable):
         return ""  # not a value that this one takes
-    if name and not config_arguments.own_get_config(subject, type(first)):
+    if name and not own_get_config(subject, type(first)):
         return ""  # its author never said that it keeps anything but Keras's own arguments
     with engine.scope():
         config = first.get_config()
         said = config.get({"learning_rate": "lr"}.get(name, name), config.get(name, _ABSENT))
-        clone = config_arguments.remade(engine, first)
+        clone = remade(engine, first)
         after = clone.get_config()
     if name and said is _ABSENT and subject.builtin:
         return f"{name}={value!r} is not in the config"
@@ -60,7 +63,7 @@ def _lost(subject: Subject, name: str, value: Any) -> str:
         if key not in c or not config_arguments.same(a[key], c[key]):
             given_as = f"with {name}={value!r}, " if name else ""
             return f"{given_as}{key} is {a[key]!r} before and {c.get(key)!r} after"
-    changed = differing(config, after)
+    changed = config_difference(config, after)
     return f"in the config of the second, {changed}" if changed else ""
 
 
@@ -79,7 +82,7 @@ def check_a_config_can_be_used_again(subject: Subject, case: str) -> None:
         config = optimizer.get_config()
         before = copy.deepcopy(config)
         type(optimizer).from_config(config)
-        said = differing(before, config)
+        said = config_difference(before, config)
         if said:
             raise Violation(f"from_config changed the dict it was given: {said}")
         type(optimizer).from_config(config)
@@ -93,7 +96,7 @@ def check_a_config_keeps_the_arguments_of_a_loss_scale(subject: Subject) -> None
     given = {"initial_scale": 256.0, "dynamic_growth_steps": 3}
     with engine.scope(), engine.keras.utils.custom_object_scope(known_of(subject)):
         first = wrapper(subject.make(engine), **given)
-        second = config_arguments.remade(engine, first)
+        second = remade(engine, first)
         for name, value in given.items():
             found = getattr(second, name)
             if found != value:
@@ -112,10 +115,10 @@ def check_what_was_serialized_can_be_used_again(subject: Subject) -> None:
         made = engine.keras.optimizers.deserialize(serialized)
         if type(made) is not type(optimizer):
             raise Violation(f"it made a {type(made).__name__}, expected a {subject.name}")
-        said = differing(optimizer.get_config(), made.get_config())
+        said = config_difference(optimizer.get_config(), made.get_config())
         if said:
             raise Violation(f"in the one that was made, {said}")
-        said = differing(before, serialized)
+        said = config_difference(before, serialized)
     if said:
         raise Violation(f"deserialize changed the dict it was given: {said}")
 
@@ -129,7 +132,7 @@ def check_a_config_is_the_callers_own(subject: Subject) -> None:
         config = optimizer.get_config()
         before = copy.deepcopy(config)
         config.clear()
-        said = differing(before, optimizer.get_config())
+        said = config_difference(before, optimizer.get_config())
     if said:
         raise Violation(f"after its last config was emptied, {said}")
 
@@ -145,7 +148,7 @@ def check_a_config_is_json(subject: Subject, case: str) -> None:
             read = config_arguments.through_json(config)
         except (TypeError, ValueError) as error:
             raise Violation(f"its config cannot be written as JSON: {error}") from None
-        said = differing(config, type(optimizer).from_config(read).get_config())
+        said = config_difference(config, type(optimizer).from_config(read).get_config())
     if said:
         raise Violation(f"made again from JSON, {said}")
 

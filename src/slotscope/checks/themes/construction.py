@@ -7,26 +7,24 @@ from collections import Counter
 from typing import Any
 
 from slotscope.checks.check import check
-from slotscope.checks.problems.exact_problems import PAIR, chosen, exact, needs_dtype, values
+from slotscope.checks.problems.comparing import difference, same_end, same_state
+from slotscope.checks.problems.exact_problems import PAIR, chosen, exact, values
 from slotscope.checks.problems.inspection import (
-    TwoFits,
     changed,
-    first_difference,
     labels,
     objects,
-    same_end,
     same_objects,
-    state_difference,
     variables,
 )
-from slotscope.checks.problems.saving import loss_scaled
+from slotscope.checks.problems.recorded_fits import TwoFits, eight_batches
 from slotscope.checks.problems.small_models import model_of
-from slotscope.checks.problems.steps import Run, State
+from slotscope.checks.problems.state import State
+from slotscope.checks.problems.steps import Run, last
+from slotscope.checks.subjects.requirements import needs_dtype, needs_schedules
 from slotscope.checks.subjects.subject import Subject
+from slotscope.checks.subjects.variants import loss_scaled
 from slotscope.checks.verdict import NotApplicable, Violation
-from slotscope.recording.recording import Recording
 from slotscope.recording.records import EventKind
-from slotscope.recording.watch import watch
 from slotscope.rules import FunctionRule
 
 PLACE, SECONDS = 1, 0.4
@@ -229,12 +227,10 @@ def check_the_first_step_builds_as_build_does(subject: Subject, case: str) -> No
         raise NotApplicable(f"by {case}, {subject.engine.name} needs one that was built before")
 
     def end(built: bool) -> State:
-        run = Run(subject, values(PAIR), way=case, built=built)
-        for gradients in chosen(PAIR, 2):
-            run.step(gradients)
-        return run.state
+        return Run(subject, values(PAIR), way=case, built=built).steps(chosen(PAIR, 2)).state
 
-    same_end(lambda: end(True), lambda: end(False), "built by its first step, not before")
+    what = "built by its first step, not before"
+    same_end(lambda: [end(True)], lambda: end(False), what)
 
 
 @check()
@@ -250,14 +246,14 @@ def check_fit_builds_as_build_does(subject: Subject) -> None:
         fitted.fit(stop=16)
         return fitted.state
 
-    known = TwoFits.of(subject).state
-    same_end(lambda: end(False), lambda: end(True), "built by hand, not by fit", known)
+    known = [TwoFits.of(subject).state]
+    same_end(lambda: [end(False)], lambda: end(True), "built by hand, not by fit", known=known)
 
 
 @check(cases=("fit", "run eagerly", "train_on_batch"))
 def check_slots_are_made_once(subject: Subject, case: str) -> None:
     """However many batches come, every slot is made once, before the first step, and stays."""
-    recording = TwoFits.of(subject).recording if case == "fit" else _recorded(subject, case)
+    recording = TwoFits.of(subject).recording if case == "fit" else eight_batches(subject, case)
     again = [v.label for v in recording.seen if v.number > 1]
     if again:
         raise Violation(f"slots were made more than once: {', '.join(again)}")
@@ -269,23 +265,6 @@ def check_slots_are_made_once(subject: Subject, case: str) -> None:
             raise Violation(f"{event.kind}: {event.detail}")
     if recording.counts["steps"] != 8:
         raise Violation(f"8 batches advanced the step counter by {recording.counts['steps']}")
-
-
-def _recorded(subject: Subject, case: str) -> Recording:
-    """Eight batches, one by one or by ``fit``, the model not compiled."""
-    options = {"run_eagerly": True} if case == "run eagerly" else {}
-    if not options.keys() <= subject.engine.cheaply.keys():
-        raise NotApplicable(f"{subject.engine.name} runs no model eagerly")
-    fitted = model_of(subject, compiled=options)
-    with watch(fitted.model) as recording:
-        if options:
-            fitted.fit()
-            return recording
-        with fitted.engine.scope():
-            for start in range(0, 32, 4):
-                rows = slice(start, start + 4)
-                fitted.model.train_on_batch(fitted.x[rows], fitted.y[rows])
-    return recording
 
 
 @check()
@@ -312,16 +291,15 @@ def check_building_again_keeps_the_slots(subject: Subject, case: str) -> None:
     """Building it again, for the same parameters, is refused or changes nothing."""
     run, steps = Run(subject, values(PAIR)), chosen(PAIR, 4)
     done = 2 if case == "after two steps" else 0
-    for gradients in steps[:done]:
-        run.step(gradients)
+    run.steps(steps[:done])
     listed, names, before = objects(run.engine, run.optimizer), _labels(run), run.state
     with contextlib.suppress(ValueError, RuntimeError):  # refused
         run.engine.build(run.optimizer, run.parameters)
     problem = ""
     if not same_objects(listed, objects(run.engine, run.optimizer)):
         problem = f"there are {changed(names, _labels(run))}"
-    elif state_difference(before, run.state):
-        problem = f"{state_difference(before, run.state)} has another value"
+    else:
+        problem = difference(before, run.state)
     if problem and not _promises(subject):
         raise NotApplicable(
             f"its base class does not promise it; here {problem}. An early return from build, `if"
@@ -329,14 +307,8 @@ def check_building_again_keeps_the_slots(subject: Subject, case: str) -> None:
         )
     if problem:
         raise Violation(f"after a second build, {problem}")
-    for gradients in steps[done:]:
-        run.step(gradients)
-    straight = Run(subject, values(PAIR))
-    for gradients in steps:
-        straight.step(gradients)
-    label = state_difference(straight.state, run.state)
-    if label:
-        raise Violation(f"built again after {done} steps, it ends with another {label}")
+    what = f"built again after {done} steps"
+    same_state(last(subject, values(PAIR), steps), run.steps(steps[done:]).state, what)
 
 
 def _labels(run: Run) -> list[str]:
@@ -372,9 +344,7 @@ def check_unknown_parameters_are_refused_or_served(subject: Subject, case: str) 
     try:
         engine.applier(optimizer, given, gradients, engine.ways[0])(gradients)
     except (ValueError, KeyError, RuntimeError):
-        label = state_difference(before, run.state)
-        if label:
-            raise Violation(f"it refused the step, but had already changed {label}") from None
+        same_state(before, run.state, "it refused the step, but not before it changed")
         return
     now = objects(engine, optimizer)
     gone = [v.label for v in found if id(v.ref) not in map(id, now)]
@@ -396,31 +366,32 @@ def check_a_new_learning_rate_reaches_the_next_step(subject: Subject, case: str)
     """After ``learning_rate`` is set, the next steps are those of one that was made with it."""
     what, _, compiled = case.partition(", ")
     way = _compiled_way(subject) if compiled else ""
-    run = _begun(subject, way)
+    steps, after = chosen(PAIR, 4)[:2], chosen(PAIR, 4)[2:]
+    run = Run(subject, values(PAIR), way=way).steps(steps)
     engine = run.engine
     rate: Any = engine.learning_rate(run.optimizer) / 2
     if what == "schedule":
-        if engine.schedules is None:
-            raise NotApplicable(f"{engine.name} has no schedules")
-        rate = engine.schedules.ExponentialDecay(rate, decay_steps=2, decay_rate=0.5)
+        schedules = needs_schedules(subject)
+        rate = schedules.ExponentialDecay(rate, decay_steps=2, decay_rate=0.5)
     try:
         other = Run(subject, values(PAIR), way=way, learning_rate=rate)
         engine.set_learning_rate(run.optimizer, rate)
     except (TypeError, ValueError) as error:
         raise NotApplicable(f"it refuses a {what}: {error}") from error
     other.take(run.state)
-    found, expected = _ended(run), _ended(other)
+    found, expected = run.steps(after).state, other.steps(after).state
     if found.keys() != expected.keys():
         names = changed([*expected], [*found])
         raise Violation(f"made with it, it would not have the variables that it has: {names}")
-    label = state_difference(expected, found)
-    if not label:
+    said = difference(expected, found)
+    if not said:
         return
-    straight, taken = _begun(subject, way), Run(subject, values(PAIR), way=way)
+    straight, taken = (Run(subject, values(PAIR), way=way) for _ in range(2))
+    straight.steps(steps)
     taken.take(straight.state)
-    if state_difference(_ended(straight), _ended(taken)):
+    if difference(straight.steps(after).state, taken.steps(after).state):
         raise NotApplicable("its variables do not hold all of its state: nothing to compare with")
-    raise Violation(f"after the {what} was set, {first_difference(label, expected, found)}")
+    raise Violation(f"after the {what} was set, {said}")
 
 
 def _compiled_way(subject: Subject) -> str:
@@ -433,18 +404,3 @@ def _compiled_way(subject: Subject) -> str:
         if way in subject.engine.ways:
             return way
     raise NotApplicable(f"{subject.engine.name} has no other way to compile a step")
-
-
-def _begun(subject: Subject, way: str) -> Run:
-    """One after two steps."""
-    run = Run(subject, values(PAIR), way=way)
-    for gradients in chosen(PAIR, 2):
-        run.step(gradients)
-    return run
-
-
-def _ended(run: Run) -> State:
-    """Its state after two more."""
-    for gradients in chosen(PAIR, 4)[2:]:
-        run.step(gradients)
-    return run.state

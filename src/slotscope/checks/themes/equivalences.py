@@ -1,10 +1,10 @@
 """Equivalences: the same thing, asked another way, ends the same.
 
-Both sides get the same gradients, to the last bit (see ``linear.py`` for those of a model). Where
-they do the same operations in the same order they must end equal to the last bit: other entry
+Both sides get the same gradients, to the last bit (see ``linear_model.py`` for those of a model).
+Where they do the same operations in the same order they must end equal to the last bit: other entry
 points, spellings, orders and company. Where a compiler comes in (``tf.function``, XLA, a fused
 implementation, a branch on a traced value) it may fuse and reorder, and the tolerance is twice
-that of one run, see ``compare.py``. Two that agree need no control; where they differ, each is
+that of one run, see ``comparing.py``. Two that agree need no control; where they differ, each is
 done again, and one that differs from itself is not reproducible.
 """
 
@@ -17,26 +17,31 @@ from typing import Any
 import numpy as np
 
 from slotscope.checks.check import check
-from slotscope.checks.problems.exact_problems import chosen, steady_of, values
+from slotscope.checks.problems.exact_problems import chosen, values
 from slotscope.checks.problems.linear_model import ROWS, Linear, applied, finished
 from slotscope.checks.problems.paired_runs import (
     ALL,
     SHAPES,
     STEPS,
     arithmetic,
-    hold,
-    made,
+    ends_alike,
     only_local,
-    portable,
+    plain_steps,
     stepped,
-    steps_of,
     trained,
-    with_changes,
 )
-from slotscope.checks.problems.saving import loss_scaled
-from slotscope.checks.problems.steps import Run, State, Trajectory
-from slotscope.checks.subjects.config_arguments import own_get_config
+from slotscope.checks.problems.state import State, Trajectory
+from slotscope.checks.problems.steps import Run
+from slotscope.checks.subjects.requirements import own_get_config
 from slotscope.checks.subjects.subject import Subject
+from slotscope.checks.subjects.variants import (
+    loss_scaled,
+    made,
+    portable,
+    remade,
+    steady_of,
+    with_arguments,
+)
 from slotscope.checks.verdict import NotApplicable, Violation
 from slotscope.engines import Engine
 from slotscope.processes.limits import prepared
@@ -61,12 +66,12 @@ def check_every_way_to_ask_for_a_step_ends_the_same(subject: Subject, case: str 
     if not case:
         raise NotApplicable(f"{engine.name} has one way to ask for a step")
     plain = engine.ways[0]
-    hold(
-        lambda: stepped(subject, ALL, case)[-1],
+    ends_alike(
         lambda: stepped(subject, ALL),
+        lambda: stepped(subject, ALL, case)[-1],
         f"{STEPS} steps by {case!r} and by {plain!r}",
-        arithmetic(subject) if case in engine.compiled_ways else None,
-        known=steps_of(subject),
+        rule=arithmetic(subject) if case in engine.compiled_ways else None,
+        known=plain_steps(subject),
     )
 
 
@@ -92,11 +97,11 @@ def check_every_way_of_training_ends_like_single_steps(subject: Subject, case: s
         alone = case in ("train_on_batch", *subject.engine.loops)
         return states if alone else finished(states)
 
-    hold(
-        lambda: trained(subject, case),
+    ends_alike(
         plain,
+        lambda: trained(subject, case),
         f"six batches by {case!r} and as single steps",
-        None if case in EAGER else arithmetic(subject),
+        rule=None if case in EAGER else arithmetic(subject),
     )
 
 
@@ -104,11 +109,11 @@ def check_every_way_of_training_ends_like_single_steps(subject: Subject, case: s
 def check_every_order_of_parameters_ends_the_same(subject: Subject) -> None:
     """A step does the same for a parameter whatever place it has among the others."""
     only_local(subject)
-    hold(
-        lambda: stepped(subject, ALL[::-1])[-1],
+    ends_alike(
         lambda: stepped(subject, ALL),
+        lambda: stepped(subject, ALL[::-1])[-1],
         f"{STEPS} steps on the parameters in reverse order",
-        known=steps_of(subject),
+        known=plain_steps(subject),
     )
 
 
@@ -116,18 +121,24 @@ def check_every_order_of_parameters_ends_the_same(subject: Subject) -> None:
 def check_a_parameter_alone_ends_as_in_company(subject: Subject) -> None:
     """A step does the same for a parameter alone and together with others."""
     only_local(subject)
-    together = steps_of(subject)
+    together = plain_steps(subject)
     for number in ALL:
-        alone = {f"p{n}" for n in ALL if n != number}
-        hold(
-            lambda number=number: stepped(subject, [number])[-1],  # type: ignore[misc]
-            lambda alone=alone: [_without(state, alone) for state in together],  # type: ignore[misc]
+        ends_alike(
+            functools.partial(_without, {f"p{n}" for n in ALL if n != number}, together),
+            functools.partial(_alone, subject, number),
             f"{STEPS} steps on p{number} alone",
         )
 
 
-def _without(state: State, parameters: set[str]) -> State:
-    return {label: v for label, v in state.items() if label.rpartition("/")[2] not in parameters}
+def _alone(subject: Subject, number: int) -> State:
+    return stepped(subject, [number])[-1]
+
+
+def _without(parameters: set[str], states: Trajectory) -> Trajectory:
+    return [
+        {label: v for label, v in state.items() if label.rpartition("/")[2] not in parameters}
+        for state in states
+    ]
 
 
 @check(cases=("one after the other", "in turns"))
@@ -145,7 +156,7 @@ def check_a_second_optimizer_leaves_the_first_alone(subject: Subject, case: str)
         return first.state if first else stepped(subject, ALL)[-1]
 
     what = f"{STEPS} steps beside another optimizer, {case}"
-    hold(beside, lambda: stepped(subject, ALL), what, known=steps_of(subject))
+    ends_alike(lambda: stepped(subject, ALL), beside, what, known=plain_steps(subject))
 
 
 @check(cases=("two fits of one epoch", "evaluation in between"))
@@ -163,22 +174,22 @@ def check_fit_ends_the_same_however_it_is_divided(subject: Subject, case: str) -
 
     def divided() -> State:
         linear = Linear(subject, compiled=compiled)
-        linear.fit(**({"validation_data": (linear.x, linear.y)} if evaluated else {}))
+        linear.fit(validation_data=(linear.x, linear.y) if evaluated else None)
         if evaluated:
             linear.evaluate()
             linear.predict()
         linear.fit()
         return linear.state
 
-    hold(divided, whole, f"two epochs as {case!r} and in one fit")
+    ends_alike(whole, divided, f"two epochs as {case!r} and in one fit")
 
 
 @check(cases=("steps", "fit"))
 def check_accumulated_small_batches_end_like_the_big_ones(subject: Subject, case: str) -> None:
     """Three batches accumulated are one batch of all: the mean of their gradients."""
     steady = steady_of(subject)
-    accumulating = with_changes(subject, gradient_accumulation_steps=3, **steady)
-    whole = with_changes(subject, gradient_accumulation_steps=None, **steady)
+    accumulating = with_arguments(subject, gradient_accumulation_steps=3, **steady)
+    whole = with_arguments(subject, gradient_accumulation_steps=None, **steady)
 
     def small() -> State:
         if case == "steps":
@@ -192,7 +203,7 @@ def check_accumulated_small_batches_end_like_the_big_ones(subject: Subject, case
         states = finished(states) if case == "fit" else states
         return [{k: v for k, v in state.items() if k != "iterations"} for state in states]
 
-    hold(small, big, f"six batches accumulated by three ({case})", arithmetic(subject))
+    ends_alike(big, small, f"six batches accumulated by three ({case})", rule=arithmetic(subject))
 
 
 RATE = 0.125
@@ -214,12 +225,12 @@ def check_a_scaled_loss_ends_like_a_plain_one(subject: Subject, case: str) -> No
     nothing is rounded.
     """
     changes: dict[str, Any] = SCALED[case]
-    plain = with_changes(subject, **changes) if changes else subject
+    plain = with_arguments(subject, **changes) if changes else subject
     later = "learning_rate" in changes
     if case == "loss_scale_factor":
-        scaled = with_changes(subject, loss_scale_factor=8.0)
+        scaled = with_arguments(subject, loss_scale_factor=8.0)
     else:
-        scaled = loss_scaled(with_changes(subject, learning_rate=4 * RATE) if later else plain)
+        scaled = loss_scaled(with_arguments(subject, learning_rate=4 * RATE) if later else plain)
 
     def end() -> State:
         linear = Linear(scaled)
@@ -234,7 +245,9 @@ def check_a_scaled_loss_ends_like_a_plain_one(subject: Subject, case: str) -> No
         kept = [{k: v for k, v in state.items() if k in ("p0", "p1")} for state in states]
         return [{**state, **due} for state in kept]
 
-    hold(end, alone, f"six batches of fit with a scaled loss ({case})", arithmetic(plain))
+    ends_alike(
+        alone, end, f"six batches of fit with a scaled loss ({case})", rule=arithmetic(plain)
+    )
 
 
 def _scale_after(subject: Subject, steps: int) -> State:
@@ -266,7 +279,7 @@ RATES: dict[str, Callable[[Engine], Any]] = {
 @check(cases=tuple(RATES))
 def check_every_spelling_of_the_learning_rate_ends_the_same(subject: Subject, case: str) -> None:
     """A learning rate does the same as a number, a variable, a function and a constant schedule."""
-    number = with_changes(subject, learning_rate=RATE)
+    number = with_arguments(subject, learning_rate=RATE)
 
     def create(engine: Engine) -> Any:
         try:
@@ -280,18 +293,20 @@ def check_every_spelling_of_the_learning_rate_ends_the_same(subject: Subject, ca
     other = made(subject, create)
     what = f"with the learning rate {case!r} and as a number"
     if "fit" in case:
-        hold(
-            lambda: trained(other, "fit"),
+        ends_alike(
             lambda: finished(applied(number)),
+            lambda: trained(other, "fit"),
             f"six batches {what}",
-            arithmetic(number),
+            rule=arithmetic(number),
         )
     else:
-        hold(lambda: stepped(other, ALL)[-1], lambda: stepped(number, ALL), f"{STEPS} steps {what}")
+        ends_alike(
+            lambda: stepped(number, ALL), lambda: stepped(other, ALL)[-1], f"{STEPS} steps {what}"
+        )
 
 
 SPELLINGS: dict[str, Callable[[Subject, Engine, Any], Any]] = {
-    "from_config": lambda _, __, optimizer: type(optimizer).from_config(optimizer.get_config()),
+    "from_config": lambda _, engine, optimizer: remade(engine, optimizer),
     "deserialize": lambda subject, engine, optimizer: engine.keras.optimizers.deserialize(
         engine.keras.optimizers.serialize(optimizer),
         custom_objects=None if subject.builtin else {subject.name: type(optimizer)},
@@ -305,11 +320,11 @@ def check_every_spelling_of_the_optimizer_ends_the_same(subject: Subject, case: 
     if not own_get_config(subject, type(subject.make())):
         raise NotApplicable("its class has no get_config of its own")
     other = made(subject, lambda engine: SPELLINGS[case](subject, engine, subject.make(engine)))
-    hold(
-        lambda: stepped(other, ALL)[-1],
+    ends_alike(
         lambda: stepped(subject, ALL),
+        lambda: stepped(other, ALL)[-1],
         f"{STEPS} steps by {case}",
-        known=steps_of(subject),
+        known=plain_steps(subject),
     )
 
 
@@ -330,13 +345,13 @@ def check_its_name_stands_for_its_defaults(subject: Subject, case: str) -> None:
     by_name = made(subject, named)
     if case == "steps":
         what = f"{STEPS} steps by {name!r} and by the class without arguments"
-        hold(lambda: stepped(by_name, ALL)[-1], lambda: stepped(plain, ALL), what)
+        ends_alike(lambda: stepped(plain, ALL), lambda: stepped(by_name, ALL)[-1], what)
     else:
-        hold(
-            lambda: trained(by_name, "fit"),
+        ends_alike(
             lambda: finished(applied(plain)),
+            lambda: trained(by_name, "fit"),
             f"six batches of compile({name!r}) and of the class without arguments",
-            arithmetic(plain),
+            rule=arithmetic(plain),
         )
 
 
@@ -351,9 +366,9 @@ def check_two_devices_end_like_one(subject: Subject) -> None:
     elsewhere = portable(subject)
     ready = functools.partial(ready_two_devices, subject.engine)
     prepared("a process with two devices", ready)
-    hold(
-        lambda: on_two_devices(subject.engine, trained, elsewhere, "fit"),
+    ends_alike(
         lambda: finished(applied(subject)),
+        lambda: on_two_devices(subject.engine, trained, elsewhere, "fit"),
         "six batches of fit on two devices and as single steps",
-        arithmetic(subject),
+        rule=arithmetic(subject),
     )

@@ -7,24 +7,29 @@ from typing import Any
 import numpy as np
 
 from slotscope.checks.check import check
-from slotscope.checks.problems.comparing import EPSILON
+from slotscope.checks.problems.comparing import difference, same_state, within
 from slotscope.checks.problems.exact_problems import (
     PAIR,
     against_rule,
     chosen,
+    dense,
     exact,
     features_of,
-    last,
-    needs_dtype,
-    needs_release,
-    same_as,
     training_of,
-    unwarned,
     values,
 )
-from slotscope.checks.problems.steps import Gradients, Run, reproducible, trajectory
-from slotscope.checks.problems.warnings_and_logs import listening
+from slotscope.checks.problems.rounding import EPSILON
+from slotscope.checks.problems.state import State, of
+from slotscope.checks.problems.steps import Gradients, Run, last, reproducible, trajectory
+from slotscope.checks.problems.warnings_and_logs import listening, unwarned
 from slotscope.checks.subjects.other_hyperparameters import changed_values
+from slotscope.checks.subjects.requirements import (
+    needs_arguments,
+    needs_dtype,
+    needs_missing,
+    needs_release,
+    needs_sparse,
+)
 from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.verdict import NotApplicable, NotReproducible, Violation
 from slotscope.engines import SparseGradient
@@ -38,8 +43,7 @@ ALIKE = ((3,), (3,), (3,))
 @check(cases=("always", "at the second step"))
 def check_missing_gradient_moves_nothing(subject: Subject, case: str) -> None:
     """A parameter without a gradient and its slots stay as they are; the others go on."""
-    if not subject.engine.takes_missing:
-        raise NotApplicable(f"{subject.engine.name} refuses a gradient of None")
+    needs_missing(subject)
     if features_of(subject, {}).get("ema_overwrite_frequency"):
         raise NotApplicable("every parameter becomes its average, be there a gradient or not")
     full = chosen(PAIR, 3)
@@ -49,18 +53,18 @@ def check_missing_gradient_moves_nothing(subject: Subject, case: str) -> None:
     for before, after, step in zip(actual, actual[1:], absent, strict=False):
         if step[1] is None:
             what = "p1 has no gradient in this step, and must stay as it is"
-            same_as(after, before, _of_second, what)
+            same_state(_resting(before), _resting(after), what)
     if not _alone(subject, full):
         return
     complete = trajectory(subject, values(PAIR), full)
-    _agree_on_first(complete[-1], actual[-1], "p0 must not notice that p1 has no gradient")
+    what = "p0 must not notice that p1 has no gradient"
+    same_state(of({"p0"}, complete[-1]), of({"p0"}, actual[-1]), what)
 
 
 @check(cases=("of the first", "of the second"))
 def check_missing_gradient_shifts_no_other(subject: Subject, case: str) -> None:
     """Where a gradient is missing, every other parameter gets its own, and uses its own slots."""
-    if not subject.engine.takes_missing:
-        raise NotApplicable(f"{subject.engine.name} refuses a gradient of None")
+    needs_missing(subject)
     full = chosen(ALIKE, 3)
     if not _alone(subject, full, ALIKE):
         raise NotApplicable("its step depends on all gradients together")
@@ -74,14 +78,13 @@ def check_missing_gradient_shifts_no_other(subject: Subject, case: str) -> None:
     complete = last(subject, values(ALIKE), full)
     others = {f"p{n}" for n in range(3) if n != left_out}
     what = f"p{left_out} has no gradient from the second step on, and the others must not notice"
-    same_as(actual, complete, lambda label: label.split("/")[-1] in others, what)
+    same_state(of(others, complete), of(others, actual), what)
 
 
 @check()
 def check_missing_gradient_is_told(subject: Subject) -> None:
     """Who leaves out a gradient is warned, and the warning names the parameter."""
-    if not subject.engine.takes_missing:
-        raise NotApplicable(f"{subject.engine.name} refuses a gradient of None")
+    needs_missing(subject)
     first, _ = chosen(PAIR, 1)[0]
     run = Run(subject, values(PAIR), [first, None])
     with listening() as told:
@@ -99,27 +102,25 @@ def check_parameter_to_be_overwritten_becomes_its_gradient(subject: Subject, cas
     the step counts; where gradients accumulate, it becomes the largest of them.
     """
     changes: dict[str, Any] = {"gradient_accumulation_steps": 2} if "accumulated" in case else {}
-    if not subject.accepts(*changes):
-        raise NotApplicable("its constructor takes no 'gradient_accumulation_steps'")
+    needs_arguments(subject, *changes)
     marked = [0, 1, 2] if case == "all of them" else [1]
     steps = [[np.abs(gradient) for gradient in step] for step in chosen(ALIKE, 4)]
     way = subject.engine.branching_way if changes else ""
     run = _overwriting(subject, marked, way=way, **changes)
     if len(marked) == 1 and not _alone(subject, steps, ALIKE):
         raise NotApplicable("its step depends on all gradients together")
-    for gradients in steps:
-        run.step(gradients)
-    found, every = run.state, 2 if changes else 1
+    found, every = run.steps(steps).state, 2 if changes else 1
     for number in marked:
         due = np.max([step[number] for step in steps[-every:]], axis=0)
         what = f"{len(steps)} gradients came for p{number}, which is to be overwritten"
-        same_as(found, {f"p{number}": np.asarray(due, np.float64)}, lambda label: True, what)
+        overwritten = {f"p{number}": np.asarray(due, np.float64)}
+        same_state(overwritten, {label: found[label] for label in overwritten}, what)
     if found["iterations"] != len(steps):
         raise Violation(f"after {len(steps)} steps, iterations is {found['iterations']:g}")
     plain = last(subject, values(ALIKE), steps, way=way, **changes)
     others = {f"p{number}" for number in range(3) if number not in marked}
     what = "beside a parameter that is overwritten"
-    same_as(found, plain, lambda label: label.split("/")[-1] in others, what)
+    same_state(of(others, plain), of(others, found), what)
 
 
 @check()
@@ -151,7 +152,7 @@ def check_parameters_of_one_name_keep_their_own_slots(subject: Subject) -> None:
     told_apart, namesakes = (_ends(subject, together) for together in (True, False))
     for number, (expected, found) in enumerate(zip(told_apart, namesakes, strict=True)):
         what = "beside another parameter of its name"
-        same_as({f"p{number}": found}, {f"p{number}": expected}, lambda label: True, what)
+        same_state({f"p{number}": expected}, {f"p{number}": found}, what)
 
 
 def _ends(subject: Subject, together: bool) -> list[np.ndarray]:
@@ -192,7 +193,7 @@ def check_a_step_leaves_its_gradients_as_they_were(subject: Subject) -> None:
     optimizer.apply_gradients(zip(tensors, parameters, strict=True))
     for number, (before, tensor) in enumerate(zip(given, tensors, strict=True)):
         label, after = f"the gradient of p{number}", engine.convert_to_numpy(tensor)
-        same_as({label: after}, {label: before}, lambda label: True, "after a step")
+        same_state({label: before}, {label: after}, "after a step")
 
 
 @check(cases=("nan", "inf"))
@@ -205,7 +206,8 @@ def check_nan_stays_in_its_parameter(subject: Subject, case: str) -> None:
     broken[1][1][0] = np.float32(case)
     complete = last(subject, values(PAIR), full)
     actual = last(subject, values(PAIR), broken)
-    _agree_on_first(complete, actual, f"the gradient of p1 had one {case}, p0 must not notice")
+    what = f"the gradient of p1 had one {case}, p0 must not notice"
+    same_state(of({"p0"}, complete), of({"p0"}, actual), what)
 
 
 @check(cases=("nan", "inf"))
@@ -217,8 +219,7 @@ def check_global_clipping_hides_no_broken_gradient(subject: Subject, case: str) 
     """
     if not subject.builtin:
         raise NotApplicable("Keras's base class clips for it; that is checked on Keras's own")
-    if not subject.accepts("global_clipnorm"):
-        raise NotApplicable("its constructor takes no 'global_clipnorm'")
+    needs_arguments(subject, "global_clipnorm")
     first, second = chosen(PAIR, 1)[0]
     second[0] = np.float32(case)
     state = last(subject, values(PAIR), [[first, second]], global_clipnorm=1.0)
@@ -227,14 +228,9 @@ def check_global_clipping_hides_no_broken_gradient(subject: Subject, case: str) 
         raise Violation(f"the gradient of p1 had one {case}, and {finite[0]} looks well after it")
 
 
-def _of_second(label: str) -> bool:
-    """Whether it is p1 or a slot of it; the average is none, and may follow p1 at every step."""
-    name, _, parameter = label.rpartition("/")
-    return parameter == "p1" and name != "average"
-
-
-def _agree_on_first(complete: Any, actual: Any, what: str) -> None:
-    same_as(actual, complete, lambda label: label.split("/")[-1] == "p0", what)
+def _resting(state: State) -> State:
+    """p1 and its slots; the average is none, and may follow p1 at every step."""
+    return {k: v for k, v in of({"p1"}, state).items() if not k.startswith("average/")}
 
 
 def _alone(subject: Subject, gradients: list[list[np.ndarray]], shapes: Any = PAIR) -> bool:
@@ -248,10 +244,10 @@ def _alone(subject: Subject, gradients: list[list[np.ndarray]], shapes: Any = PA
         return together.global_clipnorm is None and not together.clipnorm_of_all
     other = [[first, *(2 * gradient for gradient in more)] for first, *more in gradients]
     a, b, c = (last(subject, values(shapes), g) for g in (gradients, gradients, other))
-    first = [label for label in a if label.split("/")[-1] == "p0"]
-    if not all(np.array_equal(a[label], b[label]) for label in first):
-        raise NotReproducible.runs()
-    return all(np.array_equal(a[label], c[label]) for label in first)
+    said = difference(of({"p0"}, a), of({"p0"}, b))
+    if said:
+        raise NotReproducible.runs(said)
+    return not difference(of({"p0"}, a), of({"p0"}, c))
 
 
 #: Rows of a gradient of shape (4, 3), step by step.
@@ -274,25 +270,22 @@ def _sparse(case: str) -> Gradients:
 @check(cases=tuple(ROWS))
 def check_sparse_gradients_equal_dense_ones(subject: Subject, case: str) -> None:
     """A sparse gradient does what the dense one does, be a row in it once, twice, or not at all."""
-    if not subject.engine.takes_sparse:
-        raise NotApplicable(f"{subject.engine.name} has no sparse gradients")
+    needs_sparse(subject)
     steps = _sparse(case)
     if subject.rule is not None:
         against_rule(subject, values(PAIR), steps)
         return
-    dense: Gradients = [[g.dense if isinstance(g, SparseGradient) else g for g in s] for s in steps]
     sparse_states = reproducible(subject, values(PAIR), steps)
-    states = reproducible(subject, values(PAIR), dense)
+    states = reproducible(subject, values(PAIR), dense(steps))
     for number, (actual, expected) in enumerate(zip(sparse_states, states, strict=True)):
         what = f"sparse and dense gradients differ after step {number}"
-        same_as(actual, expected, lambda label: True, what, 64 * EPSILON["float32"])
+        same_state(expected, actual, what, within(64 * EPSILON["float32"], expected))
 
 
 @check(cases=lambda subject: changed_values(subject) if subject.engine.takes_sparse else ())
 def check_sparse_gradients_follow_every_hyperparameter(subject: Subject, case: str = "") -> None:
     """With a hyperparameter that is not the default, sparse gradients do what the rule says."""
-    if not subject.engine.takes_sparse:
-        raise NotApplicable(f"{subject.engine.name} has no sparse gradients")
+    needs_sparse(subject)
     if not case:
         raise NotApplicable("no reference rule was given, or it has no hyperparameters")
     against_rule(subject, values(PAIR), _sparse("some rows"), **changed_values(subject)[case])

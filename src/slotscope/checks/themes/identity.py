@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from slotscope.checks.check import check
+from slotscope.checks.problems.comparing import same_end, same_state
 from slotscope.checks.problems.exact_problems import PAIR, chosen, values
-from slotscope.checks.problems.inspection import (
-    TwoFits,
-    objects,
-    same_end,
-    same_objects,
-    state_difference,
-    variables,
-)
+from slotscope.checks.problems.inspection import objects, same_objects, variables
+from slotscope.checks.problems.recorded_fits import TwoFits
+from slotscope.checks.problems.saving import save
 from slotscope.checks.problems.small_models import Fitted, model_of, second_model
-from slotscope.checks.problems.steps import Run, State
+from slotscope.checks.problems.state import State, Trajectory, of, state_of
+from slotscope.checks.problems.steps import Run, last
 from slotscope.checks.subjects.subject import Subject
+from slotscope.checks.subjects.variants import made, remade, with_momentum
 from slotscope.checks.verdict import NotApplicable, Violation
 from slotscope.engines import Engine
 
@@ -29,23 +28,6 @@ PLACE, SECONDS = 2, 0.5
 
 #: How an optimizer or a model says that it will not do what it was asked.
 REFUSALS = (ValueError, KeyError, RuntimeError)
-
-
-def with_momentum(subject: Subject) -> Subject:
-    """The subject; where its momentum is 0, and its slots tell nothing, with one of 0.5."""
-    if "with momentum" not in subject.memo:
-        subject.memo["with momentum"] = subject
-        try:
-            with subject.engine.scope():
-                still = subject.make().get_config().get("momentum") == 0
-        except Exception:  # it has no config: that is told elsewhere
-            still = False
-        if still and subject.accepts("momentum"):
-            subject.memo["with momentum"] = dataclasses.replace(
-                subject, create=lambda engine: subject.make(engine, momentum=0.5)
-            )
-    found: Subject = subject.memo["with momentum"]
-    return found
 
 
 # ---- one model, one optimizer
@@ -67,14 +49,16 @@ def check_using_the_model_leaves_the_slots(subject: Subject) -> None:
     fitted = _cheap(subject)
     fitted.fit(stop=8)
     listed, before = objects(fitted.engine, fitted.model.optimizer), fitted.state
-    for what, use in {"evaluate": _evaluate, "predict": _predict, "save": _save}.items():
-        with fitted.engine.scope():
-            use(fitted)
+    uses: dict[str, Callable[[], None]] = {
+        "evaluate": fitted.evaluate,
+        "predict": fitted.predict,
+        "save": functools.partial(_save, fitted),
+    }
+    for what, use in uses.items():
+        use()
         if not same_objects(listed, objects(fitted.engine, fitted.model.optimizer)):
             raise Violation(f"after {what} the optimizer shows other variables")
-        label = state_difference(before, fitted.state)
-        if label:
-            raise Violation(f"{what} changed {label}")
+        same_state(before, fitted.state, f"{what} changed the state")
 
 
 def _cheap(subject: Subject, **options: Any) -> Fitted:
@@ -82,18 +66,10 @@ def _cheap(subject: Subject, **options: Any) -> Fitted:
     return model_of(subject, compiled=subject.engine.cheaply, **options)
 
 
-def _evaluate(fitted: Fitted) -> None:
-    fitted.model.evaluate(fitted.x[:8], fitted.y[:8], verbose=0)
-
-
-def _predict(fitted: Fitted) -> None:
-    fitted.model.predict(fitted.x[:8], verbose=0)
-
-
 def _save(fitted: Fitted) -> None:
     form = next(form for form in fitted.engine.formats if not form.lacks)
     with tempfile.TemporaryDirectory() as folder:
-        form.save(fitted.engine, fitted.model, Path(folder))
+        save(fitted, form, Path(folder))
 
 
 @check()
@@ -109,8 +85,8 @@ def check_recompiling_keeps_the_slots(subject: Subject) -> None:
         fitted.fit(stop=16)
         return fitted.state
 
-    known = TwoFits.of(subject).state
-    same_end(lambda: end(False), lambda: end(True), "compiled again after four batches", known)
+    known, what = [TwoFits.of(subject).state], "compiled again after four batches"
+    same_end(lambda: [end(False)], lambda: end(True), what, known=known)
 
 
 @check()
@@ -119,31 +95,22 @@ def check_a_new_optimizer_starts_afresh(subject: Subject) -> None:
     fitted = model_of(subject)
     fitted.fit(stop=8)
     old = fitted.model.optimizer
-    before = _state(fitted.engine, old)
+    before = state_of(fitted.engine, old, {})
     weights = {label: a for label, a in fitted.state.items() if label.startswith("weight ")}
     with fitted.engine.scope():
         new = subject.make(fitted.engine)
     fitted.compile(new)
     fitted.fit(start=8, stop=16)
-    label = state_difference(before, _state(fitted.engine, old))
-    if label:
-        raise Violation(f"the training with the new optimizer changed {label} of the old one")
+    after = state_of(fitted.engine, old, {})
+    same_state(before, after, "the training with the new optimizer changed the old one")
 
-    def never_another() -> State:
+    def never_another() -> Trajectory:
         other = model_of(subject)
         other.take(weights)
         other.fit(start=8, stop=16)
-        return other.state
+        return [other.state]
 
     same_end(never_another, lambda: fitted.state, "after another optimizer")
-
-
-def _state(engine: Engine, optimizer: Any) -> State:
-    """Copies of what ``optimizer`` shows, by label."""
-    with engine.scope():
-        found = engine.variables(optimizer)
-        read = engine.read([v.ref for v in found], engine.at_rest())
-    return {v.label: a for v, a in zip(found, read, strict=True) if a is not None}
 
 
 # ---- parameters that rest
@@ -171,13 +138,13 @@ def check_a_frozen_layer_keeps_its_slots(subject: Subject, case: str) -> None:
     there = fitted.state
     fitted.fit(start=12, stop=16)
 
-    def never_frozen() -> State:
+    def never_frozen() -> Trajectory:
         other = _cheap(subject, **averaged)
         with other.engine.scope():
             other.engine.build_for(other.model)
         other.take(there)
         other.fit(start=12, stop=16)
-        return other.state
+        return [other.state]
 
     same_end(never_frozen, lambda: fitted.state, "unfrozen again")
 
@@ -199,12 +166,9 @@ def _rests(fitted: Fitted, before: State) -> None:
     after = fitted.state
     resting = [label for label in before if label in ("weight 0", "weight 1") or "hidden/" in label]
     resting = [label for label in resting if not label.startswith("average/")]  # it goes on
-    for label in resting:
-        if label not in after:
-            raise Violation(f"{label} of the frozen layer is no longer there")
-        if state_difference({label: before[label]}, {label: after[label]}):
-            raise Violation(f"{label} of the frozen layer changed")
-    if not state_difference({"weight 2": before["weight 2"]}, after):
+    start, end = ({k: state[k] for k in resting if k in state} for state in (before, after))
+    same_state(start, end, "the frozen layer changed")
+    if np.array_equal(before["weight 2"], after["weight 2"]):
         raise Violation("weight 2, of the layer that is not frozen, did not move")
 
 
@@ -219,9 +183,7 @@ def check_a_layer_unfrozen_later_is_refused_or_served(subject: Subject) -> None:
     try:
         fitted.fit(start=8, stop=16)
     except REFUSALS:
-        label = state_difference(before, fitted.state)
-        if label:
-            raise Violation(f"it refused the step, but had already changed {label}") from None
+        same_state(before, fitted.state, "it refused the step, but not before it changed")
         return
     if _slots(fitted, "hidden/") != slots:
         raise Violation(f"the new parameters have {_slots(fitted, 'hidden/')} slots, not {slots}")
@@ -245,10 +207,7 @@ def check_a_parameter_left_out_rests(subject: Subject) -> None:
     way = run.engine.ways[0]
     run.engine.applier(run.optimizer, run.parameters[:1], second[:1], way)(second[:1])
     after = run.state
-    own = [label for label in before if label == "p1" or label.endswith("/p1")]
-    label = state_difference({k: before[k] for k in own}, {k: after[k] for k in own})
-    if label:
-        raise Violation(f"a step for p0 alone changed {label}")
+    same_state(of({"p1"}, before), of({"p1"}, after), "a step for p0 alone changed p1")
 
 
 # ---- two of a kind
@@ -263,7 +222,7 @@ def _pairs(subject: Subject) -> Iterator[str]:
 def check_two_optimizers_share_nothing(subject: Subject, case: str) -> None:
     """Two optimizers of one class, side by side, each go the way that they go alone."""
     if case == "made from its config":
-        subject = dataclasses.replace(subject, create=functools.partial(_again, subject))
+        subject = made(subject, functools.partial(_again, subject))
     way = case if case in subject.engine.ways else ""
     steps = chosen(PAIR, 6)
     engine = subject.engine.fresh()
@@ -272,18 +231,14 @@ def check_two_optimizers_share_nothing(subject: Subject, case: str) -> None:
     before = one.state
     other = Run(subject, values(PAIR, 2.0), engine=engine, way=way)
     other.step(steps[1])
-    label = state_difference(before, {k: v for k, v in one.state.items() if k in before})
-    if label:
-        raise Violation(f"the first step of another optimizer of its class changed {label}")
+    after = {k: v for k, v in one.state.items() if k in before}
+    same_state(before, after, "the first step of another optimizer of its class changed the state")
     for mine, others in zip(steps[2:4], steps[4:], strict=True):
         one.step(mine)
         other.step(others)
 
-    def alone() -> State:
-        run = Run(subject, values(PAIR))
-        for gradients in (steps[0], *steps[2:4]):
-            run.step(gradients)
-        return run.state
+    def alone() -> Trajectory:
+        return [last(subject, values(PAIR), [steps[0], *steps[2:4]])]
 
     same_end(alone, lambda: one.state, "beside another optimizer of its class")
 
@@ -291,7 +246,7 @@ def check_two_optimizers_share_nothing(subject: Subject, case: str) -> None:
 def _again(subject: Subject, engine: Engine) -> Any:
     optimizer = subject.create(engine)
     try:
-        return type(optimizer).from_config(optimizer.get_config())
+        return remade(engine, optimizer)
     except Exception as error:
         raise NotApplicable(f"it cannot be made from its config: {error}") from error
 
@@ -308,21 +263,18 @@ def check_a_second_model_does_not_take_the_slots(subject: Subject, case: str) ->
         second.compile(optimizer, **fitted.engine.cheaply)
         second.fit(stop=8)
     except REFUSALS:
-        label = state_difference(before, fitted.state)
-        if label:
-            raise Violation(f"it refused a second model, but had changed {label}") from None
+        same_state(before, fitted.state, "it refused a second model, but not before it changed")
         return
     now = objects(fitted.engine, optimizer)
     gone = [v.label for v in found if v.parameter and id(v.ref) not in map(id, now)]
     if gone:
         raise Violation(f"it took a second model, and no longer shows {', '.join(gone)}")
-    read = _read(fitted.engine, [v.ref for v in found])
-    after = {v.label: a for v, a in zip(found, read, strict=True) if v.parameter}
-    label = state_difference({k: before[k] for k in after}, after)
-    if label:
-        raise Violation(f"it took a second model without a word, and trained it with {label}")
+    trained = _values(fitted.engine, [v.ref for v in found])
+    after = {v.label: value for v, value in zip(found, trained, strict=True) if v.parameter}
+    what = "it took a second model without a word, and trained it with the slots of the first"
+    same_state({label: before[label] for label in after}, after, what)
 
 
-def _read(engine: Engine, refs: list[Any]) -> list[Any]:
+def _values(engine: Engine, refs: list[Any]) -> list[Any]:
     with engine.scope():
         return engine.read(refs, engine.at_rest())

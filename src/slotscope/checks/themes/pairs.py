@@ -11,20 +11,8 @@ from typing import Any
 import numpy as np
 
 from slotscope.checks.check import check
-from slotscope.checks.problems.comparing import EPSILON
-from slotscope.checks.problems.exact_problems import (
-    PAIR,
-    chosen,
-    dense,
-    exact,
-    hold,
-    same_as,
-    steady_of,
-    takes_schedule,
-    training_of,
-    unwarned,
-    values,
-)
+from slotscope.checks.problems.comparing import follows_rule, same_state, within
+from slotscope.checks.problems.exact_problems import PAIR, chosen, dense, exact, training_of, values
 from slotscope.checks.problems.failing_run import BrokenRule, FailingRun
 from slotscope.checks.problems.features import (
     CLIPPINGS,
@@ -35,11 +23,19 @@ from slotscope.checks.problems.features import (
     problem_of,
 )
 from slotscope.checks.problems.linear_model import Linear
-from slotscope.checks.problems.own_rule import steps_of
-from slotscope.checks.problems.saving import loss_scaled, with_arguments
+from slotscope.checks.problems.own_rule import itself_of
+from slotscope.checks.problems.rounding import EPSILON
 from slotscope.checks.problems.small_models import model_of
 from slotscope.checks.problems.steps import Gradients, Run, reproducible, trajectory
+from slotscope.checks.problems.warnings_and_logs import unwarned
+from slotscope.checks.subjects.requirements import (
+    needs_arguments,
+    needs_schedules,
+    needs_sparse,
+    takes_schedule,
+)
 from slotscope.checks.subjects.subject import Subject
+from slotscope.checks.subjects.variants import loss_scaled, steady_of, with_arguments
 from slotscope.checks.verdict import NotApplicable, Violation
 from slotscope.engines import SparseGradient
 from slotscope.rules import FunctionRule, Rule
@@ -54,7 +50,7 @@ def check_features_together_do_what_each_promises(subject: Subject, case: str = 
     if not case:
         raise NotApplicable("its constructor takes none of the arguments that surround a step")
     problem = problem_of(subject, case)
-    if "accumulation" in problem.names and steps_of(subject, {}):
+    if "accumulation" in problem.names and itself_of(subject, {}):
         subject = with_arguments(subject, **steady_of(subject))
     training, rule = _promised(subject, problem)
     gradients: Gradients = problem.gradients
@@ -75,7 +71,8 @@ def check_features_together_do_what_each_promises(subject: Subject, case: str = 
     with unwarned():
         actual = trajectory(runner, values(PAIR), gradients, **options)
         try:
-            hold(actual, training, rule, values(PAIR), problem.gradients, problem.dtype)
+            promised = dense(problem.gradients)
+            follows_rule(actual, training, rule, values(PAIR), promised, problem.dtype)
         except Violation as violation:
             reproducible(runner, values(PAIR), gradients, **options)
             if {"LossScaleOptimizer", "schedule"} & set(problem.names) or problem.fields:
@@ -90,18 +87,17 @@ def _promised(subject: Subject, problem: Problem) -> tuple[Any, Rule]:
     if "schedule" in problem.names:
         changes["learning_rate"] = lambda step: 0.25 * 0.5**step
     own = {name: value for name, value in changes.items() if name not in FEATURES}
-    steps = steps_of(subject, changes, problem.dtype)
+    steps = itself_of(subject, changes, problem.dtype)
     rule = FunctionRule() if steps else subject.expected(**own)
     return training_of(subject, steps, **changes, **problem.fields), rule
 
 
 def _arguments(subject: Subject, problem: Problem) -> dict[str, Any]:
     """The arguments of the constructor."""
-    schedules = subject.engine.schedules
-    if "schedule" not in problem.names or schedules is None:
+    if "schedule" not in problem.names:
         return problem.changes
     with subject.engine.scope():
-        schedule = schedules.ExponentialDecay(0.25, 1, 0.5)
+        schedule = needs_schedules(subject).ExponentialDecay(0.25, 1, 0.5)
     takes_schedule(subject, schedule)
     return {**problem.changes, "learning_rate": schedule}
 
@@ -118,8 +114,7 @@ def _only_one_clipping(subject: Subject, problem: Problem, changes: dict[str, An
 @check(cases=CLIPPINGS)
 def check_sparse_gradient_is_clipped_as_the_dense_one(subject: Subject, case: str) -> None:
     """A sparse gradient in which a row comes twice is clipped as the dense one it stands for."""
-    if not subject.engine.takes_sparse:
-        raise NotApplicable(f"{subject.engine.name} has no sparse gradients")
+    needs_sparse(subject)
     changes = PARTS[case].arguments
     rows = np.array([2, 0, 2, 1, 3, 2], np.int32)
     sparse: Gradients = [
@@ -130,56 +125,44 @@ def check_sparse_gradient_is_clipped_as_the_dense_one(subject: Subject, case: st
     expected = trajectory(subject, values(PAIR), dense(sparse), **changes)
     for step, (found, promised) in enumerate(zip(actual, expected, strict=True)):
         what = f"with {case}, sparse and dense gradients differ after step {step}"
-        same_as(found, promised, lambda label: True, what, 64 * EPSILON["float32"])
+        same_state(promised, found, what, within(64 * EPSILON["float32"], promised))
 
 
 # ---- where features end
 
 
+THE_AVERAGE = "in the end, each parameter is its average"
+
+
 @check(cases=("finalize_variable_values", "fit"))
 def check_average_becomes_the_parameters_in_the_end(subject: Subject, case: str) -> None:
     """With use_ema, training ends with every parameter equal to its average."""
-    if not subject.accepts("use_ema", "ema_momentum"):
-        raise NotApplicable("its constructor takes no 'use_ema'")
+    needs_arguments(subject, "use_ema", "ema_momentum")
     if case == "fit":
         _averages_after_fit(subject)
         return
-    run = Run(subject, values(PAIR), use_ema=True, ema_momentum=0.75)
-    for step in chosen(PAIR, 3):
-        run.step(step)
+    run = Run(subject, values(PAIR), use_ema=True, ema_momentum=0.75).steps(chosen(PAIR, 3))
     before = run.state
     run.optimizer.finalize_variable_values(run.parameters)
     after = run.state
-    for label in ("p0", "p1"):
-        _is_average(label, after[label], before[f"average/{label}"])
+    averages = {label: before[f"average/{label}"] for label in ("p0", "p1")}
+    same_state(averages, {label: after[label] for label in averages}, THE_AVERAGE)
 
 
 def _averages_after_fit(subject: Subject) -> None:
     fitted = model_of(subject, use_ema=True, ema_momentum=0.75)
     fitted.fit(stop=16)
     state = fitted.state
-    averages = [value for label, value in state.items() if label.startswith("average/")]
-    weights = [value for label, value in state.items() if label.startswith("weight ")]
-    if len(averages) != len(weights):
-        raise Violation(f"{len(weights)} weights have {len(averages)} averages")
-    for number, (weight, average) in enumerate(zip(weights, averages, strict=True)):
-        _is_average(f"weight {number}", weight, average)
-
-
-def _is_average(label: str, value: np.ndarray, average: np.ndarray) -> None:
-    if not np.array_equal(value, average):
-        place = tuple(int(i) for i in np.argwhere(value != average)[0])
-        raise Violation(
-            f"{label}{list(place)} is {value[place]:.9g} in the end; its average is"
-            f" {average[place]:.9g}"
-        )
+    found = [value for label, value in state.items() if label.startswith("average/")]
+    averages = {f"weight {number}": average for number, average in enumerate(found)}
+    weights = {label: value for label, value in state.items() if label.startswith("weight ")}
+    same_state(averages, weights, THE_AVERAGE)
 
 
 @check()
 def check_iterations_are_steps_not_calls(subject: Subject) -> None:
     """Under accumulation, ``iterations`` counts the steps that were made, not the calls."""
-    if not subject.accepts("gradient_accumulation_steps"):
-        raise NotApplicable("its constructor takes no 'gradient_accumulation_steps'")
+    needs_arguments(subject, "gradient_accumulation_steps")
     engine = subject.engine
     run = Run(subject, values(PAIR), way=engine.branching_way, gradient_accumulation_steps=2)
     for number, step in enumerate(chosen(PAIR, 5), start=1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import pickle
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,19 +14,14 @@ import numpy as np
 
 from slotscope.checks.check import check
 from slotscope.checks.problems import saving
+from slotscope.checks.problems.comparing import config_difference, difference, same_end, same_state
 from slotscope.checks.problems.exact_problems import PAIR, chosen, values
 from slotscope.checks.problems.killed_training import train_and_die
-from slotscope.checks.problems.saving import (
-    FEATURES,
-    Course,
-    course_of,
-    different,
-    differing,
-    featured,
-)
+from slotscope.checks.problems.saving import Course, course_of
 from slotscope.checks.problems.steps import Run
 from slotscope.checks.problems.warnings_and_logs import listening
 from slotscope.checks.subjects.subject import Subject, builtin
+from slotscope.checks.subjects.variants import FEATURES, featured
 from slotscope.checks.verdict import NotApplicable, NotReproducible, Violation
 
 PLACE, SECONDS = 7, 0.5
@@ -95,11 +91,11 @@ def check_training_resumes_after_a_kill(subject: Subject, case: str) -> None:
     with tempfile.TemporaryDirectory() as name:
         died = train_and_die(course, case, Path(name))
         before, end = saving.never_interrupted(course)
-        said = different(before, died)
+        said = difference(before, died)
         if said:
             raise NotReproducible(f"another process computes otherwise: {said}")
         loaded = saving.load(course, format, Path(name) / str(saving.BEFORE - 1))
-    said = different(before, loaded.state) or different(end, course.finish(loaded))
+    said = difference(before, loaded.state) or difference(end, course.finish(loaded))
     if said:
         raise Violation(f"resumed from the {case} file of a process that was killed, {said}")
 
@@ -109,16 +105,16 @@ def check_saving_changes_nothing(subject: Subject, case: str) -> None:
     """Saving leaves the optimizer as it was, and whatever is saved next is whole."""
     course, format = course_of(subject), saving.format_of(subject, case)
     plainest = saving.format_of(subject, subject.engine.formats[0].name)
-    saved, end = course.begun(), saving.never_interrupted(course)[1]
+    saved = course.begun()
     before, arguments = saved.state, saving.config(saved)
     saving.through(course, format, saved)
-    said = different(before, saved.state) or differing(arguments, saving.config(saved))
+    said = difference(before, saved.state) or config_difference(arguments, saving.config(saved))
     if said:
         raise Violation(f"after saving as {format.name}, {said} in the model that was saved")
     second = saving.through(course, plainest, saved)
-    said = different(before, second.state)
+    said = difference(before, second.state)
     if not said and plainest.whole:
-        said = differing(arguments, saving.config(second))
+        said = config_difference(arguments, saving.config(second))
     # By name: a factory may make the class anew.
     names = [type(fitted.model.optimizer).__qualname__ for fitted in (second, saved)]
     if plainest.whole and names[0] != names[1]:
@@ -127,12 +123,7 @@ def check_saving_changes_nothing(subject: Subject, case: str) -> None:
         raise Violation(
             f"saved as {format.name} and then as {plainest.name}: in the second file, {said}"
         )
-    said = different(end, course.finish(saved))
-    if said:
-        again = different(end, course.finish(course.begun()))
-        if again:
-            raise NotReproducible.runs(again)
-        raise Violation(f"training goes on otherwise after saving as {format.name}: {said}")
+    saving.goes_on(course, saved, f"training on after saving as {format.name}")
 
 
 # ---- values, without a file
@@ -166,10 +157,7 @@ def give(run: Run, way: str, state: Any) -> None:
 def started(subject: Subject, feature: str, steps: int) -> Run:
     """A run of some steps."""
     way = subject.engine.branching_way if feature in ("accumulation", "loss scale") else ""
-    run = Run(featured(subject, feature), values(PAIR), way=way)
-    for gradients in chosen(PAIR, steps):
-        run.step(gradients)
-    return run
+    return Run(featured(subject, feature), values(PAIR), way=way).steps(chosen(PAIR, steps))
 
 
 def ways(subject: Subject) -> list[str]:
@@ -195,17 +183,11 @@ def check_state_moves_to_another_optimizer(subject: Subject, case: str) -> None:
     before = old.state
     for number, parameter in enumerate(new.parameters):
         new.engine.assign(parameter, before[f"p{number}"].astype("float32"))
-    said = different(before, new.state)
-    if said:
-        raise Violation(f"right after {way}, {said}")
-    for gradients in chosen(PAIR, 5)[3:]:
-        old.step(gradients)
-        new.step(gradients)
-    said = different(old.state, new.state)
-    if said and different(old.state, started(subject, feature, 5).state):
-        raise NotReproducible.runs()
-    if said:
-        raise Violation(f"two steps after {way}, {said}")
+    same_state(before, new.state, f"right after {way}")
+    last = chosen(PAIR, 5)[3:]
+    known, found = [old.steps(last).state], new.steps(last).state
+    straight = functools.partial(started, subject, feature, 5)
+    same_end(lambda: [straight().state], lambda: found, f"two steps after {way}", known=known)
 
 
 #: States that fit no more, made from one whose numbers are all new.
@@ -240,7 +222,7 @@ def offered(subject: Subject, case: str) -> tuple[Run, Exception | None, list[st
             give(run, way, bad)
         except Exception as error:
             raised = error
-    return run, raised, warned, different(before, run.state)
+    return run, raised, warned, difference(before, run.state)
 
 
 @check(cases=unfit)
@@ -279,16 +261,8 @@ def check_a_copy_has_the_state_or_says_that_it_has_not(subject: Subject, case: s
             raise NotApplicable(f"{case} refuses: {type(error).__name__}: {error}") from None
         weights = run.engine.get_weights(run.optimizer)
         found = run.engine.get_weights(copied)
-    if not told and differing({"values": weights}, {"values": found}):
+    if not told and config_difference({"values": weights}, {"values": found}):
         raise Violation(f"{case} lost the state without a word")
-
-
-@check()
-def check_variables_come_in_the_same_order(subject: Subject) -> None:
-    """Two optimizers built for the same parameters list their variables in the same order."""
-    first, second = (list(started(subject, "as it is", 0).state) for _ in range(2))
-    if first != second:
-        raise Violation(f"one lists {', '.join(first)}; the next {', '.join(second)}")
 
 
 @check(cases=("as many variables", "another number of variables"))

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
 
 from slotscope.checks.check import check
-from slotscope.checks.problems.comparing import EPSILON
+from slotscope.checks.problems.comparing import follows_rule
 from slotscope.checks.problems.exact_problems import (
     PAIR,
     against_rule,
     chosen,
     exact,
-    hold,
-    needs_dtype,
-    takes_schedule,
     training_of,
     values,
 )
+from slotscope.checks.problems.rounding import EPSILON
 from slotscope.checks.problems.steps import Run, reproducible, trajectory
 from slotscope.checks.subjects.other_hyperparameters import changed_values
+from slotscope.checks.subjects.requirements import (
+    needs_arguments,
+    needs_dtype,
+    needs_schedules,
+    takes_schedule,
+)
 from slotscope.checks.subjects.subject import Subject, builtin
+from slotscope.checks.subjects.variants import from_config, with_arguments
 from slotscope.checks.verdict import NotApplicable, Violation
 from slotscope.rules.training import DIALECTS, FEATURES, Each, Training
 
@@ -137,13 +141,12 @@ NAMES: dict[str, tuple[str, dict[str, Any]]] = {
 def check_a_name_changes_only_what_the_rule_says(subject: Subject, case: str) -> None:
     """What a parameter is called changes its steps where the rule says so, and nowhere else."""
     name, changes = NAMES[case]
-    if not subject.accepts(*changes):
-        raise NotApplicable(f"its constructor takes no {', '.join(map(repr, changes))}")
+    needs_arguments(subject, *changes)
     shapes = [(4, 3)]
     rule = subject.expected(**changes).named(name)
     actual = trajectory(subject, values(shapes), chosen(shapes, 4), names=[name], **changes)
     training = training_of(subject, Each(rule), **changes)
-    hold(actual, training, rule, values(shapes), chosen(shapes, 4))
+    follows_rule(actual, training, rule, values(shapes), chosen(shapes, 4))
 
 
 @check(cases=("alone", "with use_ema"))
@@ -159,7 +162,7 @@ def check_defaults_are_those_of_the_release(subject: Subject, case: str) -> None
     dialect = DIALECTS.get(subject.engine.generation, {})
     training = Training(Each(rule), **{**dialect, **around, **changes})
     actual = reproducible(plain, values(PAIR), chosen(PAIR, 5), **changes)
-    hold(actual, training, rule, values(PAIR), chosen(PAIR, 5))
+    follows_rule(actual, training, rule, values(PAIR), chosen(PAIR, 5))
 
 
 @check(
@@ -222,9 +225,7 @@ def _moves(
 
 def _schedule(subject: Subject, case: str) -> tuple[Any, Any]:
     """A schedule of the engine, and the same as a function of the number of steps."""
-    schedules = subject.engine.schedules
-    if schedules is None:
-        raise NotApplicable(f"{subject.engine.name} has no learning rate schedules")
+    schedules = needs_schedules(subject)
     if case == "PiecewiseConstantDecay":
         schedule = schedules.PiecewiseConstantDecay([1, 3], [0.25, 0.0625, 0.125])
         return schedule, lambda step: [0.25, 0.25, 0.0625, 0.0625, 0.125][min(step, 4)]
@@ -240,26 +241,17 @@ def check_schedule_is_asked_at_every_step(subject: Subject, case: str) -> None:
     training = training_of(subject, learning_rate=function)
     rule = subject.expected(learning_rate=function)
     if case == "from its config":
-        subject = dataclasses.replace(subject, create=_reborn(subject, schedule))
+        subject = from_config(with_arguments(subject, learning_rate=schedule))
         actual = reproducible(subject, values(PAIR), chosen(PAIR, 6))
     else:
         actual = reproducible(subject, values(PAIR), chosen(PAIR, 6), learning_rate=schedule)
-    hold(actual, training, rule, values(PAIR), chosen(PAIR, 6))
-
-
-def _reborn(subject: Subject, schedule: Any) -> Any:
-    def create(engine: Any) -> Any:
-        optimizer = subject.make(engine, learning_rate=schedule)
-        return type(optimizer).from_config(optimizer.get_config())
-
-    return create
+    follows_rule(actual, training, rule, values(PAIR), chosen(PAIR, 6))
 
 
 @check()
 def check_learning_rate_that_is_set_counts_from_the_next_step(subject: Subject) -> None:
     """A learning rate that is set between two steps is that of the next one."""
-    if not subject.accepts("learning_rate"):
-        raise NotApplicable("its constructor takes no 'learning_rate'")
+    needs_arguments(subject, "learning_rate")
     training = training_of(subject, learning_rate=lambda step: 0.25 if step < 2 else 0.0625)
     if getattr(subject.expected(), "relative_step", False):
         raise NotApplicable("its learning rate falls by itself, so that one case says little")
@@ -271,4 +263,4 @@ def check_learning_rate_that_is_set_counts_from_the_next_step(subject: Subject) 
         run.step(step)
         states.append(run.state)
     rule = subject.expected(learning_rate=0.0625)
-    hold(states, training, rule, values(PAIR), chosen(PAIR, 4))
+    follows_rule(states, training, rule, values(PAIR), chosen(PAIR, 4))
