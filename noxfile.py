@@ -52,6 +52,17 @@ WITHOUT_TORCH = (
     "test_a_watch_that_the_end_of_the_program_closes_is_quiet",
 )
 
+# Tests that import no framework, or start none.
+QUICK = (
+    "tests/cli/test_cli.py",
+    "tests/report/checks",
+    "tests/report/runs",
+    "tests/repository",
+    "tests/sweep/asked",
+    "tests/sweep/declared",
+    "tests/tools/test_gates.py",
+)
+
 ENGINES = (
     *("keras-2.1", "tf_keras-graph", "tf_keras-legacy", "tf_keras"),
     *("keras-tensorflow", "keras-jax", "keras-torch"),
@@ -137,6 +148,12 @@ def notebooks(session: nox.Session) -> None:
         run(session, *pytest, JUPYTER_DEFAULT_PROVISIONER_NAME=provisioner)
 
 
+@nox.session(requires=["env"], venv_backend="none", default=False)
+def quick(session: nox.Session) -> None:
+    """Run the tests that need no framework: most mistakes show in them, within a minute."""
+    pytest_on_ordinary_kernels(session, *QUICK)
+
+
 @nox.session(requires=["env"], venv_backend="none")
 def tests(session: nox.Session) -> None:
     """Run the tests: the package's, the gates', and the notebooks themselves under nbval."""
@@ -168,9 +185,7 @@ def pytest_on_ordinary_kernels(session: nox.Session, *arguments: str) -> None:
 def oldest(session: nox.Session) -> None:
     """Run the tests of engines and recordings on the oldest frameworks."""
     session.install("--editable", ".[tensorflow,jax,torch]", *OLDEST, *TESTING)
-    on_other_releases(
-        session, "tests/engines/test_private_names.py", "tests/engines", "tests/recording"
-    )
+    on_other_releases(session, "tests/engines", "tests/recording")
 
 
 @nox.session(reuse_venv=True, default=False)
@@ -204,9 +219,7 @@ def newest(session: nox.Session) -> None:
     session.install("--upgrade", "--upgrade-strategy=eager", "--editable", ".[all]", *TESTING)
     # It has the modules of keras, which every other distribution requires: it is put over them.
     session.install("--pre", "--upgrade", "--no-deps", "keras-nightly")
-    on_other_releases(
-        session, "tests/engines/test_private_names.py", "tests/engines", "tests/recording"
-    )
+    on_other_releases(session, "tests/engines", "tests/recording")
     session.run("python", "-m", "tools.everything", "--quick", env=ENVIRONMENT)
     # The asserts of the story; its stored outputs name the releases that it was blessed on.
     story = ("--nbval-lax", "--override-ini=testpaths=notebooks", "-n", "2", "--dist", "loadfile")
@@ -224,7 +237,7 @@ def pythons(session: nox.Session) -> None:
     torch = ["torch"] if sys.platform != "linux" else []
     extras = ",".join(["tensorflow", "jax", "notebooks", *torch])
     session.install("--editable", f".[{extras}]", *TESTING)
-    tests = ("tests/engines/test_private_names.py", "tests/engines", "tests/recording")
+    tests = ("tests/engines", "tests/recording")
     on_other_releases(session, *tests, *(() if torch else WITHOUT_TORCH))
     engines = [name for name in ENGINES if torch or name != "keras-torch"]
     session.run("python", "-m", "tools.everything", *engines, "--quick", env=ENVIRONMENT)
@@ -240,9 +253,10 @@ def on_other_releases(session: nox.Session, *arguments: str) -> None:
 
 @nox.session(requires=["env"], venv_backend="none")
 def lint(session: nox.Session) -> None:
-    """Check style, layout and types; change nothing."""
+    """Check style, layout, types and that imports go down; change nothing."""
     run(session, "ruff", "check", ".")
     run(session, "ruff", "format", "--check", ".")
+    session.run(str(BIN / "lint-imports"), env=ENVIRONMENT, external=True)
     run(session, "mypy")
 
 

@@ -21,7 +21,7 @@ def _after_each_batch(engine: Engine, do: Callable[[Any], Any]) -> Any:
     """A callback that calls ``do`` with the optimizer after each batch."""
     base = engine.keras.callbacks.Callback
 
-    class AfterEachBatch(base):  # type: ignore[misc]
+    class AfterEachBatch(base):  # type: ignore[misc, valid-type]
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             do(self.model.optimizer)  # on JAX, to ask for it brings the state up to date
 

@@ -18,6 +18,8 @@ from pathlib import Path
 import click
 import numpy as np
 
+from slotscope.kernels.server.frameworks import FRAMEWORKS
+
 ENGINE = "import slotscope; slotscope.engine({!r}).keras"
 
 
@@ -50,12 +52,13 @@ STARTS = (
     Start("slotscope --help", [COMMAND, "--help"], _python("import click"), 0.3),
     *(
         Start(
-            f'slotscope.engine("keras-{backend}").keras',
-            _python(ENGINE.format(f"keras-{backend}")),
+            f'slotscope.engine("keras-{framework.name}").keras',
+            _python(ENGINE.format(f"keras-{framework.name}")),
             _python("import keras"),
-            backend=backend,
+            backend=framework.name,
         )
-        for backend in ("tensorflow", "jax", "torch")
+        for framework in FRAMEWORKS
+        if framework.backend
     ),
 )
 

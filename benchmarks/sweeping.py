@@ -22,19 +22,20 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 import psutil
 
 from slotscope.kernels import spec
-from slotscope.sweep.asked.due_runs import Plan, make_plan
+from slotscope.sweep.asked.due_runs import SweepPlan, make_plan
 from slotscope.sweep.declared.notebook_file import Notebook, read_notebook
 from slotscope.sweep.environment import environment
-from slotscope.sweep.executed.driver import Sweep
+from slotscope.sweep.executed.driver import SweepDriver
 from slotscope.sweep.executed.execution import Task
 from slotscope.sweep.executed.executors import here
+from slotscope.sweep.run_records import RunRecord
 from slotscope.sweep.store import Store
 
 LOGGED = Path("tests/sweep/files/logged.ipynb")
@@ -78,9 +79,9 @@ class Marks:
     def running(self, count: int) -> None:
         """Nothing is noted of this."""
 
-    def finished(self, run: dict[str, Any]) -> None:
+    def finished(self, run: RunRecord) -> None:
         """Note the time."""
-        assert run["status"] == "done", run["error"]
+        assert run.error is None, run.error
         own = resource.getrusage(resource.RUSAGE_SELF)
         self.seconds.append((own.ru_utime + own.ru_stime, self.worker.cpu, time.monotonic()))
 
@@ -106,7 +107,7 @@ def share(folder: Path, runs: int) -> dict[str, float]:
     marks = Marks(worker)
     task = Task(notebook.bare, {}, str(folder), kernel=KERNEL)
     with kernels(), here(1, None) as place:
-        Sweep(Store(folder), plan, task, place, marks).run()
+        SweepDriver(Store(folder), plan, task, place, marks).run()
         time.sleep(0.5)
     worker.over.set()
     (own, theirs, begin), (own_end, _, end) = marks.seconds[0], marks.seconds[-1]
@@ -119,7 +120,7 @@ def share(folder: Path, runs: int) -> dict[str, float]:
     }
 
 
-def planned(folder: Path, notebook: Notebook, runs: int) -> Plan:
+def planned(folder: Path, notebook: Notebook, runs: int) -> SweepPlan:
     """A plan of so many runs."""
     combinations = [{"x": x} for x in range(runs)]
     return make_plan(Store(folder), notebook, combinations, environment())
@@ -132,17 +133,18 @@ def decision(folder: Path, runs: int) -> dict[str, float]:
     text = json.dumps({"values": [0.1] * 1000})
     values = {"format": 1, "values": text, "crc32": zlib.crc32(text.encode())}
     for run in plan.runs:
-        kept = {
-            "format": 1,
-            "id": run.id,
-            "number": run.number,
-            "status": "done",
-            "parameters": run.parameters,
-            "results": values,
-            "versions": plan.environment.versions,
-            "fingerprint": plan.fingerprint,
-        }
-        store.write(kept, notebook.text)
+        done = RunRecord(
+            id=run.id,
+            number=run.number,
+            parameters=run.parameters,
+            results=values,
+            error=None,
+            started=datetime.now(UTC),
+            seconds=1.0,
+            attempts=1,
+            dependencies=plan.dependencies.narrowed([]),
+        )
+        store.write(done, notebook.text)
     grid = folder.with_suffix(".toml")
     grid.write_text(f"[grid]\nx = {list(range(runs))}\n")
     command = [sys.executable, "-m", "slotscope", "sweep", str(LOGGED), "--out", str(folder)]

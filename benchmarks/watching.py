@@ -130,12 +130,12 @@ def measure(engine: Engine, size: Size, rounds: int) -> list[Ratio]:
     names = [*VARIANTS, *peers.here(engine)]
     with contextlib.ExitStack() as stack:
         runs = {name: stack.enter_context(trained(engine, size, name)) for name in names}
-        taken = {name: [] for name in names}
+        taken: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
         for _ in range(rounds):
             for name, run in runs.items():
                 taken[name].append(timed(run))
-    cpu, wall = zip(*taken["plain"], strict=True)
-    plain = statistics.median(cpu) / size.steps, statistics.median(wall) / size.steps
+    medians = [statistics.median(times) / size.steps for times in zip(*taken["plain"], strict=True)]
+    plain = medians[0], medians[1]
     step = plain[0] * 1e6
     found = []
     for name in names[1:]:
@@ -209,7 +209,7 @@ def main(engine: str, rounds: int, only: str | None, smoke: bool, wanted: bool) 
     warnings.simplefilter("error", slotscope.errors.UnseenStepsWarning)
     used = slotscope.engine(engine)
     device = accelerator(used)
-    sizes = ACCELERATOR_SIZES if device else SIZES
+    sizes: tuple[Size, ...] = ACCELERATOR_SIZES if device else SIZES
     if smoke:
         sizes, rounds = (replace(SIZES[0], steps=10),), 2
     if wanted and not device:

@@ -24,7 +24,8 @@ import click
 import nbformat
 import psutil
 
-from slotscope.sweep.store import LOCK, NOTEBOOK, RUN, SWEEP, Store, identity
+from slotscope.sweep.run_records import NOTEBOOK, RUN, SWEEP, identity
+from slotscope.sweep.store import LOCK, Store
 
 LOGGED = Path("tests/sweep/files/logged.ipynb")
 #: The variable by which a sweep's processes are known, also when their parent is gone.
@@ -120,8 +121,8 @@ class Campaign:
             run = self.store.read(path.parent.name)  # raises where it is torn
             assert run is not None
             nbformat.read(path.parent / NOTEBOOK, as_version=4)
-            if run["status"] == "done":
-                x = str(run["parameters"]["x"])
+            if run.status == "done":
+                x = str(run.parameters["x"])
                 assert self.finished.setdefault(x, counts[x]) == counts[x], f"{x} ran again"
 
     def _complete(self) -> None:
@@ -137,8 +138,8 @@ class Campaign:
             assert files == {RUN, NOTEBOOK}, files
             run = self.store.read(id)
             assert run is not None
-            assert run["status"] == "done", run["error"]
-            assert run["results"]["values"]
+            assert run.status == "done", run.error
+            assert run.results
 
 
 @click.command()

@@ -12,6 +12,20 @@ Watch any compiled model of any generation of Keras train:
 Importing this package imports no framework.
 """
 
-import lazy_loader
+from typing import Any as _Any
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+import lazy_loader as _lazy_loader
+
+from slotscope.recording import drawing as _drawing
+
+__getattr__, __dir__, __all__ = _lazy_loader.attach_stub(__name__, __file__)
+
+
+def _figure(recording: _Any) -> _Any:
+    from slotscope.report.recordings.figure import recording_figure
+
+    return recording_figure(recording)
+
+
+# A recording draws itself, and what draws stands above it: this package is above both.
+_drawing.figure = _figure

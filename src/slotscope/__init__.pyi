@@ -7,12 +7,13 @@ from .engines import engine_statuses as engine_statuses
 from .errors import SlotscopeError as SlotscopeError
 from .processes.on_engine import on_engine as on_engine
 from .processes.on_engine import on_engines as on_engines
-from .recording.archive import load as load
-from .recording.recording import Event as Event
 from .recording.recording import Recording as Recording
+from .recording.recording import load as load
+from .recording.records import Event as Event
+from .recording.records import EventKind as EventKind
 from .recording.watch import watch as watch
 from .report.checks.report import Report as Report
-from .report.results.result import read_results as read_results
+from .report.results.reading import read_results as read_results
 from .report.results.result import result as result
 from .report.runs.folder import results as results
 from .rules.rule import Rule as Rule

@@ -7,10 +7,7 @@ Each message says what was wrong, what was expected and what to do now. All deri
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from slotscope.sweep.declared.parameters import Parameter
+from typing import Protocol
 
 
 class SlotscopeError(Exception):
@@ -129,6 +126,26 @@ class UnfitNotebookError(SlotscopeError, ValueError):
     """A file is not a notebook, or not one that can be given parameters."""
 
 
+class DeclaredParameter(Protocol):
+    """What an error says of a parameter that a notebook declares."""
+
+    @property
+    def name(self) -> str:
+        """How it is called."""
+
+    @property
+    def help(self) -> str:
+        """What it means, in the notebook's words; empty where it says nothing."""
+
+    @property
+    def type_text(self) -> str:
+        """What it can be."""
+
+    @property
+    def default_text(self) -> str:
+        """What it is where nothing is given, or that it is required."""
+
+
 class BadParametersError(SlotscopeError, ValueError):
     """Parameters are not what the notebook declares.
 
@@ -137,7 +154,7 @@ class BadParametersError(SlotscopeError, ValueError):
         parameters: what the notebook declares.
     """
 
-    def __init__(self, mistakes: Sequence[str], parameters: Sequence[Parameter]) -> None:
+    def __init__(self, mistakes: Sequence[str], parameters: Sequence[DeclaredParameter]) -> None:
         super().__init__(list(mistakes), tuple(parameters))
         self.mistakes = list(mistakes)
         self.parameters = tuple(parameters)

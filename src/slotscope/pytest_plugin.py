@@ -42,7 +42,7 @@ def pytest_runtest_makereport(
     report = yield
     nbval = sys.modules.get("nbval.plugin")
     if call.excinfo and call.when == "call" and nbval and isinstance(item, nbval.IPyNbCell):
-        from slotscope.report.results.failed_cells import failed_cell
+        from slotscope.report.failed_notebook_cells import failed_cell
 
         cell = failed_cell(item, call.excinfo.value)
         report.user_properties.append((_FAILED_CELL, dataclasses.asdict(cell)))
@@ -64,11 +64,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         if name == _FAILED_CELL
     ]
     if properties:
-        from slotscope.report.results import failed_cells
+        from slotscope.report import failed_notebook_cells
 
         terminalreporter.section("cells that failed")
-        failed = [failed_cells.FailedCell(**found) for found in properties]
-        for line in failed_cells.lines(failed, terminalreporter.config.rootpath):
+        failed = [failed_notebook_cells.FailedCell(**found) for found in properties]
+        for line in failed_notebook_cells.lines(failed, terminalreporter.config.rootpath):
             terminalreporter.write_line(line)
     provisioner = sys.modules.get("slotscope.kernels.provisioner")
     if provisioner is None:

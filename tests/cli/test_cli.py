@@ -3,12 +3,14 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from commands import command
 
-from slotscope.cli import main
-from slotscope.engines import ENGINES, base
+import slotscope.cli
+from slotscope.cli import COMMANDS
+from slotscope.engines import ENGINES, available
 
 
 def run(*command):
@@ -23,8 +25,8 @@ def test_engines_lists_them_with_versions():
 
 
 def test_engines_says_why_one_cannot_run_and_what_mends_it(monkeypatch):
-    monkeypatch.setattr(base, "installed", lambda *names: {})
-    result = CliRunner().invoke(main, ["engines"])
+    monkeypatch.setattr(available, "installed", lambda *names: {})
+    result = command("engines")
     assert result.exit_code == 0
     assert "keras-jax: not installed: keras, jax" in result.output
     assert 'python -m pip install "slotscope[jax]"' in result.output
@@ -39,4 +41,22 @@ def test_the_module_is_the_command(command):
 
 
 def test_an_unknown_command_is_refused():
-    assert CliRunner().invoke(main, ["engine"]).exit_code == 2
+    assert command("engine").exit_code == 2
+
+
+def test_a_command_is_a_file_and_its_name():
+    folder = Path(slotscope.cli.__file__).parent
+    files = {path.stem for path in folder.glob("*.py")} - {"__init__", "notebook_options"}
+    assert files == set(COMMANDS)
+    listed = run("-m", "slotscope", "--help").stdout
+    assert all(re.search(rf"^  {name}  ", listed, re.MULTILINE) for name in COMMANDS)
+
+
+def test_help_imports_nothing_that_takes_time():
+    code = (
+        "import sys; from click.testing import CliRunner; from slotscope.cli import main\n"
+        "assert CliRunner().invoke(main, ['--help']).exit_code == 0\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    heavy = {"matplotlib", "numpy", "pandas", "papermill", "pydantic", "rich", "nbformat"}
+    assert heavy & set(run("-c", code).stdout.split()) == set()

@@ -3,18 +3,18 @@
 import re
 
 import pandas as pd
-from click.testing import CliRunner
+from commands import command
 from repository_root import ROOT
 from sweep_folders import make, run
 
 import slotscope
-from slotscope.cli import main
 from slotscope.errors import ReportUnavailableError
+from slotscope.report.runs import page as runs_page
 
 
 def test_the_command_writes_the_page_and_the_table(tmp_path):
     folder = make(tmp_path / "runs", [run({"rate": r}, {"loss": 1.0 * r}) for r in (1, 2)])
-    result = CliRunner().invoke(main, ["report", str(folder)])
+    result = command("report", folder)
     assert result.output.splitlines() == [
         f"written: {folder / 'results.parquet'}",
         f"written: {folder / 'report.html'}",
@@ -22,7 +22,7 @@ def test_the_command_writes_the_page_and_the_table(tmp_path):
     out = tmp_path / "elsewhere" / "page.html"
     out.parent.mkdir()
     (folder / "results.parquet").unlink()
-    assert CliRunner().invoke(main, ["report", str(folder), "--out", str(out)]).exit_code == 0
+    assert command("report", folder, "--out", out).exit_code == 0
     assert out.with_name("results.parquet").is_file()
     assert not (folder / "results.parquet").exists()
     links = re.findall(r'href="([^"]*notebook\.ipynb)"', out.read_text())
@@ -34,7 +34,7 @@ def test_what_cannot_be_read_or_held_is_said(tmp_path):
     results = {"loss": 0.5, "table": pd.DataFrame({"a": [1]})}
     folder = make(tmp_path / "runs", [run({"rate": r}, results) for r in (1, 2)])
     next(folder.glob("*/run.json")).write_text("{")
-    result = CliRunner().invoke(main, ["report", str(folder)])
+    result = command("report", folder)
     assert result.exit_code == 0
     assert "Warning: 1 of 2 runs cannot be read" in result.stderr
     assert result.stdout.splitlines()[1] == ("left out of it, as Parquet cannot hold them: table")
@@ -44,7 +44,7 @@ def test_what_cannot_be_read_or_held_is_said(tmp_path):
 def test_a_page_that_cannot_be_written_leaves_what_was_there(tmp_path):
     folder = make(tmp_path / "runs", [run({"rate": 1})])
     (folder / "report.html").mkdir()
-    result = CliRunner().invoke(main, ["report", str(folder)])
+    result = command("report", folder)
     assert result.exit_code == 1
     said = f"Error: {folder / 'report.html'} can't be written: Is a directory. Make room for it, or"
     assert said in result.output
@@ -56,7 +56,7 @@ def test_a_page_in_a_folder_that_is_not_there_is_refused_before_anything_is_read
     (tmp_path / "file").write_text("")
     for place in (tmp_path / "none" / "deep", tmp_path / "file"):
         out = place / "page.html"
-        result = CliRunner().invoke(main, ["report", str(tmp_path), "--out", str(out)])
+        result = command("report", tmp_path, "--out", out)
         assert result.exit_code == 2
         said = f"There is no folder {place}. Make it, or choose another by --out."
         assert said in result.stderr
@@ -65,21 +65,21 @@ def test_a_page_in_a_folder_that_is_not_there_is_refused_before_anything_is_read
 
 def test_a_folder_that_is_none_or_cannot_be_read_is_said(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    result = CliRunner().invoke(main, ["report", str(tmp_path / "file")])
+    result = command("report", tmp_path / "file")
     assert re.search("Error: .*file' is no folder. Expected the one that a sweep", result.output)
 
     def denied(path):
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr("os.listdir", denied)
-    result = CliRunner().invoke(main, ["report", str(tmp_path)])
+    result = command("report", tmp_path)
     assert result.exit_code == 1
     assert "can't be read: Permission denied. Give yourself the right" in result.output
     assert "Errno" not in result.output
 
 
 def test_the_command_says_what_is_wrong(tmp_path, monkeypatch):
-    result = CliRunner().invoke(main, ["report", str(tmp_path)])
+    result = command("report", tmp_path)
     assert result.exit_code == 1
     assert "Error: The folder" in result.output
     monkeypatch.setattr(
@@ -88,7 +88,7 @@ def test_the_command_says_what_is_wrong(tmp_path, monkeypatch):
         lambda: (_ for _ in ()).throw(ReportUnavailableError("To mend it: ...")),
     )
     folder = make(tmp_path / "runs", [run({"rate": 1})])
-    assert "Error: To mend it" in CliRunner().invoke(main, ["report", str(folder)]).output
+    assert "Error: To mend it" in command("report", folder).output
 
 
 def test_the_guide_s_example_is_of_columns_that_momentum_has(tmp_path, monkeypatch):

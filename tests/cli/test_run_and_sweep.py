@@ -10,28 +10,25 @@ import sys
 import tempfile
 
 import pytest
-from click.testing import CliRunner
+from commands import command
 from repository_root import ROOT
-from sweep_cases import LOGGED, write
+from sweep_cases import LOGGED, kernelspec, record, write
 
-from slotscope.cli import main
 from slotscope.cli.sweep import provisioner
 from slotscope.sweep.asked.due_runs import make_plan
 from slotscope.sweep.declared.notebook_file import read_notebook
 from slotscope.sweep.environment import environment
-from slotscope.sweep.executed import execution
-from slotscope.sweep.executed.execution import Outcome
+from slotscope.sweep.executed import execution, executors
+from slotscope.sweep.executed.execution import RunOutcome
 from slotscope.sweep.executed.preflight import check_kernel
-from slotscope.sweep.store import Store, identity
+from slotscope.sweep.run_records import RUN, identity
+from slotscope.sweep.store import LOCK, Store
 
 
 @pytest.fixture(autouse=True)
 def _no_kernel(monkeypatch):
-    monkeypatch.setattr(execution, "execute", lambda *_: pytest.fail("something ran"))
-
-
-def command(*words):
-    return CliRunner().invoke(main, [*map(str, words)])
+    for module in (execution, executors):
+        monkeypatch.setattr(module, "execute", lambda *_: pytest.fail("something ran"))
 
 
 def test_parameters_are_listed():
@@ -39,18 +36,7 @@ def test_parameters_are_listed():
     assert result.exit_code == 0
     lines = result.output.splitlines()
     assert lines[0].split() == ["parameter", "type", "default", "help"]
-    assert lines[1].split() == [
-        "x",
-        "int,",
-        ">=",
-        "0,",
-        "<=",
-        "10000",
-        "1",
-        "what",
-        "is",
-        "squared",
-    ]
+    assert " ".join(lines[1].split()) == "x int, >= 0, <= 10000 1 what is squared"
 
 
 def test_run_tells_all_mistakes_and_lists_the_parameters(tmp_path):
@@ -164,20 +150,23 @@ def test_a_dry_run_shows_what_would_run_and_makes_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("more", [[], ["--dry-run"]])
-def test_a_kernel_that_is_not_installed_is_told_before_the_folder_is_made(tmp_path, more):
-    words = ["--kernel", "klingon", "-p", "x=1", "--out", tmp_path / "runs"]
-    result = command("sweep", LOGGED, *words, *more)
+@pytest.mark.parametrize(
+    ("words", "place", "said"),
+    [
+        (["--kernel", "klingon"], "runs", "No kernel 'klingon' is installed. Choose one by"),
+        ([], "file", "is a file. Give a folder by --out."),
+        ([], "file/runs", "can't be written"),
+        ([], ".", "Something else has its place"),  # a run's
+    ],
+)
+def test_what_cannot_be_is_told_before_anything_is_made(tmp_path, words, place, said, more):
+    for name in ("file", identity({"x": 1})):
+        (tmp_path / name).write_text("")
+    before = sorted(tmp_path.iterdir())
+    result = command("sweep", LOGGED, "-p", "x=1", *words, "--out", tmp_path / place, *more)
     assert result.exit_code == 2
-    assert "No kernel 'klingon' is installed. Choose one by --kernel:" in result.output
-    assert not (tmp_path / "runs").exists()
-
-
-@pytest.mark.parametrize("more", [[], ["--dry-run"]])
-def test_a_file_is_no_folder(tmp_path, more):
-    (tmp_path / "file").write_text("")
-    result = command("sweep", LOGGED, "-p", "x=1", "--out", tmp_path / "file", *more)
-    assert result.exit_code == 2
-    assert "is a file. Give a folder by --out." in result.output
+    assert said in " ".join(result.output.split())
+    assert sorted({*tmp_path.iterdir()} - {tmp_path / LOCK}) == before
 
 
 def test_the_grid_of_the_guide_is_one_of_the_notebook_it_names(tmp_path):
@@ -192,31 +181,12 @@ def test_the_grid_of_the_guide_is_one_of_the_notebook_it_names(tmp_path):
     assert result.output.splitlines()[0] == f"{count} runs: 0 done, {count} to run"
 
 
-@pytest.mark.parametrize("more", [[], ["--dry-run"]])
-def test_a_folder_that_cannot_be_made_is_told(tmp_path, more):
-    (tmp_path / "file").write_text("")
-    result = command("sweep", LOGGED, "-p", "x=1", "--out", tmp_path / "file" / "runs", *more)
-    assert result.exit_code == 2
-    assert "can't be written" in result.output
-
-
-@pytest.mark.parametrize("more", [[], ["--dry-run"]])
-def test_a_file_in_the_place_of_a_run_is_told_before_anything_runs(tmp_path, more):
-    (tmp_path / identity({"x": 1})).write_text("")
-    result = command("sweep", LOGGED, "-p", "x=1", "--out", tmp_path, *more)
-    assert result.exit_code == 2
-    assert "Something else has its place" in " ".join(result.output.split())
-
-
 @pytest.fixture
 def installed(tmp_path, monkeypatch):
     """A kernel of each language, by its name."""
     for language in ("python", "R", "klingon"):
-        place = tmp_path / "share" / "kernels" / f"my{language.lower()}"
-        place.mkdir(parents=True)
-        spec = {"argv": ["no"], "display_name": language, "language": language}
-        (place / "kernel.json").write_text(json.dumps(spec))
-    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share"))
+        name = f"my{language.lower()}"
+        kernelspec(monkeypatch, tmp_path / "share", name, ["no"], language)
 
 
 @pytest.mark.usefixtures("installed")
@@ -252,7 +222,7 @@ def test_run_keeps_the_notebook_where_its_output_cannot_be_written(tmp_path, mon
     def full(_path):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    outcome = Outcome('{"cells": "hours"}', None, None, "2026-01-01T00:00:00+00:00", 1.0)
+    outcome = RunOutcome('{"cells": "hours"}', None, None, execution.now(), 1.0)
     monkeypatch.setattr(execution, "execute", lambda *_, **__: outcome)
     monkeypatch.setattr("slotscope.files.whole", full)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -267,19 +237,23 @@ def finished(folder, x):
     """A sweep's folder in which ``x`` is done."""
     store, here = Store(folder), environment()
     plan = make_plan(store, read_notebook(LOGGED), [{"x": x}], here)
-    run = {
-        "format": 1,
-        "id": plan.runs[0].id,
-        "number": 0,
-        "status": "done",
-        "parameters": {"x": x},
-        "results": None,
-        "error": None,
-        "versions": here.versions,
-        "fingerprint": plan.fingerprint,
-    }
+    run = record({"x": x}, dependencies=plan.dependencies)
     store.write(run, "{}")
     return folder
+
+
+def test_what_was_made_before_modules_were_recorded_is_due_and_stays_until_it_is_made(tmp_path):
+    folder = finished(tmp_path / "runs", 1)
+    path = folder / identity({"x": 1}) / RUN
+    run = json.loads(path.read_text())
+    run["fingerprint"] = {"code": run["fingerprint"]["code"], "package": "p", "versions": "v"}
+    path.write_text(json.dumps(run))
+    result = command("sweep", LOGGED, "-p", "x=1", "--out", folder, "--dry-run")
+    assert result.output.splitlines()[:2] == [
+        "1 run: 0 done, 1 to run",
+        "       1  made before slotscope recorded which modules a run imports",
+    ]
+    assert json.loads(path.read_text()) == run
 
 
 def test_help_and_a_finished_sweep_import_nothing_heavy(tmp_path):

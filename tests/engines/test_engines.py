@@ -9,7 +9,7 @@ from engine_cases import data, dense_model, on, on_every_engine
 from repository_root import ROOT
 
 import slotscope
-from slotscope.engines import ENGINES, base, engine_of, engine_statuses
+from slotscope.engines import ENGINES, available, engine_of, engine_statuses
 from slotscope.errors import EngineUnavailableError, UnknownEngineError, UnknownOptimizerError
 
 
@@ -38,7 +38,7 @@ def test_asking_imports_no_framework():
 @pytest.mark.parametrize("name", ENGINES)
 def test_a_missing_distribution_comes_with_the_command_that_mends_it(name, monkeypatch):
     cls = next(cls for cls in slotscope.engines.engine_classes() if cls.name == name)
-    monkeypatch.setattr(base, "installed", lambda *names: {})
+    monkeypatch.setattr(available, "installed", lambda *names: {})
     status = cls.status()
     assert not status.available
     assert status.problem.startswith("not installed: ")

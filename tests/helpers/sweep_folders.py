@@ -13,17 +13,23 @@ from slotscope.report.results import attachments, encoding
 OPTIMIZERS = ("SGD", "Adam", "RMSprop", "Adagrad", "Ftrl")
 RATES = tuple(2.0**power for power in range(-6, 2))
 VERSIONS = {"keras": "3.15.1", "slotscope": "0.1.0"}
+FINGERPRINT = {"code": "aa", "modules": None}
 
 
 def make(folder, runs, notebook="momentum.ipynb", about=None):
     """A sweep's folder with these runs, each what :func:`run` returned; returns the folder.
 
-    ``about`` is what sweep.json says besides the notebook.
+    ``about`` is what sweep.json says otherwise than that all of them were asked for.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "sweep.json").write_text(
-        json.dumps({"format": 1, "notebook": notebook, **(about or {})})
-    )
+    asked = {
+        "format": 1,
+        "notebook": notebook,
+        "runs": [record["id"] for record, _ in runs],
+        "versions": VERSIONS,
+        "fingerprint": FINGERPRINT,
+    }
+    (folder / "sweep.json").write_text(json.dumps({**asked, **(about or {})}))
     for number, (record, executed) in enumerate(runs):
         place = folder / record["id"]
         place.mkdir()
@@ -49,7 +55,7 @@ def run(parameters, results=None, error=None, **more):
         "seconds": 1.25,
         "attempts": 1,
         "versions": VERSIONS,
-        "fingerprint": {"code": "aa", "package": "bb", "versions": "cc"},
+        "fingerprint": FINGERPRINT,
         **more,
     }
     return record, _notebook(things, error)

@@ -2,6 +2,8 @@
 
 import time
 
+import psutil
+
 #: Seconds after which what a test waits for is said never to come. No machine is as slow, so this
 #: decides nothing but how long a test that fails takes.
 HANGS = 1800
@@ -13,3 +15,11 @@ def until(condition, said=lambda: "it never came to be"):
     while not condition():
         assert time.monotonic() < end, said()
         time.sleep(0.02)
+
+
+def ended(pid):
+    """Whether a process has ended; one that was not waited for has, too."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

@@ -5,9 +5,11 @@ import sys
 
 import pytest
 
+from slotscope.kernels.server import frameworks
+
 pytestmark = pytest.mark.kernels
 
-FRAMEWORKS = {"jax", "keras", "tensorflow", "tf_keras", "torch"}
+FRAMEWORKS = {framework.name for framework in frameworks.FRAMEWORKS}
 HEAVY = FRAMEWORKS | {"IPython", "jupyter_client", "matplotlib", "numpy", "pandas", "zmq"}
 
 

@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
-from waiting import until
+from waiting import ended, until
 
 from slotscope.kernels import servers
-from slotscope.processes.pool import LocalExecutor, SilentError
+from slotscope.processes.pool import LocalExecutor, SilentError, Work
 from slotscope.processes.worker import DiedError
-from slotscope.sweep.executed.execution import begin
+from slotscope.sweep.executed.running import begin, stop_all
 
 #: Seconds, in a process that is ended before they have passed.
 FOR_EVER = 1_000_000
@@ -83,19 +83,19 @@ def test_processes_end_with_the_one_that_made_them():
     with process:
         pid = int(process.stdout.readline())
         process.kill()
-    until(lambda: not alive(pid))
+    until(lambda: ended(pid))
 
 
 #: In a process: a folder where a run would have its own.
 MADE = (
     "__import__('tempfile').mkdtemp("
-    "dir=__import__('sys').modules['slotscope.sweep.executed.execution'].temporary)"
+    "dir=__import__('sys').modules['slotscope.sweep.executed.running'].temporary)"
 )
 
 
 def test_temporary_files_go_with_the_executor(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with LocalExecutor(1, begin) as executor:
+    with LocalExecutor(1, work=Work(begin, stop_all)) as executor:
         made = Path(executor.submit(eval, MADE).result())
         assert made.is_relative_to(tmp_path)
         os.kill(executor.submit(os.getpid).result(), signal.SIGKILL)
@@ -106,10 +106,10 @@ def test_temporary_files_go_with_the_executor(tmp_path, monkeypatch):
 def test_temporary_files_go_also_where_the_one_that_made_the_executor_is_killed(tmp_path, asked):
     code = (
         "import time\n"
-        "from slotscope.processes.pool import LocalExecutor\n"
-        "from slotscope.sweep.executed.execution import begin\n"
+        "from slotscope.processes.pool import LocalExecutor, Work\n"
+        "from slotscope.sweep.executed.running import begin, stop_all\n"
         "if __name__ == '__main__':\n"
-        "    executor = LocalExecutor(1, begin)\n"
+        "    executor = LocalExecutor(1, work=Work(begin, stop_all))\n"
         f"    print(executor.submit(eval, {MADE!r}).result(), flush=True)\n"
         f"    {asked}\n"
         "    time.sleep(600)\n"
@@ -128,12 +128,3 @@ def test_kernel_servers_are_where_they_always_are(monkeypatch):
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     with LocalExecutor(1, begin) as executor:
         assert executor.submit(servers.folder).result() == servers.folder()
-
-
-def alive(pid):
-    import psutil
-
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

@@ -7,8 +7,8 @@ import pytest
 
 import slotscope
 from slotscope.errors import DamagedRecordingError
-from slotscope.recording.recording import Event, Recording, Variable
-from slotscope.recording.row import Row
+from slotscope.recording.recording import Recording
+from slotscope.recording.records import Event, Row, Variable
 
 
 def example(rows=3, kept=True):

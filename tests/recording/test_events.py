@@ -15,17 +15,11 @@ from engine_cases import (
 )
 
 import slotscope
+from slotscope.engines import ENGINES
 
 X, Y = data()
 REPLACING = ("keras-2.1",)
-KEEPING = (
-    "tf_keras-graph",
-    "tf_keras-legacy",
-    "tf_keras",
-    "keras-tensorflow",
-    "keras-jax",
-    "keras-torch",
-)
+KEEPING = tuple(name for name in ENGINES if name not in REPLACING)
 
 
 def fit(model):

@@ -14,9 +14,8 @@ from waiting import until
 import slotscope
 from slotscope.errors import DamagedRecordingError, FolderInUseError, RowsNotWrittenWarning
 from slotscope.recording import recorder
-from slotscope.recording.archive import spill
-from slotscope.recording.recording import Recording, Variable
-from slotscope.recording.row import Row
+from slotscope.recording.recording import Recording
+from slotscope.recording.records import Row, Variable
 from slotscope.recording.row_blocks import SpilledRows
 
 
@@ -48,7 +47,7 @@ def alike(ours, theirs):
 @pytest.mark.parametrize("count", [0, 5, 1024, 2500])
 def test_rows_on_disk_are_the_rows_that_were_there(tmp_path, count):
     plain, spilled = example(count), example(count)
-    rows = spill(spilled, tmp_path)
+    rows = spilled.spill(tmp_path)
     assert len(rows) == count
     assert len(list(tmp_path.glob("*.parquet"))) == count // 1024
     assert all(alike(*pair) for pair in zip(plain.rows, rows, strict=True))
@@ -58,7 +57,7 @@ def test_rows_on_disk_are_the_rows_that_were_there(tmp_path, count):
 
 def test_pandas_and_load_read_the_folder(tmp_path):
     recording = example(1500)
-    spill(recording, tmp_path).write()
+    recording.spill(tmp_path).write()
     table = pd.read_parquet(tmp_path)
     assert len(table) == 3000
     assert table["l2"].iloc[-1] == 6 + 1499
@@ -81,7 +80,7 @@ def test_a_folder_loads_before_its_first_block(tmp_path, engine):
 def test_a_folder_of_something_else_is_no_recording(tmp_path):
     with pytest.raises(DamagedRecordingError, match=r"_about\.json"):
         slotscope.load(tmp_path)
-    spill(example(1100), tmp_path).write()
+    example(1100).spill(tmp_path).write()
     part = next(tmp_path.glob("*.parquet"))
     part.write_bytes(part.read_bytes()[:-40])
     with pytest.raises(DamagedRecordingError):
@@ -90,7 +89,7 @@ def test_a_folder_of_something_else_is_no_recording(tmp_path):
 
 def test_a_full_disk_keeps_the_rows_in_memory(tmp_path, monkeypatch):
     recording = example(0)
-    rows = spill(recording, tmp_path)
+    rows = recording.spill(tmp_path)
 
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")

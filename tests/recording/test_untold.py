@@ -7,7 +7,7 @@ import pytest
 from engine_cases import data, dense_model, find, on, on_every_engine
 
 import slotscope
-from slotscope.engines.keras_3 import KerasJax
+from slotscope.engines.keras_3_jax import KerasJax
 from slotscope.errors import UnseenStepsWarning, UnsupportedReleaseError, UntoldWarning
 
 X, Y = data()

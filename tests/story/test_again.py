@@ -3,7 +3,8 @@
 import numpy as np
 from engine_cases import on_every_engine
 
-from slotscope.recording.recording import Event, Recording
+from slotscope.recording.recording import Recording
+from slotscope.recording.records import Event
 from slotscope.story.again import construct_again, error_of, noticed, shown, weight
 from slotscope.story.one_weight import one_weight
 

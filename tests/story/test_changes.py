@@ -6,8 +6,7 @@ import pytest
 
 from slotscope import Recording
 from slotscope.errors import VariableNotFoundError
-from slotscope.recording.recording import Variable
-from slotscope.recording.row import Row
+from slotscope.recording.records import Row, Variable
 from slotscope.story.changes import changes
 
 

@@ -9,33 +9,23 @@ import sys
 from pathlib import Path
 
 import pytest
+from sweep_cases import record
 
 from slotscope.errors import SweepFolderError, SweepInUseError
-from slotscope.sweep.store import LOCK, NOTEBOOK, RUN, SWEEP, Store, identity
+from slotscope.sweep.dependencies import Dependencies
+from slotscope.sweep.run_records import NOTEBOOK, RUN, SWEEP, identity
+from slotscope.sweep.store import LOCK, Store
 
 PARAMETERS = {"b": 1.0, "a": [1, "ü"]}
 ID = identity(PARAMETERS)
-FINGERPRINT = {"code": "c", "package": "p", "versions": "v"}
-ASKED = ([ID], FINGERPRINT)
+RESULTS = {"format": 1, "values": '{"loss": 0.5}', "crc32": 1173327269}
+NEEDED = Dependencies("c", {"numpy": "2.0"}, {"slotscope": "m"})
+ASKED = ([ID], NEEDED)
 NOTEBOOK_FILE = Path("some.ipynb")
 
 
 def run(**changes):
-    """What a run.json says."""
-    return {
-        "format": 1,
-        "id": ID,
-        "number": 0,
-        "status": "done",
-        "parameters": PARAMETERS,
-        "results": {"format": 1, "values": '{"loss": 0.5}', "crc32": 1173327269},
-        "error": None,
-        "started": "2026-01-01T00:00:00+00:00",
-        "seconds": 1.5,
-        "attempts": 1,
-        "versions": {"numpy": "2.0"},
-        "fingerprint": FINGERPRINT,
-    } | changes
+    return record(PARAMETERS, results=RESULTS, dependencies=NEEDED, **changes)
 
 
 @pytest.fixture
@@ -65,6 +55,7 @@ def test_what_is_written_is_read(store):
         {"results": {"format": 1, "values": '{"loss": 0.6}', "crc32": 1173327269}},
         {"results": {"format": 1}},
         {"fingerprint": {}},
+        {"fingerprint": {"code": "c", "modules": 1}},
         {"versions": None},
     ],
     ids=str,
@@ -72,7 +63,7 @@ def test_what_is_written_is_read(store):
 def test_a_damaged_run_is_found(store, changes):
     store.write(run(), "{}")
     path = store.run_folder(ID) / RUN
-    path.write_text(json.dumps(run() | changes))
+    path.write_text(json.dumps(json.loads(run().as_json()) | changes))
     with pytest.raises(ValueError, match=r".+"):
         store.read(ID)
 
@@ -203,14 +194,15 @@ def test_a_notebook_and_its_runs_may_be_copied_together(tmp_path):
 
 def test_what_was_asked_for_last_is_kept(store):
     store.write(run(), "{}")
-    store.begin(NOTEBOOK_FILE, ["b" * 16, "a" * 16], {"code": "old"})
+    store.begin(NOTEBOOK_FILE, ["b" * 16, "a" * 16], Dependencies("old", {}, None))
     store.begin(NOTEBOOK_FILE, *ASKED)
     assert json.loads((store.folder / SWEEP).read_text()) == {
         "format": 1,
         "notebook": "some.ipynb",
         "path": os.path.relpath("some.ipynb", store.folder),
         "runs": [ID],
-        "fingerprint": FINGERPRINT,
+        "versions": {"numpy": "2.0"},
+        "fingerprint": {"code": "c", "modules": {"slotscope": "m"}},
     }
 
 

@@ -182,8 +182,8 @@ def _made(subject: Subject, changes: dict[str, Any]) -> str:
     place = subject.engine.place if subject.builtin else ""
     name, arguments = called(subject.expression)
     merged = {**arguments, **{key: repr(value) for key, value in changes.items()}}
-    if subject.engine.generation == "keras-2.1" and subject.builtin:
-        merged = {{"learning_rate": "lr"}.get(k, k): v for k, v in merged.items()}
+    if subject.builtin:
+        merged = {subject.engine.renamed.get(k, k): v for k, v in merged.items()}
     return f"{place}{name}({', '.join(f'{key}={value}' for key, value in merged.items())})"
 
 

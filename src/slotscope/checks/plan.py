@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from slotscope.checks.check import Item
@@ -43,6 +43,7 @@ class Plan:
         seconds: about how long it will take.
         ordinary: whether it has its defaults, but for the learning rate.
         names: of its class, or the classes that it is derived from, among Keras's own.
+        lineage: names of the engine, and of those that it is a variant of.
         all_ids: of every check there is, selected or not.
     """
 
@@ -55,6 +56,7 @@ class Plan:
     seconds: float
     ordinary: bool = False
     names: Sequence[str] = ()
+    lineage: Collection[str] = ()
     all_ids: Sequence[str] = ()
 
 
@@ -70,5 +72,6 @@ def plan_of(subject: Subject, items: Sequence[Item], all_ids: Sequence[str] = ()
         seconds=sum(item.check.seconds for item in items),
         ordinary=subject.ordinary,
         names=subject.names,
+        lineage=sorted(subject.engine.lineage()),
         all_ids=all_ids,
     )

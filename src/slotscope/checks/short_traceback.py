@@ -7,10 +7,9 @@ import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import slotscope
 from slotscope.processes import limits
 
-_OWN = str(Path(slotscope.__file__).parent)
+_OWN = str(Path(__file__).parents[1])
 _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
 #: Frames that are shown at the end, whoever's they are.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import os
+import pkgutil
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
     from slotscope.report.checks.report import Report
 
 FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
+
+#: Each format of the report: the help of its option, and what makes its text, as module:function.
+FORMATS = {
+    "html": ("Write the report as a page.", "slotscope.report.checks.page:page"),
+    "json": ("Write every record.", "slotscope.report.checks.files:as_json"),
+    "junit": ("Write JUnit's XML, for CI.", "slotscope.report.checks.files:as_junit"),
+}
 
 #: Exit codes: nothing violated, something violated, bad usage, nothing violated but something
 #: undecided, and what a shell has for Ctrl-C.
@@ -38,6 +46,13 @@ class Setting(click.ParamType):
             return name, ast.literal_eval(text)
         except (ValueError, SyntaxError):
             return name, text
+
+
+def formats(command: Any) -> Any:
+    """``command`` with an option for each format."""
+    for name, (help, _) in reversed(FORMATS.items()):
+        command = click.option(f"--{name}", type=FILE, help=help)(command)
+    return command
 
 
 @click.command("check")
@@ -73,18 +88,13 @@ class Setting(click.ParamType):
     show_default=True,
     help="Processes that share the checks.",
 )
-@click.option("--html", type=FILE, help="Write the report as a page.")
-@click.option("--json", type=FILE, help="Write every record.")
-@click.option("--junit", type=FILE, help="Write JUnit's XML, for CI.")
+@formats
 @click.pass_context
 def check(
     context: click.Context,
     /,
     target: str,
     expected_failures: Path | None,
-    html: Path | None,
-    json: Path | None,
-    junit: Path | None,
     jobs: int,
     **asked: Any,
 ) -> None:
@@ -100,13 +110,14 @@ def check(
     from slotscope.checking.request import Request
     from slotscope.errors import SlotscopeError
 
+    paths = {name: asked.pop(name) for name in FORMATS}
     request = Request(target, **asked)
     try:
         known = read_expected_failures(expected_failures) if expected_failures else {}
         reports, code = run(request, known, jobs)
     except SlotscopeError as error:
         raise click.UsageError(str(error), context) from error
-    write(reports, html, json, junit)
+    write(reports, paths)
     interrupted = any(report.missing for report in reports)
     codes = [code, *(report.exit_code for report in reports)]
     context.exit(INTERRUPTED if interrupted else worst(codes))
@@ -200,18 +211,11 @@ def _unusable(request: Request, error: Exception) -> Exception:
     )
 
 
-def write(
-    reports: Sequence[Report], html: Path | None, json: Path | None, junit: Path | None
-) -> None:
-    """Write the files that were asked for."""
-    from slotscope.report.checks import files, page
+def write(reports: Sequence[Report], paths: Mapping[str, Path | None]) -> None:
+    """Write the files that were asked for, by the name of each one's format."""
+    from slotscope.report.checks import files
 
-    forms = (
-        (html, page.page),
-        (json, files.as_json),
-        (junit, files.as_junit),
-    )
-    for path, form in forms:
-        if path is not None:
-            files.write(form(reports), path)
+    for name, (_, form) in FORMATS.items():
+        if path := paths[name]:
+            files.write(pkgutil.resolve_name(form)(reports), path)
             click.echo(f"written: {path}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import sys
 from collections.abc import Iterable
@@ -89,11 +88,13 @@ def list_() -> None:
 @click.option("--kill", is_flag=True, help="End the kernels that are alive, too.")
 def stop(kill: bool) -> None:
     """End every server. One with living kernels forks no more, and ends with the last of them."""
+    import psutil
+
     for server in _running():
         try:
-            process = os.pidfd_open(server.pid)
+            process = psutil.Process(server.pid)
             alive = server.ask(do="stop")["kernels"]
-        except OSError:
+        except (OSError, psutil.NoSuchProcess):
             continue
         if kill:
             for pid in alive:
@@ -102,8 +103,8 @@ def stop(kill: bool) -> None:
         if alive and not kill:
             state = f"ends with kernels {_joined(alive)}"
         else:
-            state = "ended" if _ends(process) else "is ending"
-        os.close(process)
+            gone, _ = psutil.wait_procs([process], timeout=END)
+            state = "ended" if gone else "is ending"
         click.echo(f"{server.name}  pid {server.pid}  {state}")
 
 
@@ -116,13 +117,6 @@ def _running() -> list[Server]:
         return running()
     except SlotscopeError as error:
         raise click.ClickException(str(error)) from error
-
-
-def _ends(process: int) -> bool:
-    """Whether a process, known by a descriptor, ends in time."""
-    poll = select.poll()
-    poll.register(process, select.POLLIN)
-    return bool(poll.poll(1000 * END))
 
 
 def _joined(items: Iterable[object]) -> str:

@@ -49,10 +49,10 @@ def write(folder: Path, page: Path, parquet: Path) -> None:
         ReportNotWrittenError: a file cannot be written.
     """
     from slotscope.report.results.as_text import printable
+    from slotscope.report.runs.data_frame import table
     from slotscope.report.runs.folder import scan
     from slotscope.report.runs.page import write_page
     from slotscope.report.runs.parquet import write_parquet
-    from slotscope.report.runs.table import table
 
     found = scan(folder)
     for note in found.notes:

@@ -1,71 +1,24 @@
-"""``slotscope run`` and ``slotscope parameters``: one notebook, its parameters checked."""
+"""``slotscope run``: one notebook, once, with parameters that are checked before."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from slotscope.sweep.asked.command_line_values import Given, WithParameters
+from slotscope.cli.notebook_options import PATH, SECONDS, Given, WithParameters, usage
 
 if TYPE_CHECKING:
     from slotscope.sweep.declared.checked_values import Text
     from slotscope.sweep.declared.notebook_file import Notebook
-    from slotscope.sweep.executed.execution import Outcome
+    from slotscope.sweep.executed.execution import RunOutcome
 
-PATH = click.Path(path_type=Path)
-SECONDS = click.FloatRange(min=0, min_open=True)
 #: Exit codes: it ran, it failed, and what a shell has for Ctrl-C. click's own for bad usage is 2.
 RAN, FAILED, INTERRUPTED = 0, 1, 130
-
-
-@contextlib.contextmanager
-def usage(context: click.Context) -> Iterator[None]:
-    """Tell of what was asked for wrongly, and exit with 2."""
-    from slotscope.errors import BadParametersError, SlotscopeError
-
-    try:
-        yield
-    except BadParametersError as error:
-        from rich.console import Console
-
-        from slotscope.report.runs.terminal import print_parameters
-
-        for mistake in error.mistakes:
-            click.echo(f"Error: {mistake}", err=True)
-        click.echo("\nThe notebook's parameters:\n", err=True)
-        print_parameters(error.parameters, Console(stderr=True, highlight=False))
-        context.exit(2)
-    except SlotscopeError as error:
-        raise click.UsageError(str(error), context) from error
-    except ImportError as error:
-        raise click.ClickException(
-            f"{error.name} isn't installed. To mend it: python -m pip install slotscope[notebooks]"
-        ) from error
-
-
-@click.command()
-@click.argument("notebook", type=PATH)
-@click.pass_context
-def parameters(context: click.Context, notebook: Path) -> None:
-    """List what NOTEBOOK can be given: type, default and help of each parameter.
-
-    Nothing of the notebook is executed.
-    """
-    with usage(context):
-        from rich.console import Console
-
-        from slotscope.report.runs.terminal import print_parameters
-        from slotscope.sweep.declared.notebook_file import read_notebook
-        from slotscope.sweep.declared.parameters import read_parameters
-
-        print_parameters(read_parameters(read_notebook(notebook)), Console(highlight=False))
 
 
 @click.command(cls=WithParameters)
@@ -106,10 +59,8 @@ def run(
         context.exit(RAN)
     from slotscope.report.runs.terminal import problem
 
-    click.echo(
-        f"{problem({'error': outcome.error})}\nwritten as far as it came: {output}", err=True
-    )
-    context.exit(INTERRUPTED if outcome.error["kind"] == "interrupted" else FAILED)
+    click.echo(f"{problem(outcome.error)}\nwritten as far as it came: {output}", err=True)
+    context.exit(INTERRUPTED if outcome.error.kind == "interrupted" else FAILED)
 
 
 def executed(
@@ -118,7 +69,7 @@ def executed(
     output: Path,
     kernel: str,
     limits: dict[str, Any],
-) -> Outcome:
+) -> RunOutcome:
     """What came of a notebook, once all that was asked for was found right.
 
     Raises:
@@ -175,7 +126,7 @@ def check_output(notebook: Path, output: Path) -> None:
         raise click.UsageError(f"{output} can't be written. Choose a file in a writable folder.")
 
 
-def write(outcome: Outcome, output: Path) -> None:
+def write(outcome: RunOutcome, output: Path) -> None:
     """Write the executed notebook, whole.
 
     Raises:
@@ -192,7 +143,7 @@ def write(outcome: Outcome, output: Path) -> None:
         ) from error
 
 
-def _rescued(outcome: Outcome, output: Path) -> str:
+def _rescued(outcome: RunOutcome, output: Path) -> str:
     """Hours may be in a notebook: keep it where files that nobody needs for long are kept."""
     name, suffix = f"{output.stem}-", output.suffix
     try:

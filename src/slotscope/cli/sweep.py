@@ -11,14 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slotscope.cli.run import PATH, SECONDS, usage
-from slotscope.sweep.asked.command_line_values import Given, WithParameters, several
+from slotscope.cli.notebook_options import (
+    PATH,
+    SECONDS,
+    Given,
+    WithParameters,
+    several,
+    usage,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from slotscope.sweep.asked.combinations import Combinations
-    from slotscope.sweep.asked.due_runs import Plan
+    from slotscope.sweep.asked.due_runs import SweepPlan
     from slotscope.sweep.declared.notebook_file import Notebook
     from slotscope.sweep.executed.execution import Task
     from slotscope.sweep.executed.executors import Place
@@ -74,22 +80,25 @@ def sweep(
     """
     try:
         with usage(context):
+            from slotscope.report.runs.terminal import LastingConsole
             from slotscope.sweep.declared.notebook_file import read_notebook
             from slotscope.sweep.executed.preflight import check_kernel
             from slotscope.sweep.store import Store
 
             found = read_notebook(notebook)
             combinations = combined(found, grid, given)
-            store = Store(out)
+            store, console = Store(out), LastingConsole(highlight=False)
             store.check(notebook)
             with place(scheduler, jobs, options["time_limit"]) as where:
                 if dry_run:
-                    show(store, found, combinations, where, options)
+                    planned(store, found, combinations, where, options, console, each=True)
                     context.exit(DONE)
                 if where.local and not out.exists():  # a mistake makes no folder
                     check_kernel(found, options["kernel"])
                 with store.alone():
-                    context.exit(swept(store, found, combinations, where, options))
+                    plan = planned(store, found, combinations, where, options, console)
+                    begin(plan, store, notebook)
+                    context.exit(swept(plan, store, task(found, options), where, console))
     except KeyboardInterrupt:
         context.exit(INTERRUPTED)
 
@@ -129,70 +138,56 @@ def planned(
     combinations: Combinations,
     where: Place,
     options: Mapping[str, Any],
-) -> tuple[Plan, Console]:
-    """What is to be run; told.
+    console: Console,
+    each: bool = False,
+) -> SweepPlan:
+    """What is to be run; told, with a line for each run where that is asked for.
 
     Raises:
         UnknownKernelError: there is something to run, and its kernel is not installed here.
     """
-    from slotscope.report.runs.terminal import LastingConsole, print_plan
+    from slotscope.report.runs.terminal import print_plan, print_waiting
     from slotscope.sweep.asked.due_runs import make_plan
     from slotscope.sweep.executed.preflight import check_kernel
 
-    console = LastingConsole(highlight=False)
     plan = make_plan(store, notebook, combinations.runs, where.environment)
     if plan.waiting and where.local:
         check_kernel(notebook, options["kernel"])
     print_plan(plan, combinations.repeated, console)
-    return plan, console
+    if each:
+        print_waiting(plan, store, console)
+    return plan
 
 
-def show(
-    store: Store,
-    notebook: Notebook,
-    combinations: Combinations,
-    where: Place,
-    options: Mapping[str, Any],
-) -> None:
-    """Tell what would be run, and run nothing; errors are those of :func:`planned`."""
-    from slotscope.report.runs.terminal import print_waiting
-
-    plan, console = planned(store, notebook, combinations, where, options)
-    print_waiting(plan, store, console)
-
-
-def swept(
-    store: Store,
-    notebook: Notebook,
-    combinations: Combinations,
-    where: Place,
-    options: Mapping[str, Any],
-) -> int:
-    """Run what is to be run: the exit code; errors are those of :func:`planned`."""
-    plan, console = planned(store, notebook, combinations, where, options)
-    store.begin(notebook.path, [run.id for run in plan.runs], plan.fingerprint)
+def begin(plan: SweepPlan, store: Store, notebook: Path) -> None:
+    """Write what is asked for, and give what is done its place in it."""
+    store.begin(notebook, [run.id for run in plan.runs], plan.dependencies)
     for run in plan.runs:
         if run.moved:
-            store.renumber(run.id, run.number)
+            store.renumber(run.moved, run.number)
+
+
+def swept(plan: SweepPlan, store: Store, task: Task, where: Place, console: Console) -> int:
+    """Run what is to be run: the exit code."""
     if not plan.waiting:
         return DONE
     from slotscope.errors import SchedulerError, SweepFolderError
     from slotscope.report.runs.terminal import print_summary, watched
-    from slotscope.sweep.executed.driver import Sweep
+    from slotscope.sweep.executed.driver import SweepDriver
 
     with watched(len(plan.waiting), console) as watcher:
-        sweep = Sweep(store, plan, task(notebook, options), where, watcher)
+        driver = SweepDriver(store, plan, task, where, watcher)
         try:
-            sweep.run()
+            driver.run()
         except (SchedulerError, SweepFolderError) as error:
             problem = f"Error: {error}"
         else:
             problem = "Interrupted. The same command goes on where this one stopped."
-    print_summary(plan, sweep.finished, store, console)
-    if len(sweep.finished) < len(plan.waiting):
+    print_summary(plan, driver.finished, store, console)
+    if len(driver.finished) < len(plan.waiting):
         click.echo(problem, err=True)
-        return SIGNALLED + sweep.interrupted if sweep.interrupted else FAILED
-    return FAILED if any(run["error"] for run in sweep.finished) else DONE
+        return SIGNALLED + driver.interrupted if driver.interrupted else FAILED
+    return FAILED if any(run.error for run in driver.finished) else DONE
 
 
 def task(notebook: Notebook, options: Mapping[str, Any]) -> Task:

@@ -6,8 +6,8 @@ import importlib
 from collections.abc import Iterator
 from typing import Any
 
-from slotscope.engines.base import (
-    Engine,
+from slotscope.engines.base import Engine
+from slotscope.engines.records import (
     Gradient,
     Identity,
     OptimizerVariable,
@@ -33,12 +33,12 @@ __all__ = [
 #: Every engine, in order of the generations: its name and where its class is.
 ENGINES = {
     "keras-2.1": "slotscope.engines.keras_2_1:Keras21",
-    "tf_keras-graph": "slotscope.engines.tf_keras:TfKerasGraph",
+    "tf_keras-graph": "slotscope.engines.tf_keras_graph:TfKerasGraph",
     "tf_keras-legacy": "slotscope.engines.tf_keras:TfKerasLegacy",
     "tf_keras": "slotscope.engines.tf_keras:TfKeras",
-    "keras-tensorflow": "slotscope.engines.keras_3:KerasTensorFlow",
-    "keras-jax": "slotscope.engines.keras_3:KerasJax",
-    "keras-torch": "slotscope.engines.keras_3:KerasTorch",
+    "keras-tensorflow": "slotscope.engines.keras_3_tensorflow:KerasTensorFlow",
+    "keras-jax": "slotscope.engines.keras_3_jax:KerasJax",
+    "keras-torch": "slotscope.engines.keras_3_torch:KerasTorch",
 }
 
 

@@ -17,18 +17,19 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.machinery import SourceFileLoader
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 from unittest import mock
 
-from slotscope.engines.base import Engine, OptimizerVariable, base_modules
 from slotscope.engines.driving.formats import SAVER, Format, broken, lists
+from slotscope.engines.importing import tensorflow
 from slotscope.engines.old_releases import SHA256, keras_source
+from slotscope.engines.records import OptimizerVariable
 from slotscope.engines.tensorflow_graph import GraphEngine
-from slotscope.engines.tensorflow_runtime import tensorflow
 from slotscope.engines.unnamed_slots import shown_variables, unnamed_foreign, unnamed_variables
+from slotscope.engines.watched import base_modules
 from slotscope.errors import UnknownEngineError
 
 _PRIVATE = "slotscope_keras_"
@@ -83,6 +84,7 @@ class Keras21(GraphEngine):
 
     name: ClassVar[str] = "keras-2.1"
     generation: ClassVar[str] = "keras-2.1"
+    renamed: ClassVar[Mapping[str, str]] = {"learning_rate": "lr"}
     shared_arguments: ClassVar[tuple[str, ...]] = ("clipnorm", "clipvalue")
     requires: ClassVar[tuple[str, ...]] = ("tensorflow", "six", "pyyaml", "h5py")
     extra: ClassVar[str] = "tensorflow"
@@ -117,7 +119,7 @@ class Keras21(GraphEngine):
     def options(self) -> tuple[str, ...]:
         return (f"release={self.release}",)
 
-    def fresh(self) -> Engine:
+    def fresh(self) -> Self:
         return type(self)(self.release)
 
     @property
@@ -139,12 +141,11 @@ class Keras21(GraphEngine):
         return function_class
 
     def optimizer(self, name: str, **config: Any) -> Any:
-        renamed = {{"learning_rate": "lr"}.get(key, key): value for key, value in config.items()}
         # Hyperparameters are variables of the graph in which the optimizer is made: the one that
         # the caller has entered, or else this engine's.
         entered = not tensorflow().executing_eagerly()
         with contextlib.nullcontext() if entered else self.scope():
-            return super().optimizer(name, **renamed)
+            return super().optimizer(name, **config)
 
     @classmethod
     def owns(cls, model: Any, optimizer: Any) -> bool:
@@ -155,7 +156,7 @@ class Keras21(GraphEngine):
         return any(module.startswith(_PRIVATE) for module in base_modules(optimizer))
 
     @classmethod
-    def of(cls, model: Any) -> Engine:
+    def of(cls, model: Any) -> Self:
         module = next(m for m in base_modules(model) if m.startswith(_PRIVATE))
         return cls(module.removeprefix(_PRIVATE).replace("_", "."))
 

@@ -1,35 +1,24 @@
-"""``keras-tensorflow``, ``keras-jax`` and ``keras-torch``: Keras 3 on its three backends.
+"""Keras 3: what it does alike on all of its backends, each of which is an engine of its own.
 
 One optimizer class for all of them: ``build`` makes the variables, ``update_step`` computes, and
-the backend decides what a step is. On TensorFlow it is a ``tf.function``; on JAX the state enters
-and leaves the jitted train function as arrays, and between steps of ``fit`` the variables
-themselves are empty; on torch everything runs eagerly.
+the backend decides what a step is.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
 
-from slotscope.engines.base import (
-    Engine,
-    Gradient,
-    Identity,
-    OptimizerVariable,
-    Status,
-    base_modules,
-    installed,
-    named,
-)
-from slotscope.engines.driving import loops, programs
-from slotscope.engines.driving.devices import DataParallel, Devices, Mirrored
+from slotscope.engines.available import installed
+from slotscope.engines.base import Engine
+from slotscope.engines.driven import named
+from slotscope.engines.driving import programs
 from slotscope.engines.driving.formats import (
     PICKLE,
     Format,
@@ -39,19 +28,19 @@ from slotscope.engines.driving.formats import (
     own_variables,
     weights,
 )
-from slotscope.engines.driving.loops import Loop
 from slotscope.engines.driving.programs import Program
+from slotscope.engines.importing import tensorflow
 from slotscope.engines.keras_3_state import counter, labelled, load, parameters_of, parts
-from slotscope.engines.meters.jax import JaxMeter, Layout
-from slotscope.engines.meters.meter import Meter
-from slotscope.engines.meters.torch import TorchMeter
-from slotscope.engines.private_names import held, lacking
-from slotscope.engines.tensorflow_runtime import EagerTensorFlow, tensorflow
+from slotscope.engines.private_names import held
+from slotscope.engines.records import Gradient, OptimizerVariable, Status
+from slotscope.engines.watched import base_modules
 
 
 class Keras3(Engine):
     """Keras 3; a process has one backend, chosen when ``keras`` is first imported."""
 
+    #: What every engine on Keras 3 is a variant of.
+    name: ClassVar[str] = "keras-3"
     backend_name: ClassVar[str]
     generation: ClassVar[str] = "keras-3"
     ways: ClassVar[tuple[str, ...]] = (
@@ -98,6 +87,10 @@ class Keras3(Engine):
         problem = f"this process already runs Keras on {running}"
         remedy = f"start a process with KERAS_BACKEND={cls.backend_name}"
         return Status(cls.name, status.versions, problem, remedy, elsewhere=True)
+
+    @classmethod
+    def process_environment(cls) -> dict[str, str]:
+        return {"KERAS_BACKEND": cls.backend_name}
 
     @property
     def versions(self) -> dict[str, str]:
@@ -229,204 +222,3 @@ def _running_backend() -> str | None:
     """The backend of the ``keras`` of this process, None where it has not been imported."""
     backend = getattr(sys.modules.get("keras"), "backend", None)
     return None if backend is None else str(backend.backend())
-
-
-class KerasTensorFlow(EagerTensorFlow, Keras3):
-    """Keras 3 on TensorFlow."""
-
-    name: ClassVar[str] = "keras-tensorflow"
-    backend_name: ClassVar[str] = "tensorflow"
-    requires: ClassVar[tuple[str, ...]] = ("keras", "tensorflow")
-    extra: ClassVar[str] = "tensorflow"
-
-    ways: ClassVar[tuple[str, ...]] = (*Keras3.ways, "compiled", "jit")
-    compiled_ways: ClassVar[tuple[str, ...]] = ("compiled", "jit")
-    loops: ClassVar[Mapping[str, Loop]] = loops.TENSORFLOW
-    two_devices: ClassVar[Devices | None] = Mirrored()
-    building_ways: ClassVar[tuple[str, ...]] = (*Keras3.building_ways, "compiled")
-    traces: ClassVar[int] = 2
-
-    def variable(self, ref: Any) -> Any:
-        return ref.value
-
-    def _applied(self, optimizer: Any, parameters: list[Any], way: str) -> Callable[..., None]:
-        if way not in ("compiled", "jit"):
-            return super()._applied(optimizer, parameters, way)
-        apply = super()._applied(optimizer, parameters, "apply")
-        tf = tensorflow()
-        plain = tf.autograph.experimental.do_not_convert(apply)  # as Keras's own train step is
-        compiled: Callable[..., None] = tf.function(plain, jit_compile=way == "jit")
-        return compiled
-
-
-class KerasJax(Keras3):
-    """Keras 3 on JAX. The state maps ids of variables to the arrays in flight."""
-
-    name: ClassVar[str] = "keras-jax"
-    backend_name: ClassVar[str] = "jax"
-    requires: ClassVar[tuple[str, ...]] = ("keras", "jax")
-    extra: ClassVar[str] = "jax"
-    ways: ClassVar[tuple[str, ...]] = (*Keras3.ways, "stateless_apply", "jit")
-    compiled_ways: ClassVar[tuple[str, ...]] = ("jit",)
-    loops: ClassVar[Mapping[str, Loop]] = loops.JAX
-    two_devices: ClassVar[Devices | None] = DataParallel()
-    keeps_handles: ClassVar[bool] = False
-    takes_sparse: ClassVar[bool] = False
-    #: As JAX is by default, with 64 bits switched off.
-    dtypes: ClassVar[tuple[str, ...]] = ("float32", "float16", "bfloat16")
-    #: A branch is traced and compiled at every eager step, ten times as long as all of the rest.
-    branching_way: ClassVar[str] = "without jit"
-    counted: ClassVar[tuple[str, ...]] = (
-        "build",
-        "add_variable",
-        "apply",
-        "stateless_apply",
-        "update_step",
-    )
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._layout = Layout()
-
-    def state_before(self, optimizer: Any, args: tuple[Any, ...]) -> Any:
-        return self._in_flight(optimizer, args[0] if args else None)
-
-    def state_after(self, optimizer: Any, result: Any) -> Any:
-        with_logs = isinstance(result, tuple) and len(result) == 2
-        return self._in_flight(optimizer, result[1] if with_logs else result)
-
-    def _applied(self, optimizer: Any, parameters: list[Any], way: str) -> Callable[..., None]:
-        import jax
-
-        if way == "without jit":
-            plain = super()._applied(optimizer, parameters, "apply")
-
-            def apply(tensors: Sequence[Any]) -> None:
-                with self.uncompiled():
-                    plain(tensors)
-
-            return apply
-        if way != "jit":
-            return super()._applied(optimizer, parameters, way)
-        return self._stateless(optimizer, parameters, jax.jit(optimizer.stateless_apply))
-
-    def uncompiled(self) -> contextlib.AbstractContextManager[Any]:
-        import jax
-
-        context: contextlib.AbstractContextManager[Any] = jax.disable_jit()
-        return context
-
-    def _in_flight(self, optimizer: Any, state: Any) -> dict[int, Any]:
-        """The optimizer's arrays in the train function's state, none where nothing tells them."""
-        refs = self.shows(optimizer)
-        arrays = self._layout.arrays(refs, state)
-        return {} if arrays is None else {id(r): a for r, a in zip(refs, arrays, strict=True)}
-
-    def read(self, refs: Sequence[Any], state: Any = None) -> list[np.ndarray | None]:
-        return [_copied(self._array(ref, state)) for ref in refs]
-
-    def identify(self, ref: Any, state: Any = None) -> Identity:
-        array = self._array(ref, state)
-        return Identity(id(ref), array, _pointer(array))
-
-    def _array(self, ref: Any, state: Any) -> Any:
-        return state[id(ref)] if state and id(ref) in state else held(ref, "_value", "keras")
-
-    def meter(self, model: Any, measures: str, every: int) -> Meter | None:
-        # Sharded, or kept by NNX, the state has another layout.
-        nnx = getattr(self.keras.config, "is_nnx_enabled", lambda: False)()
-        if nnx or self.keras.distribution.distribution() is not None:
-            return None
-        # A train function of a user's own may take no state but Keras's, without the ring.
-        made_by = getattr(getattr(type(model), self.maker, None), "__module__", "")
-        if not made_by.startswith("keras."):
-            return None
-        return JaxMeter(measures, every)
-
-    def trace(self, arguments: Any) -> Any:
-        import jax
-
-        leaves = jax.tree_util.tree_leaves(arguments)
-        return object() if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves) else None
-
-
-def _is_concrete(array: Any) -> bool:
-    import jax
-
-    concrete = isinstance(array, jax.Array) and not isinstance(array, jax.core.Tracer)
-    return concrete and not array.is_deleted()
-
-
-def _copied(array: Any) -> np.ndarray | None:
-    """A copy that leaves no reference behind: JAX reuses the buffer in the next step."""
-    if not _is_concrete(array):
-        return None
-    try:
-        return np.from_dlpack(array).copy()
-    except (BufferError, TypeError, ValueError, RuntimeError):  # bfloat16; another device
-        return np.array(array)
-
-
-def _pointer(array: Any) -> int | None:
-    tells = hasattr(array, "unsafe_buffer_pointer")  # documented nowhere
-    if not tells or not _is_concrete(array) or len(array.devices()) > 1:
-        return None
-    return int(array.unsafe_buffer_pointer())
-
-
-class KerasTorch(Keras3):
-    """Keras 3 on torch."""
-
-    name: ClassVar[str] = "keras-torch"
-    backend_name: ClassVar[str] = "torch"
-    writable_tensors: ClassVar[bool] = True
-    requires: ClassVar[tuple[str, ...]] = ("keras", "torch")
-    extra: ClassVar[str] = "torch"
-    traces: ClassVar[int] = 0
-    takes_sparse: ClassVar[bool] = False
-    ways: ClassVar[tuple[str, ...]] = (*Keras3.ways, "stateless_apply", "one by one")
-    compiled_ways: ClassVar[tuple[str, ...]] = ("one by one",)
-    #: Everything is eager; torch.compile, which jit_compile=True asks for, needs a C++ compiler.
-    running: ClassVar[tuple[tuple[str, Any], ...]] = ()
-    loops: ClassVar[Mapping[str, Loop]] = loops.TORCH
-    counted: ClassVar[tuple[str, ...]] = (*Keras3.counted, "_parallel_update_step")
-    optional: ClassVar[tuple[str, ...]] = ("_parallel_update_step",)
-
-    def uncounted(self, optimizer: Any) -> list[str]:
-        # The module of the class itself: the base of all others is there, too.
-        own = type(optimizer).__module__.startswith("keras.src.backend.torch.optimizers")
-        lacks = own and not hasattr(optimizer, "_parallel_update_step")
-        return super().uncounted(optimizer) + ["_parallel_update_step"] * lacks
-
-    def _applied(self, optimizer: Any, parameters: list[Any], way: str) -> Callable[..., None]:
-        if way == "one by one":
-            if hasattr(optimizer, "_parallel_update_step"):
-                self._one_by_one(optimizer)
-            way = "apply"
-        return super()._applied(optimizer, parameters, way)
-
-    def _one_by_one(self, optimizer: Any) -> None:
-        """Give a built-in optimizer what a subclass of it gets: update_step for each parameter."""
-        home = "keras.src.optimizers"
-        classes = [cls for cls in type(optimizer).__mro__ if cls.__module__.startswith(home)]
-        if not classes:
-            raise lacking(home, "keras")
-        names = ("_backend_update_step", "_internal_apply_gradients")  # Keras 3.0 had the second
-        held_here = [name for name in names if hasattr(classes[0], name)]
-        if not held_here:
-            raise lacking(names[0], "keras")
-        for name in held_here:
-            vars(optimizer)[name] = functools.partial(getattr(classes[0], name), optimizer)
-
-    def meter(self, model: Any, measures: str, every: int) -> TorchMeter:
-        return TorchMeter(measures, every)
-
-    def read(self, refs: Sequence[Any], state: Any = None) -> list[np.ndarray | None]:
-        import torch
-
-        tensors = [ref.value.detach().cpu() for ref in refs]
-        # NumPy has no bfloat16; float32 holds each of its values exactly.
-        return [(t.float() if t.dtype is torch.bfloat16 else t).numpy().copy() for t in tensors]
-
-    def identify(self, ref: Any, state: Any = None) -> Identity:
-        return Identity(id(ref), id(ref.value), int(ref.value.data_ptr()))

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
-from slotscope.engines.base import OptimizerVariable, quiet_import, unique_paths
+from slotscope.engines.importing import quiet_import
 from slotscope.engines.private_names import lacking
+from slotscope.engines.records import OptimizerVariable
+from slotscope.engines.slot_names import unique_paths
 
 #: What Keras calls the two variables that an optimizer has before it is built.
 OWN = ("iteration", "learning_rate")

@@ -13,7 +13,7 @@ import importlib.metadata
 import pkgutil
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class PrivateName:
         asked: what is asked for it: ``import``, a module, or in words an object that a test makes.
         use: what it is for, to be read behind "which".
         without: what happens where it is missing.
-        engines: those that lean on it; empty for what is of no engine.
+        engines: those that lean on it, with their variants; empty for what is of no engine.
         needed: whether a watch is refused without it.
         since: the first release that has it; empty for every one that is supported.
         until: the first release that no longer has it; empty while none is known.
@@ -91,18 +91,18 @@ def lacking(name: str, of: str) -> UnsupportedReleaseError:
     return next(n for n in private_names() if (n.name, n.of) == (name, of)).missing()
 
 
-def ask(engine: str, holders: Mapping[str, Any]) -> None:
-    """Ask for every name without which a watch on ``engine`` would record something wrong.
+def ask(engines: Set[str], holders: Mapping[str, Any]) -> None:
+    """Ask for every name without which a watch on an engine would record something wrong.
 
     Args:
-        engine: its name.
+        engines: its name, and those of the engines that it is a variant of.
         holders: what can be asked, by the word in :attr:`PrivateName.asked`.
 
     Raises:
         UnsupportedReleaseError: one is missing.
     """
     for name in private_names():
-        if name.needed and engine in name.engines and not there(name, holders):
+        if name.needed and not engines.isdisjoint(name.engines) and not there(name, holders):
             raise name.missing()
 
 

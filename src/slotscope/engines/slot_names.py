@@ -6,6 +6,7 @@ Keras 2.1 gives its slots no names at all, only an order; the table of orders is
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Iterable
 
 #: Keras 2.1 and optimizer_v1: the groups in ``optimizer.weights`` after ``iterations``.
@@ -53,6 +54,16 @@ def slot_order(optimizer: object, groups: int) -> list[str]:
     if len(known) >= groups:
         return list(known[:groups])
     return [f"slot_{number}" for number in range(groups)]
+
+
+def unique_paths(paths: Iterable[str]) -> list[str]:
+    """``paths``, where one that comes again is numbered from its second appearance on."""
+    seen: collections.Counter[str] = collections.Counter()
+    unique = []
+    for path in paths:
+        seen[path] += 1
+        unique.append(path if seen[path] == 1 else f"{path}#{seen[path]}")
+    return unique
 
 
 def _names(optimizer: object) -> Iterable[str]:

@@ -10,23 +10,18 @@ from __future__ import annotations
 import contextlib
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from slotscope.engines.base import (
-    Engine,
-    Gradient,
-    Identity,
-    OptimizerVariable,
-    SparseGradient,
-    named,
-)
+from slotscope.engines.base import Engine
+from slotscope.engines.driven import named
 from slotscope.engines.driving import programs
 from slotscope.engines.driving.programs import Program
+from slotscope.engines.importing import tensorflow
 from slotscope.engines.meters.graph import GraphMeter
 from slotscope.engines.private_names import held
-from slotscope.engines.tensorflow_runtime import tensorflow
+from slotscope.engines.records import Gradient, Identity, OptimizerVariable, SparseGradient
 
 
 def path_of(variable: Any) -> str:
@@ -75,6 +70,7 @@ class GraphEngine(Engine):
     """An engine that builds a graph and runs it in a session."""
 
     maker: ClassVar[str] = ""
+    constructor: ClassVar[str] = "get_updates"
     # One session.run reads the step counter and advances it, in an order that nothing settles.
     controls: ClassVar[int] = 4
     ways: ClassVar[tuple[str, ...]] = ("get_updates",)
@@ -114,7 +110,7 @@ class GraphEngine(Engine):
             tensorflow().compat.v1.set_random_seed(number)
         np.random.seed(number)
 
-    def fresh(self) -> Engine:
+    def fresh(self) -> Self:
         return type(self)()
 
     def parameters(
@@ -187,6 +183,9 @@ class GraphEngine(Engine):
             return super().program(program)
         entered = ["import numpy as np", *self.preamble, self.scope_line]
         return programs.graph(program, entered, self.backend_code)
+
+    def build_again(self, model: Any) -> None:
+        model.optimizer.get_updates(model.total_loss, model.trainable_weights)
 
     def build_for(self, model: Any) -> None:
         held(model, "_make_train_function", "tf_keras")()

@@ -1,27 +1,17 @@
-"""What the engines on TensorFlow share: its import, its variables, its traces."""
+"""What the engines on eager TensorFlow share: its variables, its tensors, its traces."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from slotscope.engines.base import Engine, Gradient, Identity, SparseGradient, quiet_import
-from slotscope.engines.meters.meter import Meter
+from slotscope.engines.base import Engine
+from slotscope.engines.importing import tensorflow
+from slotscope.engines.meters.tensorflow import TensorFlowMeter
 from slotscope.engines.private_names import held
-
-
-@functools.cache
-def tensorflow() -> Any:
-    """The ``tensorflow`` package, imported without its log lines."""
-    with quiet_import():
-        import tensorflow as tf
-
-        # The first use of the runtime logs too; it is made here, once.
-        tf.config.list_physical_devices()
-    return tf
+from slotscope.engines.records import Gradient, Identity, SparseGradient
 
 
 class EagerTensorFlow(Engine):
@@ -61,9 +51,7 @@ class EagerTensorFlow(Engine):
             return tf.IndexedSlices(values, tf.constant(gradient.indices), gradient.shape)
         return None if gradient is None else tf.constant(gradient, dtype)
 
-    def meter(self, model: Any, measures: str, every: int) -> Meter | None:
-        from slotscope.engines.meters.tensorflow import TensorFlowMeter
-
+    def meter(self, model: Any, measures: str, every: int) -> TensorFlowMeter | None:
         distribute = tensorflow().distribute
         alone = distribute.get_strategy()
         if distribute.has_strategy() or getattr(model, "distribute_strategy", alone) is not alone:

@@ -1,33 +1,24 @@
-"""``tf_keras-graph``, ``tf_keras-legacy`` and ``tf_keras``: the middle generation.
+"""``tf_keras-legacy`` and ``tf_keras``: the middle generation, under ``tf.function``.
 
-One package, three ways. Inside a graph its models are ``training_v1`` models, whose
-``_make_train_function`` calls ``get_updates`` as Keras 2.1 did; under ``tf.function`` the legacy
-optimizers make their slots with ``add_slot`` in the first ``apply_gradients``; the new ones make
-them in ``build``.
+The legacy optimizers make their slots with ``add_slot`` in the first ``apply_gradients``; the new
+ones make them in ``build``.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
 
-from slotscope.engines.base import (
-    Gradient,
-    OptimizerVariable,
-    base_modules,
-    named,
-)
+from slotscope.engines.driven import named
 from slotscope.engines.driving import loops, programs
 from slotscope.engines.driving.devices import Devices, Mirrored
 from slotscope.engines.driving.formats import (
     CHECKPOINT,
     PICKLE,
     SAVED_MODEL,
-    SAVER,
     Format,
     file,
     lists,
@@ -36,10 +27,14 @@ from slotscope.engines.driving.formats import (
 )
 from slotscope.engines.driving.loops import Loop
 from slotscope.engines.driving.programs import Program
+from slotscope.engines.importing import tensorflow
 from slotscope.engines.private_names import held
-from slotscope.engines.tensorflow_graph import GraphEngine, path_of
-from slotscope.engines.tensorflow_runtime import EagerTensorFlow, tensorflow
+from slotscope.engines.records import Gradient, OptimizerVariable
+from slotscope.engines.tensorflow_graph import path_of
+from slotscope.engines.tensorflow_runtime import EagerTensorFlow
 from slotscope.engines.tf_keras_state import (
+    LEGACY_ARGUMENTS,
+    PREAMBLE,
     built_foreign,
     built_variables,
     inner,
@@ -51,93 +46,7 @@ from slotscope.engines.tf_keras_state import (
     parts,
     step_counter,
 )
-from slotscope.engines.unnamed_slots import shown_variables, unnamed_foreign, unnamed_variables
-
-#: How a program for any of these engines starts.
-PREAMBLE = ["import tensorflow as tf", "import tf_keras"]
-
-#: What an ``OptimizerV2`` takes by ``**kwargs``.
-LEGACY_ARGUMENTS = ("clipnorm", "clipvalue", "global_clipnorm", "decay")
-
-
-class TfKerasGraph(GraphEngine):
-    """tf_keras in a graph: ``get_updates`` lives on in the legacy optimizers."""
-
-    name: ClassVar[str] = "tf_keras-graph"
-    generation: ClassVar[str] = "tf_keras-legacy"
-    place: ClassVar[str] = "tf_keras.optimizers.legacy."
-    preamble: ClassVar[list[str]] = PREAMBLE
-    scope_line: ClassVar[str] = "with tf.Graph().as_default():"
-    backend_code: ClassVar[str] = "tf_keras.backend"
-    shared_arguments: ClassVar[tuple[str, ...]] = LEGACY_ARGUMENTS
-    requires: ClassVar[tuple[str, ...]] = ("tensorflow", "tf_keras")
-    extra: ClassVar[str] = "tensorflow"
-    ways: ClassVar[tuple[str, ...]] = ("get_updates", "apply_gradients")
-    counted: ClassVar[tuple[str, ...]] = ("get_updates", "apply_gradients", "add_slot")
-    optional: ClassVar[tuple[str, ...]] = ("apply_gradients", "add_slot")  # optimizer_v1 has none
-    formats: ClassVar[tuple[Format, ...]] = (file(".h5"), SAVER, lists(keeps_rate=False))
-
-    @property
-    def keras(self) -> ModuleType:
-        self.require()
-        return load()
-
-    @property
-    def backend(self) -> Any:
-        # The public module lacks set_session.
-        return self.keras.src.backend
-
-    @functools.cached_property
-    def function_class(self) -> type:
-        function_class: type = self.backend.GraphExecutionFunction
-        return function_class
-
-    def seed(self, number: int) -> None:
-        with self.scope():
-            self.keras.utils.set_random_seed(number)
-
-    @property
-    def optimizers(self) -> ModuleType:
-        return self.keras.optimizers.legacy
-
-    @classmethod
-    def owns(cls, model: Any, optimizer: Any) -> bool:
-        return "tf_keras" in base_modules(model) and is_graph_model(model)
-
-    @classmethod
-    def owns_optimizer(cls, optimizer: Any) -> bool:
-        # An OptimizerV2 works in a graph too; by its class alone it is tf_keras-legacy's.
-        old = any("optimizer_v1" in cls.__module__ for cls in type(optimizer).__mro__)
-        return old and "tf_keras" in base_modules(optimizer)
-
-    def updates(self, optimizer: Any, loss: Any, parameters: list[Any], way: str) -> list[Any]:
-        if way == "get_updates":
-            return super().updates(optimizer, loss, parameters, way)
-        gradients = optimizer.get_gradients(loss, parameters)
-        return [optimizer.apply_gradients(zip(gradients, parameters, strict=True))]
-
-    def iterations(self, optimizer: Any) -> Any:
-        return step_counter(optimizer)
-
-    def shows(self, optimizer: Any) -> list[Any]:
-        return list(optimizer.weights) if is_legacy(optimizer) else shown_variables(optimizer)
-
-    def variables(self, optimizer: Any, model: Any = None) -> list[OptimizerVariable]:
-        if is_legacy(optimizer):
-            return legacy_variables(optimizer)
-        return unnamed_variables(optimizer, model)
-
-    def parts(self, optimizer: Any) -> Iterable[Any]:
-        return parts(optimizer)
-
-    def foreign(self, optimizer: Any, model: Any) -> bool:
-        if is_legacy(optimizer):
-            return legacy_foreign(optimizer, model)
-        return unnamed_foreign(optimizer, model)
-
-    def asked(self, optimizer: Any, model: Any) -> dict[str, Any]:
-        legacy = {"a legacy optimizer": inner(optimizer)} if is_legacy(optimizer) else {}
-        return super().asked(optimizer, model) | legacy
+from slotscope.engines.watched import base_modules
 
 
 class TfKerasEager(EagerTensorFlow):
@@ -241,6 +150,7 @@ class TfKerasLegacy(TfKerasEager):
     generation: ClassVar[str] = "tf_keras-legacy"
     place: ClassVar[str] = "tf_keras.optimizers.legacy."
     holds: ClassVar[str] = "weights"
+    lists_anew: ClassVar[bool] = False
     shared_arguments: ClassVar[tuple[str, ...]] = LEGACY_ARGUMENTS
     #: The file of its time comes first: .keras and .weights.h5 came when it was a legacy.
     formats: ClassVar[tuple[Format, ...]] = (
@@ -248,6 +158,7 @@ class TfKerasLegacy(TfKerasEager):
         *(format for format in TfKerasEager.formats if format.name != ".h5"),
     )
     counted: ClassVar[tuple[str, ...]] = ("apply_gradients", "add_slot")
+    constructor: ClassVar[str] = "apply_gradients"
 
     @property
     def optimizers(self) -> ModuleType:

@@ -6,11 +6,16 @@ import functools
 from types import ModuleType
 from typing import Any
 
-from slotscope.engines.base import OptimizerVariable, quiet_import, unique_paths
+from slotscope.engines.importing import quiet_import, tensorflow
 from slotscope.engines.private_names import held
-from slotscope.engines.slot_names import slot_name
+from slotscope.engines.records import OptimizerVariable
+from slotscope.engines.slot_names import slot_name, unique_paths
 from slotscope.engines.tensorflow_graph import described, path_of
-from slotscope.engines.tensorflow_runtime import tensorflow
+
+#: How a program for any of these engines starts.
+PREAMBLE = ["import tensorflow as tf", "import tf_keras"]
+#: What an ``OptimizerV2`` takes by ``**kwargs``.
+LEGACY_ARGUMENTS = ("clipnorm", "clipvalue", "global_clipnorm", "decay")
 
 
 @functools.cache

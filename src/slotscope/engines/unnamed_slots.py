@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from slotscope.engines.base import OptimizerVariable, unique_paths
-from slotscope.engines.slot_names import slot_order
+from slotscope.engines.importing import tensorflow
+from slotscope.engines.records import OptimizerVariable
+from slotscope.engines.slot_names import slot_order, unique_paths
 from slotscope.engines.tensorflow_graph import (
     assigned_variables,
     described,
     global_variables,
     path_of,
 )
-from slotscope.engines.tensorflow_runtime import tensorflow
 
 
 def shown_variables(optimizer: Any) -> list[Any]:

@@ -16,12 +16,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from slotscope.kernels.server.frameworks import FRAMEWORKS
+
 SERVER = Path(__file__).parent / "server"
 
 #: Beginnings of the names of variables that are read at start or import.
 PREFIXES = (
     "ARROW_",
-    "ATEN_",
     "BLIS_",
     "CUBLAS_",
     "CUDA_",
@@ -36,9 +37,7 @@ PREFIXES = (
     "GOMP_",
     "GOTO_",
     "HIP_",
-    "JAX_",
     "JE_",
-    "KERAS_",
     "KMP_",
     "LC_",
     "LD_",
@@ -58,13 +57,10 @@ PREFIXES = (
     "PYCHARM_DEBUG",
     "PYDEV",
     "PYTHON",
-    "PYTORCH_",
     "ROCM_",
     "SCIPY_",
     "SKLEARN_",
-    "TF_",
-    "TORCH",
-    "XLA_",
+    *(name for framework in FRAMEWORKS for name in framework.variables),
 )
 NAMES = frozenset(
     {

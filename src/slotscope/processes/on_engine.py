@@ -12,7 +12,7 @@ from multiprocessing.util import Finalize
 from typing import Any, TypeVar
 
 from slotscope.engines import ENGINES, Engine, Status, engine, engine_classes
-from slotscope.engines.keras_3 import Keras3
+from slotscope.processes.imported import UNTOLD, imported, imported_elsewhere
 from slotscope.processes.worker import sharing
 
 Result = TypeVar("Result")
@@ -58,16 +58,16 @@ def on_engines(
     """
     names = list(ENGINES if names is None else names)
     waiting = {
-        name: _worker(name, environment).submit(_run, name, function)
+        name: _worker(name, environment).submit(_told, _run, name, function)
         for name, environment in _elsewhere(names).items()
     }
     names_here = [name for name in names if name not in waiting]
     # TensorFlow imports Keras 3, on the backend that the environment names: it is settled first.
     for name in names_here:
-        if name in _keras_3():
+        if name in _choosy():
             _ = engine(name).keras
     here = {name: _run(name, function) for name in names_here}
-    return {name: here[name] if name in here else waiting[name].result() for name in names}
+    return {name: here[name] if name in here else _result(waiting[name]) for name in names}
 
 
 def on_two_devices(here: Engine, function: Callable[..., Result], *args: Any) -> Result:
@@ -79,7 +79,7 @@ def on_two_devices(here: Engine, function: Callable[..., Result], *args: Any) ->
         *args: passed on.
     """
     worker = _worker(*_two_devices(here))
-    answer: Result = worker.submit(_run_on_two, here.name, function, args).result()
+    answer: Result = _result(worker.submit(_told, _run_on_two, here.name, function, args))
     return answer
 
 
@@ -112,17 +112,22 @@ def _run_on_two(name: str, function: Callable[..., Result], args: tuple[Any, ...
         return function(*args)
 
 
-def _keras_3() -> dict[str, type[Keras3]]:
-    return {cls.name: cls for cls in engine_classes() if issubclass(cls, Keras3)}
+def _choosy() -> dict[str, Environment]:
+    """The engines that don't run in any process, each with the environment of one in which it does.
+
+    A process has one backend of Keras 3.
+    """
+    asked = {cls.name: cls.process_environment() for cls in engine_classes()}
+    return {name: tuple(variables.items()) for name, variables in asked.items() if variables}
 
 
 def _elsewhere(names: Iterable[str]) -> dict[str, Environment]:
-    """Those that need another process, as this one has, or will get, one backend of Keras 3."""
-    three = _keras_3()
-    status = {name: cls.status() for name, cls in three.items()}
-    able = [name for name in names if name in three and _can_run(status[name])]
-    here = next((name for name in able if status[name].available), None)
-    return {name: (("KERAS_BACKEND", three[name].backend_name),) for name in able if name != here}
+    """Those that need another process: this one has, or will get, what one of them asks for."""
+    choosy = _choosy()
+    status = {cls.name: cls.status() for cls in engine_classes()}
+    able = [name for name in names if name in choosy and _can_run(status[name])]
+    here = next((choosy[name] for name in able if status[name].available), None)
+    return {name: choosy[name] for name in able if choosy[name] != here}
 
 
 def _can_run(status: Status) -> bool:
@@ -131,6 +136,21 @@ def _can_run(status: Status) -> bool:
 
 def _run(name: str, function: Callable[..., Result]) -> Result:
     return function(engine(name))
+
+
+def _told(function: Callable[..., Result], *args: Any) -> tuple[Result, list[str]]:
+    """In a worker process: what a function returns, and what this process has imported."""
+    return function(*args), imported()
+
+
+def _result(future: Any) -> Any:
+    """What a worker process returns, whose modules are remembered."""
+    names = [UNTOLD]
+    try:
+        value, names = future.result()
+    finally:
+        imported_elsewhere(names)
+    return value
 
 
 def _worker(name: str, environment: Environment) -> Any:

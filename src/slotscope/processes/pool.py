@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from multiprocessing.util import Finalize
 from queue import SimpleQueue
 from typing import Any
@@ -30,57 +31,71 @@ from slotscope.processes.worker import DiedError, LimitError, Worker
 START = 120.0
 #: Seconds within which a process that was told to end has ended what it runs.
 END = 10.0
-#: Seconds between the ends of two pipes of a process that is killed, at most.
+#: Seconds in which what has begun to end, or to start, has done so: a pipe, a kernel.
 MOMENT = 0.5
 
 
-#: Seconds after which what was stopped is stopped once more.
-AGAIN = 0.5
+@dataclass(frozen=True)
+class Work:
+    """What the functions of an executor need of each of its processes; both are called there.
 
-Stop = Callable[[], None]
+    Attributes:
+        begin: makes a process ready; it gets the folder for temporary files.
+        stop: ends what the functions have started.
+    """
+
+    begin: Callable[[str], None]
+    stop: Callable[[], None]
+
+
+def _nothing(*_folder: str) -> None:
+    pass
+
+
+NOTHING = Work(_nothing, _nothing)
 
 
 # ---- in the process
 
 
-def attend(folder: str, begin: Callable[[str], Stop]) -> int:
-    """See to it that this process, and what it runs, end when its maker does: its number.
+def attend(work: Work, folder: str) -> int:
+    """See to it that this process, and what it starts, end when the one that asks does: its number.
 
     Args:
-        folder: where temporary files go; the maker removes it, or who outlives the maker.
-        begin: takes that folder, and returns what ends all that is running here.
+        work: what is done here.
+        folder: where temporary files go; the one that asks removes it, or who outlives that.
     """
-    stop = begin(folder)
-    signal.signal(signal.SIGTERM, functools.partial(_end, stop))
+    signal.signal(signal.SIGTERM, functools.partial(_end, work))
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=_watch, args=(parent, folder, stop), daemon=True).start()
+        threading.Thread(target=_watch, args=(parent, work, folder), daemon=True).start()
         # One that was asked nothing hears of the end by itself, and may be gone before the thread.
-        Finalize(None, _orphaned, (parent, folder, stop), exitpriority=0)
+        Finalize(None, _orphaned, (parent, work, folder), exitpriority=0)
+    work.begin(folder)
     return os.getpid()
 
 
-def _watch(parent: Any, folder: str, stop: Stop) -> None:
+def _watch(parent: Any, work: Work, folder: str) -> None:
     parent.join()
-    _clear(folder, stop)
+    _clear(work, folder)
     os._exit(1)
 
 
-def _orphaned(parent: Any, folder: str, stop: Stop) -> None:
+def _orphaned(parent: Any, work: Work, folder: str) -> None:
     parent.join(MOMENT)
     if not parent.is_alive():
-        _clear(folder, stop)
+        _clear(work, folder)
 
 
-def _clear(folder: str, stop: Stop) -> None:
-    stop()
-    time.sleep(AGAIN)  # something may have been about to start
-    stop()
+def _clear(work: Work, folder: str) -> None:
+    work.stop()
+    time.sleep(MOMENT)  # something may have been about to start
+    work.stop()
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _end(stop: Stop, *_signal: Any) -> None:
-    stop()
+def _end(work: Work, *_signal: Any) -> None:
+    work.stop()
     os._exit(1)
 
 
@@ -96,15 +111,12 @@ class SilentError(DiedError):
 class LocalExecutor(Executor):
     """Runs functions in ``jobs`` processes, each on its own."""
 
-    def __init__(
-        self, jobs: int, begin: Callable[[str], Stop], patience: float | None = None
-    ) -> None:
+    def __init__(self, jobs: int, patience: float | None = None, work: Work = NOTHING) -> None:
         """
         Args:
             jobs: how many processes.
-            begin: is called in each of them first, with a folder for temporary files; returns what
-                ends all that is running there.
             patience: seconds after which a process that does not answer is killed; None waits.
+            work: what is done there.
         """
         self._processes = [Worker() for _ in range(jobs)]
         self._free: SimpleQueue[Worker] = SimpleQueue()
@@ -112,8 +124,7 @@ class LocalExecutor(Executor):
             self._free.put(process)
         self._threads = ThreadPoolExecutor(jobs)
         self._numbers: dict[Worker, int] = {}
-        self._begin = begin
-        self._patience = patience
+        self._work, self._patience = work, patience
         self._folder = tempfile.TemporaryDirectory(prefix="slotscope-", ignore_cleanup_errors=True)
         self._ended = False
 
@@ -147,7 +158,7 @@ class LocalExecutor(Executor):
         try:
             if not process.alive and not self._ended:
                 self._numbers[process] = process.ask(
-                    processor_time(START), attend, self._folder.name, self._begin
+                    processor_time(START), attend, self._work, self._folder.name
                 )
             if self._ended:
                 raise DiedError("it was stopped")

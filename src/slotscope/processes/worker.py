@@ -17,6 +17,7 @@ from multiprocessing.util import Finalize
 from types import ModuleType, TracebackType
 from typing import IO, Any, TypeVar, cast
 
+from slotscope.processes.imported import UNTOLD, imported, imported_elsewhere
 from slotscope.processes.limits import Limit, processor_time, signs
 
 Result = TypeVar("Result")
@@ -88,7 +89,7 @@ def serve(connection: Connection, log: str, folder: str) -> None:
                 answer = (True, function(*args))
             except Exception as error:
                 answer = (False, error)
-            send(answer)
+            send((*answer, imported()))
 
 
 class Worker:
@@ -148,6 +149,7 @@ class Worker:
                 self._connection.send((function, args))
                 good, value = self._answer(limit and limit(self._process.pid))
             except (EOFError, ConnectionError, OSError):
+                imported_elsewhere([UNTOLD])
                 if self._process is None:  # none could be started
                     raise
                 self._join()
@@ -168,10 +170,13 @@ class Worker:
             if self._connection.poll(limit and limit.interval):
                 answer = self._connection.recv()
                 if answer != _SIGN:
-                    return cast(tuple[bool, Any], answer)
+                    good, value, names = answer
+                    imported_elsewhere(names)
+                    return good, value
                 if limit is not None:
                     limit.again()
             elif limit is not None and (said := limit.passed()):
+                imported_elsewhere([UNTOLD])
                 raise LimitError(f"{said}, without a sign, and was killed", self._stopped())
 
     def _join(self) -> None:

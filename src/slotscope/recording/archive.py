@@ -7,10 +7,12 @@ its final name first, so a torn one never appears.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import zipfile
 import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
@@ -19,10 +21,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from slotscope.errors import DamagedRecordingError
-from slotscope.files import whole
-from slotscope.recording.recording import Event, Recording, Variable
-from slotscope.recording.row import Row
-from slotscope.recording.row_blocks import ABOUT, SpilledRows
+from slotscope.recording.records import Event, Row, Variable
+from slotscope.recording.row_blocks import ABOUT
 
 _FORMAT = 1
 _SIGNS_OF_DAMAGE = (
@@ -39,56 +39,60 @@ _SIGNS_OF_DAMAGE = (
 _PLAIN = ("engine", "versions", "optimizer", "every", "counts")
 
 
-def save(recording: Recording, path: str | PathLike[str]) -> None:
-    """Write ``recording`` to ``path``; the file appears whole or not at all."""
-    with whole(Path(path)) as temporary, temporary.open("wb") as file:
-        write(recording, file)
+def write(fields: Mapping[str, Any], file: BinaryIO) -> None:
+    """Write a recording's fields to an open file."""
+    np.savez_compressed(file, allow_pickle=False, **_members(fields))
 
 
-def write(recording: Recording, file: BinaryIO) -> None:
-    """Write ``recording`` to an open file."""
-    np.savez_compressed(file, allow_pickle=False, **_members(recording))
+def read(file: BinaryIO | str | PathLike[str]) -> dict[str, Any]:
+    """A recording's fields, from a file."""
+    with np.load(file, allow_pickle=False) as archive:
+        members = {name: archive[name] for name in archive.files}
+    return {**_without_rows(members["about"].tobytes()), "rows": _rows(members)}
 
 
-def read(file: BinaryIO) -> Recording:
-    """The recording in an open file.
-
-    Raises:
-        DamagedRecordingError: it is not a recording, or not all of it is there.
-    """
+def read_folder(folder: Path) -> dict[str, Any]:
+    """A recording's fields but for its rows, from a folder of blocks of them."""
     try:
-        return _from_archive(file)
-    except _SIGNS_OF_DAMAGE as error:
-        raise _damaged("The content", error) from error
+        return _without_rows((folder / ABOUT).read_bytes())
+    except FileNotFoundError as error:
+        raise ValueError(f"a folder without {ABOUT}") from error
 
 
-def about(recording: Recording) -> str:
+def about(fields: Mapping[str, Any]) -> str:
     """Everything but the rows, as JSON."""
-    found: dict[str, Any] = {name: getattr(recording, name) for name in _PLAIN}
+    found: dict[str, Any] = {name: fields[name] for name in _PLAIN}
     found["format"] = _FORMAT
-    found["events"] = [asdict(event) for event in recording.events]
-    found["seen"] = [asdict(variable) for variable in recording.seen]
+    for name in ("events", "seen"):
+        found[name] = [asdict(record) for record in fields[name]]
     return json.dumps(found)
 
 
-def spill(recording: Recording, folder: Path | None = None) -> SpilledRows:
-    """Have ``recording`` keep its rows on disk from now on, those that it has too.
+@contextlib.contextmanager
+def damage_is_told(path: str | PathLike[str] | BinaryIO) -> Iterator[None]:
+    """While a recording is read.
 
-    Args:
-        recording: one that keeps no values.
-        folder: where to; a temporary one, which goes with the recording, by default.
+    Raises:
+        DamagedRecordingError: in the place of whatever a damaged file made of the reading.
     """
-    rows = SpilledRows(folder, lambda: about(recording), lambda: [v.label for v in recording.seen])
-    rows.extend(recording.rows)
-    recording.rows = rows
-    return rows
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except _SIGNS_OF_DAMAGE as error:
+        what = os.fspath(path) if isinstance(path, str | PathLike) else "The content"
+        raise DamagedRecordingError(
+            f"{what} is not a whole recording ({type(error).__name__}: {error}).\n"
+            "Expected what Recording.save or watch(to=...) wrote. Record the run again, or"
+            " restore it."
+        ) from error
 
 
-def _members(recording: Recording) -> dict[str, np.ndarray]:
-    rows = list(recording.rows)
-    members = {
-        "about": np.frombuffer(about(recording).encode(), dtype=np.uint8),
-        "iterations": recording.iterations,
+def _members(fields: Mapping[str, Any]) -> dict[str, Any]:
+    rows = list(fields["rows"])
+    members: dict[str, Any] = {
+        "about": np.frombuffer(about(fields).encode(), dtype=np.uint8),
+        "iterations": np.array([row.iterations for row in rows], dtype=np.int64),
         "sizes": np.array([len(row.indices) for row in rows], dtype=np.int64),
         "kept": np.array([row.values is not None for row in rows], dtype=bool),
         "indices": _joined([row.indices for row in rows], np.int64, ()),
@@ -96,7 +100,7 @@ def _members(recording: Recording) -> dict[str, np.ndarray]:
         "identity": _joined([row.identity for row in rows], np.int64, (3,)),
         "live": _joined([row.live for row in rows], np.bool_, ()),
     }
-    for index in range(len(recording.seen)):
+    for index in range(len(fields["seen"])):
         kept = [
             row.values[place]
             for row in rows
@@ -112,63 +116,15 @@ def _joined(parts: list[np.ndarray], dtype: Any, tail: tuple[int, ...]) -> np.nd
     return np.concatenate([np.zeros((0, *tail), dtype), *parts])
 
 
-def load(path: str | PathLike[str]) -> Recording:
-    """Read a recording: a file of :meth:`Recording.save`, or a folder that `watch(to=...)` filled.
-
-    Of a run that was killed, a folder has every block of steps that was complete.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        DamagedRecordingError: it is not a recording, or not all of it is there.
-    """
-    try:
-        if os.path.isdir(path):
-            return _from_folder(Path(path))
-        return _from_archive(path)
-    except FileNotFoundError:
-        raise
-    except _SIGNS_OF_DAMAGE as error:
-        raise _damaged(os.fspath(path), error) from error
-
-
-def _damaged(what: str, error: Exception) -> DamagedRecordingError:
-    return DamagedRecordingError(
-        f"{what} is not a whole recording ({type(error).__name__}: {error}).\n"
-        "Expected what Recording.save or watch(to=...) wrote. Record the run again, or"
-        " restore it."
-    )
-
-
-def _from_archive(file: BinaryIO | str | PathLike[str]) -> Recording:
-    with np.load(file, allow_pickle=False) as archive:
-        return _recording({name: archive[name] for name in archive.files})
-
-
-def _recording(members: dict[str, np.ndarray]) -> Recording:
-    recording = _without_rows(members["about"].tobytes())
-    recording.rows = _rows(members)
-    return recording
-
-
-def _from_folder(folder: Path) -> Recording:
-    try:
-        recording = _without_rows((folder / ABOUT).read_bytes())
-    except FileNotFoundError as error:
-        raise ValueError(f"a folder without {ABOUT}") from error
-    spill(recording, folder).table()  # damage shows now, not in the middle of a figure
-    return recording
-
-
-def _without_rows(text: bytes) -> Recording:
+def _without_rows(text: bytes) -> dict[str, Any]:
     found = json.loads(text)
     if found["format"] != _FORMAT:
         raise ValueError(f"format {found['format']}, this version reads {_FORMAT}")
-    recording = Recording(**{name: found[name] for name in _PLAIN})
-    recording.events = [Event(**event) for event in found["events"]]
-    recording.seen = [
-        Variable(**{**variable, "shape": tuple(variable["shape"])}) for variable in found["seen"]
-    ]
-    return recording
+    return {
+        **{name: found[name] for name in _PLAIN},
+        "events": [Event(**event) for event in found["events"]],
+        "seen": [Variable(**{**v, "shape": tuple(v["shape"])}) for v in found["seen"]],
+    }
 
 
 def _rows(members: dict[str, np.ndarray]) -> list[Row]:

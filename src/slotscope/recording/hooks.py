@@ -20,10 +20,12 @@ from typing import Any
 
 from slotscope.engines import engine_of, private_names
 from slotscope.engines.meters.meter import Targets
+from slotscope.engines.watched import Watched
 from slotscope.errors import SlotscopeError, UnsupportedReleaseError
 from slotscope.recording.metering import Metering
 from slotscope.recording.patches import listen, original_of
 from slotscope.recording.recorder import Recorder
+from slotscope.recording.records import EventKind
 
 
 def _aside(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -74,7 +76,7 @@ class Hooks:
     def __init__(self, model: Any, optimizer: Any, recorder: Recorder) -> None:
         self.model = model
         self.recorder = recorder
-        self.engine = engine_of(model, optimizer)
+        self.engine: Watched = engine_of(model, optimizer)
         self.optimizer: Any = None
         self._given = optimizer
         self._stops: list[Callable[[], None]] = []
@@ -112,7 +114,7 @@ class Hooks:
 
     def _attach(self) -> None:
         optimizer = self._given if self._given is not None else self.model.optimizer
-        private_names.ask(self.engine.name, self.engine.asked(optimizer, self.model))
+        private_names.ask(self.engine.lineage(), self.engine.asked(optimizer, self.model))
         self._listen(self.model, "compile", self._compiled)
         self._set_meter()
         if self.engine.maker:
@@ -235,7 +237,7 @@ class Hooks:
         if self._metering is not None:
             self._metering.compiling()
         result = proceed(*args, **kwargs)
-        self.recorder.event("compiled")
+        self.recorder.event(EventKind.COMPILED)
         self._follow_optimizer("compile")
         return result
 
@@ -435,7 +437,7 @@ class Hooks:
         if traced:
             self._drain()
             self.recorder.recording.counts["traces"] += 1
-            self.recorder.event("traced")
+            self.recorder.event(EventKind.TRACED)
         return traced
 
     @_aside
@@ -450,7 +452,7 @@ class Hooks:
     def _note_shared(self, detail: str) -> None:
         if not self._shared:
             self._shared = True
-            self.recorder.event("shared", detail)
+            self.recorder.event(EventKind.SHARED, detail)
 
     def _user_on_the_stack(self, own: tuple[Any, ...]) -> Any:
         """A model further up the call stack, not in ``own``, whose optimizer this is."""

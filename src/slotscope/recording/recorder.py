@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from slotscope.engines.base import Engine, OptimizerVariable
 from slotscope.engines.meters.meter import MEASURES, Measured
+from slotscope.engines.records import OptimizerVariable
+from slotscope.engines.watched import Watched
 from slotscope.errors import UnseenStepsWarning, UntoldWarning
-from slotscope.recording.archive import spill
-from slotscope.recording.recording import Event, Recording, Variable
-from slotscope.recording.row import Row
+from slotscope.recording.recording import Recording
+from slotscope.recording.records import Event, EventKind, Row, Variable
 from slotscope.recording.row_blocks import SpilledRows
 from slotscope.recording.statistics import describe
 
@@ -81,13 +81,13 @@ class Recorder:
         self._warnings: list[tuple[type[Warning], str]] = []
         self._said: dict[str, int] = {}
 
-    def event(self, kind: str, detail: str = "", count: int = 1) -> None:
+    def event(self, kind: EventKind, detail: str = "", count: int = 1) -> None:
         """Note that something happened."""
         self.recording.events.append(Event(kind, self.iterations or 0, detail, count))
 
     def gap(self, detail: str, count: int) -> None:
         """Note that steps went by without a row, or left two; :meth:`warn` says so."""
-        self.event("gap", detail, count)
+        self.event(EventKind.GAP, detail, count)
         self._warnings.append((UnseenStepsWarning, f"not every step was seen: {detail}"))
 
     def _gap_again(self, detail: str) -> None:
@@ -103,7 +103,7 @@ class Recorder:
         """Note, once, that something cannot be told; :meth:`warn` says so."""
         if detail not in self._said:
             self._said[detail] = len(self.recording.events)
-            self.event("untold", detail, count)
+            self.event(EventKind.UNTOLD, detail, count)
             self._warnings.append((UntoldWarning, f"not everything can be told: {detail}"))
 
     def warn(self) -> None:
@@ -115,13 +115,14 @@ class Recorder:
     def _stepped(self, steps: int) -> None:
         """Note steps; those in a row are one event in a long run, which keeps no list of them."""
         events = self.recording.events
-        if isinstance(self.recording.rows, SpilledRows) and events and events[-1].kind == "stepped":
+        again = bool(events) and events[-1].kind is EventKind.STEPPED
+        if again and isinstance(self.recording.rows, SpilledRows):
             steps += events.pop().count
-        self.event("stepped", count=steps)
+        self.event(EventKind.STEPPED, count=steps)
 
     # ---- construction
 
-    def look(self, engine: Engine, optimizer: Any, model: Any, cause: str | None) -> bool:
+    def look(self, engine: Watched, optimizer: Any, model: Any, cause: str | None) -> bool:
         """See which variables ``optimizer`` holds now; ``cause`` is None before the watch.
 
         Returns:
@@ -132,7 +133,7 @@ class Recorder:
             return False
         self._shown_ids = shown_ids
         created = -1 if cause is None else self.iterations or 0
-        kinds: dict[str, int] = defaultdict(int)
+        kinds: dict[EventKind, int] = defaultdict(int)
         self._shown = {}
         untold = []
         for found in engine.variables(optimizer, model):
@@ -142,7 +143,7 @@ class Recorder:
                 untold += [found.name] * found.untold
                 if found.parameter or found.untold:
                     number = self.recording.seen[index].number
-                    kinds["constructed" if number == 1 else "replaced"] += 1
+                    kinds[EventKind.CONSTRUCTED if number == 1 else EventKind.REPLACED] += 1
             if id(found.ref) in shown_ids:
                 self._shown[found.label] = index
         if cause is not None:
@@ -181,7 +182,7 @@ class Recorder:
         """Whether there is something that :meth:`read_initial` would read."""
         return self.iterations is None or bool(self._unread)
 
-    def read_initial(self, engine: Engine, optimizer: Any, state: Any) -> None:
+    def read_initial(self, engine: Watched, optimizer: Any, state: Any) -> None:
         """Read variables that no step has touched yet, as far as they have values."""
         if self.iterations is None:
             self.iterations = self._counter(engine, optimizer, state)
@@ -199,7 +200,7 @@ class Recorder:
                     self.recording.seen[index], initial=float(value.flat[0])
                 )
 
-    def _counter(self, engine: Engine, optimizer: Any, state: Any) -> int | None:
+    def _counter(self, engine: Watched, optimizer: Any, state: Any) -> int | None:
         """The value of the step counter, None where it cannot be read."""
         variable = engine.iterations(optimizer)
         if variable is None:
@@ -210,7 +211,7 @@ class Recorder:
     # ---- steps
 
     def step(
-        self, engine: Engine, optimizer: Any, state: Any, *, returned: str, longest: int = 1
+        self, engine: Watched, optimizer: Any, state: Any, *, returned: str, longest: int = 1
     ) -> bool:
         """See whether the step counter moved, and record a row where it is due.
 
@@ -253,7 +254,7 @@ class Recorder:
         self._gap_again(why)
         self.warn()
 
-    def catch_up(self, engine: Engine, optimizer: Any, state: Any, steps: int = 0) -> None:
+    def catch_up(self, engine: Watched, optimizer: Any, state: Any, steps: int = 0) -> None:
         """Note steps that left no trace but in the step counter.
 
         Args:
@@ -266,7 +267,7 @@ class Recorder:
             why = " where they should have been measured" if steps else ""
             self.gap(f"steps {before + 1} to {now} left no row{why}", now - before)
 
-    def _record(self, engine: Engine, state: Any) -> None:
+    def _record(self, engine: Watched, state: Any) -> None:
         indices = list(range(len(self.seen)))
         refs = [self.seen[index].ref for index in indices]
         values = engine.read(refs, state)
@@ -295,11 +296,11 @@ class Recorder:
         rows = self.recording.rows
         long = isinstance(rows, list) and len(rows) > ROWS_IN_MEMORY
         if long and all(row.values is None for row in rows):
-            spill(self.recording)
+            self.recording.spill()
 
     # ---- rows that a meter took
 
-    def level(self, engine: Engine, model: Any) -> str | None:
+    def level(self, engine: Watched, model: Any) -> str | None:
         """What a meter shall measure.
 
         Returns:
@@ -311,7 +312,7 @@ class Recorder:
             return None if size == 0 else "norms" if size > SMALL_STATE else ""
         return "" if self.keep == "values" else self.keep
 
-    def measured(self, engine: Engine, found: Measured, steps: int, skips: bool) -> None:
+    def measured(self, engine: Watched, found: Measured, steps: int, skips: bool) -> None:
         """Take over rows that were made inside of the steps.
 
         Args:
@@ -341,7 +342,7 @@ class Recorder:
         if stuck:
             self.gap(f"in {stuck} steps up to {found.last} the counter did not move on", stuck)
 
-    def _take(self, engine: Engine, found: Measured, kept: np.ndarray) -> None:
+    def _take(self, engine: Watched, found: Measured, kept: np.ndarray) -> None:
         indices = np.array([self._index[id(ref)] for ref in found.refs], dtype=np.int64)
         identity = self._identities(engine, indices, None)
         counters, measured = found.iterations[kept], found.numbers[kept]
@@ -358,11 +359,11 @@ class Recorder:
             for index, numbers in zip(indices, statistics[-1], strict=True):
                 self.seen[index].statistics = numbers
 
-    def _identities(self, engine: Engine, indices: Iterable[int], state: Any) -> np.ndarray:
+    def _identities(self, engine: Watched, indices: Iterable[int], state: Any) -> np.ndarray:
         found = [self._identify(engine, index, state) for index in indices]
         return np.array(found, dtype=np.int64).reshape(-1, 3)
 
-    def _identify(self, engine: Engine, index: int, state: Any) -> list[int]:
+    def _identify(self, engine: Watched, index: int, state: Any) -> list[int]:
         seen = self.seen[index]
         identity = engine.identify(seen.ref, state)
         tokens = (identity.object, identity.handle, identity.buffer)
@@ -389,7 +390,7 @@ class Recorder:
         if frozen - self._frozen:
             self._frozen |= frozen
             self.event(
-                "frozen mirror",
+                EventKind.FROZEN_MIRROR,
                 "training updates slots that the optimizer does not show: "
                 + ", ".join(sorted(frozen)),
                 len(frozen),

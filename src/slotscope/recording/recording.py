@@ -10,71 +10,21 @@ from __future__ import annotations
 import difflib
 from dataclasses import asdict, dataclass, field
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import pandas as pd
 
 from slotscope.errors import ValuesNotKeptError, VariableNotFoundError
-from slotscope.recording.row import Row
+from slotscope.files import whole
+from slotscope.recording import archive, drawing
+from slotscope.recording.records import Event, Row, Variable
 from slotscope.recording.row_blocks import SpilledRows, table_of
 from slotscope.recording.statistics import NAMES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened to the optimizer.
-
-    Attributes:
-        kind: ``compiled``, ``constructed`` (variables appeared), ``traced`` (a train step was
-            traced), ``stepped``, ``replaced`` (a slot got a new variable), ``frozen mirror`` (the
-            optimizer shows a variable that training no longer updates), ``shared`` (the optimizer
-            serves another model too), ``gap`` (steps went by unseen), ``untold`` (what cannot be
-            seen: the parameter of a slot, or the calls of a method).
-        iterations: the optimizer's step counter when it happened.
-        detail: what exactly, in words.
-        count: how many variables, steps or parameters it is about.
-    """
-
-    kind: str
-    iterations: int
-    detail: str = ""
-    count: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """One optimizer variable that was seen.
-
-    Attributes:
-        slot: what it holds, in Keras 3's words.
-        parameter: path of its model parameter; empty where it belongs to none.
-        number: 1, or more where it replaced another variable of this slot and parameter.
-        name: its own name in its engine.
-        shape: its shape.
-        dtype: its dtype.
-        created: the step counter when it appeared; -1 where it was there before the watch.
-        initial: the value that all of its elements had when first read; NaN where they differed
-            or could not be read before a step.
-    """
-
-    slot: str
-    parameter: str
-    number: int
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    created: int
-    initial: float = float("nan")
-
-    @property
-    def label(self) -> str:
-        """``slot/parameter``, with its number where it is not the first."""
-        label = f"{self.slot}/{self.parameter}" if self.parameter else self.slot
-        return label if self.number == 1 else f"{label} ({self.number})"
 
 
 @dataclass
@@ -232,15 +182,51 @@ class Recording:
 
     def plot(self) -> Figure:
         """Timeline of calls, identity strip, and norms over steps, as one figure."""
-        from slotscope.report.recordings.figure import recording_figure
-
-        return recording_figure(self)
+        return drawing.figure(self)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write everything to one file, whole or not at all; :func:`slotscope.load` reads it."""
-        from slotscope.recording.archive import save
+        with whole(Path(path)) as temporary, temporary.open("wb") as file:
+            self.write(file)
 
-        save(self, path)
+    def write(self, file: BinaryIO) -> None:
+        """Write everything to an open file; :func:`slotscope.load` reads it."""
+        archive.write(vars(self), file)
+
+    def spill(self, folder: Path | None = None) -> SpilledRows:
+        """Keep the rows on disk from now on, those that there are too; it keeps no values.
+
+        Args:
+            folder: where to; a temporary one, which goes with the recording, by default.
+        """
+        rows = SpilledRows(
+            folder,
+            lambda: archive.about(vars(self)),
+            lambda: [variable.label for variable in self.seen],
+        )
+        rows.extend(self.rows)
+        self.rows = rows
+        return rows
+
+
+def load(path: str | PathLike[str] | BinaryIO) -> Recording:
+    """Read a recording: a file of :meth:`Recording.save`, or a folder that `watch(to=...)` filled.
+
+    Of a run that was killed, a folder has every block of steps that was complete.
+
+    Args:
+        path: of the file or the folder, or an open file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        DamagedRecordingError: it is not a recording, or not all of it is there.
+    """
+    with archive.damage_is_told(path):
+        if isinstance(path, str | PathLike) and Path(path).is_dir():
+            recording = Recording(**archive.read_folder(Path(path)))
+            recording.spill(Path(path)).table()  # damage shows now, not in the middle of a figure
+            return recording
+        return Recording(**archive.read(path))
 
 
 def _stayed(seen: set[int]) -> Any:

@@ -6,7 +6,7 @@ finished, and the memory of a long run stays flat.
 
 Columns: ``iterations``, ``variable`` (its label), the numbers of
 :mod:`slotscope.recording.statistics`, and what makes a row again: ``index`` (of the variable),
-``object``, ``handle``, ``buffer``, ``live`` (see :class:`slotscope.recording.row.Row`).
+``object``, ``handle``, ``buffer``, ``live`` (see :class:`slotscope.recording.records.Row`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import pandas as pd
 
 from slotscope.errors import RowsNotWrittenWarning
 from slotscope.files import whole
-from slotscope.recording.row import Row
+from slotscope.recording.records import Row
 from slotscope.recording.statistics import NAMES
 
 #: What a folder of blocks keeps besides them; pandas leaves out what begins so.

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, ClassVar
 
 from slotscope.engines import engine_of, private_names
+from slotscope.engines.watched import Watched
 from slotscope.errors import (
     AlreadyWatchedError,
     FolderInUseError,
@@ -21,7 +22,6 @@ from slotscope.errors import (
     SlotscopeError,
     UnknownOptimizerError,
 )
-from slotscope.recording.archive import spill
 from slotscope.recording.hooks import Hooks
 from slotscope.recording.recorder import Recorder
 from slotscope.recording.recording import Recording
@@ -78,14 +78,14 @@ def watch(
         raise SlotscopeError(
             f'to={to!r} takes rows without values: say keep="norms" or "statistics".'
         )
-    engine = engine_of(model, optimizer)
+    engine: Watched = engine_of(model, optimizer)
     watched = getattr(model, "optimizer", None) if optimizer is None else optimizer
     if watched is None:
         raise NotCompiledError(
             f"The model {_name(model)} has no optimizer to watch. Compile it first, or for a"
             " custom loop pass optimizer=... ."
         )
-    private_names.ask(engine.name, {})  # what does not depend on the optimizer at hand
+    private_names.ask(engine.lineage(), {})  # what does not depend on the optimizer at hand
     try:
         engine.shows(watched)
     except (AttributeError, NotImplementedError, TypeError) as error:
@@ -95,7 +95,7 @@ def watch(
         ) from error
     recording = Recording(engine.name, engine.versions, type(watched).__name__, int(every))
     if to is not None:
-        spill(recording, _empty_folder(Path(to)))
+        recording.spill(_empty_folder(Path(to)))
     return Watch(model, optimizer, Recorder(recording, keep))
 
 

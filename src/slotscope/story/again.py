@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from slotscope.engines import Engine
-from slotscope.engines.private_names import held
 from slotscope.recording.recording import Recording
+from slotscope.recording.records import EventKind
 
 
 def construct_again(engine: Engine, model: Any) -> None:
@@ -17,14 +17,7 @@ def construct_again(engine: Engine, model: Any) -> None:
 
     To be called in the engine's scope.
     """
-    optimizer = model.optimizer
-    if engine.name in ("keras-2.1", "tf_keras-graph"):
-        optimizer.get_updates(model.total_loss, model.trainable_weights)
-    elif engine.name == "tf_keras-legacy":
-        # What its apply_gradients calls before everything else; there is no public name for it.
-        held(optimizer, "_create_all_weights", "tf_keras")(model.trainable_weights)
-    else:
-        optimizer.build(model.trainable_variables)
+    engine.build_again(model)
 
 
 def shown(engine: Engine, optimizer: Any, slot: str = "momentum") -> list[float]:
@@ -50,6 +43,6 @@ def error_of(function: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
 
 def noticed(recording: Recording) -> pd.DataFrame:
     """The events of a recording without its steps: after how many batches, what, and details."""
-    events = [event for event in recording.events if event.kind != "stepped"]
+    events = [event for event in recording.events if event.kind is not EventKind.STEPPED]
     rows = [(event.iterations, event.kind, event.detail) for event in events]
     return pd.DataFrame(rows, columns=["batches", "event", "detail"])

@@ -16,19 +16,10 @@ import numpy as np
 import pandas as pd
 
 from slotscope.engines import Engine
-from slotscope.recording.recording import Recording, Variable
+from slotscope.recording.recording import Recording
+from slotscope.recording.records import Variable
 from slotscope.recording.watch import watch
 
-#: The method of an optimizer that makes its slots.
-CONSTRUCTOR = {
-    "keras-2.1": "get_updates",
-    "tf_keras-graph": "get_updates",
-    "tf_keras-legacy": "apply_gradients",
-    "tf_keras": "build",
-    "keras-tensorflow": "build",
-    "keras-jax": "build",
-    "keras-torch": "build",
-}
 #: What an optimizer is asked for besides its defaults, because it makes other slots then.
 OPTIONS: dict[str, tuple[dict[str, Any], ...]] = {
     "SGD": ({"momentum": 0.5},),
@@ -53,7 +44,9 @@ def census(engine: Engine) -> pd.DataFrame:
         for options in ({}, *OPTIONS.get(name, ())):
             with engine.scope(), without_advice():
                 recording, unlisted = _trained(engine, engine.optimizer(name, **options))
-            table = pd.DataFrame([_row(recording, variable) for variable in recording.seen])
+            table = pd.DataFrame(
+                [_row(recording, variable, engine.constructor) for variable in recording.seen]
+            )
             table["listed"] = [label not in unlisted for label in table.pop("label")]
             settings = ", ".join(f"{key}={value}" for key, value in options.items())
             table.insert(0, "optimizer", f"{name}({settings})" if settings else name)
@@ -135,10 +128,9 @@ def _trained(engine: Engine, optimizer: Any) -> tuple[Recording, set[str]]:
     return recording, {variable.label for variable in found if id(variable.ref) not in listed}
 
 
-def _row(recording: Recording, variable: Variable) -> dict[str, Any]:
+def _row(recording: Recording, variable: Variable, constructor: str) -> dict[str, Any]:
     values = recording.values(variable.slot, variable.parameter)
     start = values[0] if np.isnan(variable.initial) else np.float32(variable.initial)
-    constructor = CONSTRUCTOR[recording.engine]
     return {
         "constructor": constructor,
         "calls": recording.counts[constructor],

@@ -24,13 +24,9 @@ from slotscope.story.batches import Weights, apart, rule_states
 from slotscope.story.census import without_advice
 from slotscope.story.digits import shuffled, softmax_regression
 
-#: The generation that Keras 3 is, and what each engine before it runs.
+#: The generation that Keras 3 is, and those before it, each called as an engine that runs it.
 LATEST = "keras-3"
-EARLIER = {
-    "keras-2.1": "keras-2.1",
-    "tf_keras-legacy": "tf_keras-legacy",
-    "tf_keras": "tf_keras",
-}
+EARLIER = ("keras-2.1", "tf_keras-legacy", "tf_keras")
 
 
 @dataclass(frozen=True)
@@ -53,11 +49,7 @@ class End:
 
 def engines_with(optimizer: str) -> list[str]:
     """The engines before Keras 3 that have the optimizer, in order of time."""
-    return [name for name, generation in EARLIER.items() if _has(optimizer, generation)]
-
-
-def _has(optimizer: str, generation: str) -> bool:
-    return generation in RULES[optimizer].generations
+    return [name for name in EARLIER if name in RULES[optimizer].generations]
 
 
 def defaults(optimizer: str, generation: str) -> dict[str, Any]:
@@ -138,8 +130,8 @@ def compared(
     at_last = ruled(optimizer, LATEST, {}, steps, size, seed)
     rows = {}
     for name in earlier:
-        config = equal_defaults(optimizer, EARLIER[name])
-        own_rule = ruled(optimizer, EARLIER[name], config, steps, size, seed)
+        config = equal_defaults(optimizer, name)
+        own_rule = ruled(optimizer, name, config, steps, size, seed)
         rows[name] = {
             "own defaults": apart(found[name]["own"].weights, found[latest]["own"].weights),
             "equal defaults": apart(found[name]["equal"].weights, found[latest]["equal"].weights),

@@ -1,28 +1,28 @@
-"""What runs depend on besides the notebook: versions of what is installed, and slotscope's source.
+"""What runs depend on besides the notebook: versions of what is installed, and slotscope's code.
 
 Both are read from files; nothing is imported.
+
+What a notebook computes with slotscope follows from slotscope's version, where that was installed
+from an index or a wheel. A version says nothing of a clone, in which code changes while it stays:
+there, each module counts by itself, and a run depends on those that it imported.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, version
 from pathlib import Path
 
-import slotscope
+from slotscope.kernels.server.frameworks import FRAMEWORKS
 
 #: Distributions whose version may change what a notebook computes or shows.
 DISTRIBUTIONS = (
-    "tensorflow",
-    "tf_keras",
-    "keras",
-    "jax",
-    "jaxlib",
-    "torch",
+    "slotscope",
+    *(name for framework in FRAMEWORKS for name in (framework.name, *framework.parts)),
     "h5py",
     "ml_dtypes",
     "numpy",
@@ -45,11 +45,12 @@ class Environment:
 
     Attributes:
         versions: of Python and of what is installed, by name.
-        package: a digest of slotscope's source.
+        modules: a digest of the code of each module of slotscope, by name; None where its version
+            says all of them.
     """
 
     versions: dict[str, str]
-    package: str
+    modules: dict[str, str] | None
 
 
 def environment() -> Environment:
@@ -60,19 +61,52 @@ def environment() -> Environment:
             found[name] = version(name)
         except PackageNotFoundError:
             continue
-    return Environment(found, _source())
+    folder = Path(__file__).parents[1]
+    return Environment(found, None if _is_released(folder) else digests(folder))
 
 
-def digest(versions: Mapping[str, str]) -> str:
-    """A digest of versions."""
-    text = json.dumps(versions, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _is_released(folder: Path) -> bool:
+    try:
+        return is_release(distribution("slotscope"), folder)
+    except PackageNotFoundError:
+        return False
 
 
-def _source() -> str:
-    folder = Path(slotscope.__file__).parent
-    found = hashlib.sha256()
+def is_release(installed: Distribution, folder: Path) -> bool:
+    """Whether what is in a package's folder is what a version of its distribution names.
+
+    It is not where the package was imported from elsewhere (an editable installation, a source
+    tree on the path), nor where it was built from a folder or a repository, as each clone has the
+    same version for a long time.
+    """
+    direct = json.loads(installed.read_text("direct_url.json") or "{}")
+    if "dir_info" in direct or "vcs_info" in direct:
+        return False
+    init = f"{folder.name}/__init__.py"
+    recorded = (installed.read_text("RECORD") or "").splitlines()
+    if not any(line.startswith(f"{init},") for line in recorded):
+        return False
+    return Path(str(installed.locate_file(init))).resolve() == (folder / "__init__.py").resolve()
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """A digest of the code of every module below a package's folder, by the module's name."""
+    found = {}
     for path in sorted(folder.rglob("*.py")):
-        found.update(path.relative_to(folder).as_posix().encode())
-        found.update(path.read_bytes())
-    return found.hexdigest()[:16]
+        parts = path.relative_to(folder.parent).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        found[name] = code_digest(path.read_bytes())
+    return found
+
+
+def code_digest(source: bytes) -> str:
+    """A digest of what Python code does: of neither docstrings, comments nor formatting."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):  # somebody is writing it
+        return hashlib.sha256(source).hexdigest()[:16]
+    for node in ast.walk(tree):
+        documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+        if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
+            del node.body[0]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]

@@ -9,31 +9,26 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
-import json
 import os
-import re
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from slotscope.errors import SweepFolderError, SweepInUseError
 from slotscope.files import left_behind, whole
-from slotscope.sweep.unreadable_json import problem
+from slotscope.sweep.dependencies import Dependencies
+from slotscope.sweep.run_records import (
+    ID,
+    NOTEBOOK,
+    RUN,
+    SWEEP,
+    RunRecord,
+    SweepRecord,
+    read_run,
+    read_sweep,
+)
 
-FORMAT = 1
-RUN, NOTEBOOK, SWEEP, LOCK = "run.json", "notebook.ipynb", "sweep.json", ".lock"
-#: Names of the folders of combinations.
-ID = re.compile("[0-9a-f]{16}")
-_OTHER_FORMAT = f"it has format {{}}, this version reads {FORMAT}"
-
-
-def identity(parameters: Mapping[str, Any]) -> str:
-    """The name of a combination's folder."""
-    text = json.dumps(parameters, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -50,8 +45,8 @@ class Store:
         """Where a run is kept."""
         return self.folder / id
 
-    def read(self, id: str) -> dict[str, Any] | None:
-        """What run.json says; None where the run has not finished.
+    def read(self, id: str) -> RunRecord | None:
+        """A run; None where it has not finished.
 
         Raises:
             ValueError: it is damaged; the message says how.
@@ -59,7 +54,7 @@ class Store:
         """
         path = self.run_folder(id) / RUN
         try:
-            content = path.read_bytes()
+            run = read_run(path)
         except FileNotFoundError:
             return None
         except (IsADirectoryError, NotADirectoryError) as error:
@@ -67,30 +62,23 @@ class Store:
                 f"{path} can't be written: {error.strerror}. Something else has its place. Move "
                 "that away, or choose another folder by --out."
             ) from error
-        except OSError as error:
-            raise ValueError(problem(error)) from error
-        try:
-            run = json.loads(content)
-            _judge(run, id)
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise ValueError(problem(error)) from error
         if not (path.parent / NOTEBOOK).is_file():
             raise ValueError(f"{NOTEBOOK} is not beside it")
-        return dict(run)
+        return run
 
-    def write(self, run: Mapping[str, Any], notebook: str) -> None:
+    def write(self, run: RunRecord, notebook: str) -> None:
         """Keep a finished run. Both files are on the disk before either takes its place.
 
         Raises:
             SweepFolderError: they can't be written; what was there before still is.
         """
-        folder = self.run_folder(run["id"])
+        folder = self.run_folder(run.id)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             # The inner file takes its place first.
             with whole(folder / RUN) as new_run, whole(folder / NOTEBOOK) as new_notebook:
                 _written(new_notebook, notebook)
-                _written(new_run, json.dumps(run, indent=1))
+                _written(new_run, run.as_json())
             _synced(folder)
         except OSError as error:
             raise SweepFolderError(
@@ -98,42 +86,35 @@ class Store:
                 "Mend that (a full disk needs room), and give the same command again."
             ) from error
 
-    def renumber(self, id: str, number: int) -> None:
+    def renumber(self, run: RunRecord, number: int) -> None:
         """Give a finished run another place in the sweep.
 
         Raises:
             SweepFolderError: it can't be written; what was there before still is.
         """
-        run = self.read(id)
         try:
-            with whole(self.run_folder(id) / RUN) as new:
-                _written(new, json.dumps({**(run or {}), "number": number}, indent=1))
+            with whole(self.run_folder(run.id) / RUN) as new:
+                _written(new, replace(run, number=number).as_json())
         except OSError as error:
             raise self._unwritable(error) from error
 
-    def begin(self, notebook: Path, runs: Sequence[str], fingerprint: Mapping[str, str]) -> None:
+    def begin(self, notebook: Path, runs: Sequence[str], dependencies: Dependencies) -> None:
         """See that the folder is of the same sweep, write what is asked for, and tidy.
 
         Args:
             notebook: the notebook's file.
             runs: the ids of what was asked for, in order.
-            fingerprint: what a run that is made now depends on.
+            dependencies: all that a run that is made now may depend on.
 
         Raises:
             SweepFolderError: the folder can't be written, or is not of this notebook's sweep.
         """
         self.check(notebook)
-        asked = {
-            "format": FORMAT,
-            "notebook": notebook.name,
-            "path": self._way(notebook),
-            "runs": list(runs),
-            "fingerprint": dict(fingerprint),
-        }
+        asked = SweepRecord(notebook.name, self._way(notebook), runs, dependencies)
         try:
             self._clean()
             with whole(self.folder / SWEEP) as new:
-                _written(new, json.dumps(asked, indent=1) + "\n")
+                _written(new, asked.as_json())
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -146,24 +127,22 @@ class Store:
         self._check_writable()
         path = self.folder / SWEEP
         try:
-            asked = json.loads(path.read_bytes())
-            if asked["format"] != FORMAT:
-                raise ValueError(_OTHER_FORMAT.format(asked["format"]))
-            other, way = asked["notebook"], self.folder / asked.get("path", "")
-        except FileNotFoundError:
-            return
-        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            asked = read_sweep(path)
+        except ValueError as error:
             raise SweepFolderError(
-                f"{path} can't be read ({problem(error)}), so nobody can say of which notebook "
+                f"{path} can't be read ({error}), so nobody can say of which notebook "
                 "this folder is, if of any. Choose another folder by --out; if it is of "
                 f"{notebook.name}, remove that file."
             ) from error
-        if other != notebook.name:
+        if asked is None:
+            return
+        if asked.notebook != notebook.name:
             raise SweepFolderError(
-                f"{self.folder} holds a sweep of {other}, and this one is of {notebook.name}. "
-                "Choose another folder by --out; if the notebook was renamed, write its name in "
-                f"{path}."
+                f"{self.folder} holds a sweep of {asked.notebook}, and this one is of "
+                f"{notebook.name}. Choose another folder by --out; if the notebook was renamed, "
+                f"write its name in {path}."
             )
+        way = self.folder / asked.path
         # One that is no longer there was moved.
         if way.is_file() and not way.samefile(notebook):
             raise SweepFolderError(
@@ -236,26 +215,6 @@ class Store:
             f"{self.folder} can't be written: {error.strerror or error}. "
             "Choose another folder by --out, or make this one writable."
         )
-
-
-def _judge(run: Mapping[str, Any], id: str) -> None:
-    """
-    Raises:
-        ValueError: a run.json is not as it was written.
-    """
-    if run["format"] != FORMAT:
-        raise ValueError(_OTHER_FORMAT.format(run["format"]))
-    if run["id"] != id or identity(run["parameters"]) != id:
-        raise ValueError("its parameters belong to another folder")
-    if run["status"] not in ("done", "failed"):
-        raise ValueError(f"its status is {run['status']!r}")
-    results = run["results"]
-    if results is not None and zlib.crc32(results["values"].encode()) != results["crc32"]:
-        raise ValueError("the checksum of its results differs")
-    int(run["number"])
-    for name in ("code", "package", "versions"):
-        run["fingerprint"][name]
-    dict(run["versions"])
 
 
 def _written(path: Path, text: str) -> None:

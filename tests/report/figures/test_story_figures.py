@@ -1,15 +1,13 @@
 """The figures of the later notebooks hold the data that they were given."""
 
-import re
-
 import numpy as np
 import pandas as pd
 
-from slotscope.recording.recording import Event, Recording
-from slotscope.recording.row import Row
+from slotscope.recording.recording import Recording
+from slotscope.recording.records import Event, EventKind, Row
 from slotscope.report.figures.closed_form import closed_form_figure
 from slotscope.report.figures.distances import EXACT, distances_figure
-from slotscope.report.figures.events import STYLES, events_figure
+from slotscope.report.figures.events import events_figure
 from slotscope.report.figures.norm_charts import slot_norms_figure
 from slotscope.report.figures.series import series_figure
 from slotscope.report.figures.thresholds import thresholds_figure
@@ -42,9 +40,7 @@ def test_the_key_names_each_kind_that_occurs():
 
 
 def test_every_kind_of_event_has_a_style_of_its_own():
-    told = re.findall(r"``([a-z ]+)``", Event.__doc__)
-    assert set(told) == set(STYLES)
-    assert len(set(STYLES.values())) == len(STYLES)
+    assert len({(kind.marker, kind.size, kind.colour) for kind in EventKind}) == len(EventKind)
 
 
 def test_engines_that_agree_share_a_line():

@@ -1,10 +1,10 @@
-"""The figure of the README draws what was recorded."""
+"""The figure of a velocity draws what was recorded."""
 
 import numpy as np
 import pytest
 
 from slotscope import engine
-from slotscope.report.figures.velocity import save_velocity, velocity_figure
+from slotscope.report.figures.velocity import velocity_figure
 from slotscope.story.one_weight import train
 
 
@@ -39,10 +39,3 @@ def test_calls_variables_and_steps_are_counted():
 def test_where_there_is_no_get_updates_slots_are_counted():
     _, life, _ = drawn("tf_keras-legacy", 4)
     assert life.get_yticklabels()[0].get_text() == "slots made: 1"
-
-
-def test_the_same_run_draws_the_same_file(tmp_path):
-    first, second = tmp_path / "first.svg", tmp_path / "second.svg"
-    save_velocity(first)
-    save_velocity(second)
-    assert first.read_bytes() == second.read_bytes()

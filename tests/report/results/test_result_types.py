@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 
 import slotscope
 from slotscope.errors import DamagedResultsError, UnfitResultError
-from slotscope.recording.recording import Event, Recording, Variable
-from slotscope.recording.row import Row
+from slotscope.recording.recording import Recording
+from slotscope.recording.records import Event, Row, Variable
 
 
 def back(notebook, name="value"):

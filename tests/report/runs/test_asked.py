@@ -1,20 +1,18 @@
 """What was asked for, by sweep.json, is what the table and the page are of."""
 
-import json
 import shutil
 import warnings
 
 import pytest
-from click.testing import CliRunner
-from sweep_folders import failure, make, run
+from commands import command
+from sweep_folders import VERSIONS, failure, make, run
 
 import slotscope
-from slotscope.cli import main
 from slotscope.errors import DamagedRunWarning, NoRunsError
 from slotscope.report.runs import page as runs_page
-from slotscope.report.runs.cells import columns_of
 from slotscope.report.runs.figure_axes import grid_of
 from slotscope.report.runs.folder import scan
+from slotscope.report.runs.page_table import columns_of
 
 RUNS = [run({"rate": rate}, {"loss": rate * 2}) for rate in (0.5, 0.25, 0.125)]
 IDS = [record["id"] for record, _ in RUNS]
@@ -46,7 +44,7 @@ def test_runs_of_earlier_sweeps_are_counted_and_named(folder):
     said = f"2 runs of earlier sweeps are left out: {', '.join(sorted(IDS[1:]))}."
     assert headline(folder) == ("The run is done.", "good")
     assert said in runs_page.page(scan(folder), folder)
-    assert said in CliRunner().invoke(main, ["report", str(folder)]).stderr
+    assert said in command("report", folder).stderr
     make(folder / "other", RUNS[:2], about={"runs": IDS[:1]})
     assert scan(folder / "other").notes == [f"1 run of an earlier sweep is left out: {IDS[1]}."]
 
@@ -69,6 +67,7 @@ def test_what_failed_is_said_first(folder):
 
 def test_without_a_list_all_runs_are_taken_and_one_that_cannot_be_read_is_not_green(folder):
     make(folder, RUNS)
+    (folder / "sweep.json").unlink()
     assert headline(folder) == ("All 3 runs are done.", "good")
     (folder / "sweep.json").write_text("[")
     assert headline(folder) == ("All 3 runs are done.", "good")
@@ -88,6 +87,17 @@ def test_runs_of_other_code_are_counted(folder):
     assert said in runs_page.page(scan(folder), folder)
 
 
+def test_runs_of_which_a_module_has_changed_since_are_counted(folder):
+    def made(rate, modules):
+        return run({"rate": rate}, fingerprint={"code": "aa", "modules": modules})
+
+    runs = [made(1, {"slotscope.a": "1"}), made(2, {"slotscope.b": "1"}), run({"rate": 3})]
+    modules = {"slotscope.a": "1", "slotscope.b": "2"}
+    about = {"versions": VERSIONS, "fingerprint": {"code": "aa", "modules": modules}}
+    make(folder, runs, about={**about, "runs": [record["id"] for record, _ in runs]})
+    assert scan(folder).outdated == 2  # one with `b`, and one that doesn't say which
+
+
 def test_none_of_those_asked_for_has_finished(folder):
     make(folder, RUNS[:1], about={"runs": IDS[1:]})
     with pytest.raises(NoRunsError, match="None of the 2 runs that were asked for has finished"):
@@ -96,6 +106,7 @@ def test_none_of_those_asked_for_has_finished(folder):
 
 def test_a_copied_folder_counts_as_damaged_where_nothing_says_what_was_asked_for(folder):
     make(folder, RUNS)
+    (folder / "sweep.json").unlink()
     shutil.copytree(folder / IDS[0], folder / "a copy")
     with pytest.warns(DamagedRunWarning, match=f"it belongs into a folder {IDS[0]}"):
         assert len(slotscope.results(folder)) == 3
@@ -110,7 +121,9 @@ def test_a_damaged_record_that_was_not_asked_for_is_a_note_and_no_warning(folder
         assert len(slotscope.results(folder)) == 2
     assert headline(folder) == ("All 2 runs are done.", "good")
     said = "1 record that cannot be read is of no run that was asked for, and left out: "
-    assert scan(folder).notes == [f"{said}{folder / IDS[2] / 'run.json'}: it is not whole JSON."]
+    assert scan(folder).notes == [
+        f"{said}{folder / IDS[2] / 'run.json'}: it is not JSON, or was cut off."
+    ]
     assert scan(folder).warning == ""
     (folder / IDS[1] / "run.json").write_text("{")
     assert headline(folder) == ("1 of 2 runs is done, 1 cannot be read.", "")
@@ -127,27 +140,11 @@ def test_a_file_of_that_name_in_a_folder_of_another_is_nobody_s_run(folder, cont
     assert scan(folder).notes == []
 
 
-def test_what_is_wrong_with_a_record_is_said_in_plain_words(folder):
-    make(folder, RUNS)
-    path = folder / IDS[0] / "run.json"
-    record = json.loads(path.read_text())
-    for content, said in (
-        ("{", "it is not whole JSON"),
-        ("[]", "something in it is of another kind than expected"),
-        (json.dumps({**record, "format": 2}), "it has format 2, this version reads 1"),
-        (json.dumps({k: v for k, v in record.items() if k != "error"}), "it has no 'error'"),
-    ):
-        path.write_text(content)
-        assert scan(folder).damaged == {IDS[0]: said}
-    assert "Run the sweep again" in scan(folder).warning
-    assert "elete" not in scan(folder).warning
-
-
 def test_a_parameter_that_a_run_was_not_given_is_its_default(folder):
-    make(folder, [*RUNS, run({}, {"loss": 3.0}), run({}, error=failure("no"), id="0" * 16)])
+    make(folder, [*RUNS, run({}, {"loss": 3.0})])
     runs = scan(folder).runs
     (rate,) = [column for column in columns_of(runs, grid_of(runs))[0] if column.name == "rate"]
-    assert [cell.text for cell in rate.cells] == ["0.5", "0.25", "0.125", *["(default)"] * 2]
+    assert [cell.text for cell in rate.cells] == ["0.5", "0.25", "0.125", "(default)"]
     assert rate.kind == "number"
     assert "rate (default)" in runs_page.page(scan(folder), folder)
-    assert slotscope.results(folder)["rate"].isna().tolist() == [False] * 3 + [True] * 2
+    assert slotscope.results(folder)["rate"].isna().tolist() == [False] * 3 + [True]

@@ -5,18 +5,12 @@ import random
 
 import numpy as np
 import pytest
-from sweep_folders import make, run
+from sweep_folders import run
 
 from slotscope.report.runs.figure_axes import grid_of
 from slotscope.report.runs.figures import curves_span, figures
-from slotscope.report.runs.folder import read_runs
 from slotscope.report.runs.overlapping_lines import alternate
 from slotscope.report.runs.panels import curve_figure, scalar_figure
-
-
-@pytest.fixture
-def read(tmp_path):
-    return lambda *runs: read_runs(make(tmp_path / "runs", runs))
 
 
 def drawn(samples, seeds=(0,)):

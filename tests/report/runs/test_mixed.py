@@ -5,14 +5,13 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
+from commands import command
 from sweep_folders import make, run
 
-from slotscope.cli import main
-from slotscope.report.runs.cells import columns_of
 from slotscope.report.runs.figure_axes import grid_of
 from slotscope.report.runs.figures import figures
 from slotscope.report.runs.folder import read_runs
+from slotscope.report.runs.page_table import columns_of
 from slotscope.report.runs.panels import scalar_figure
 from slotscope.report.runs.parquet import write_parquet
 
@@ -82,9 +81,9 @@ def test_the_column_of_the_page_is_sorted_by_its_numbers(read):
 def test_parquet_keeps_the_numbers_and_the_command_says_what_is_null(tmp_path):
     folder = make(tmp_path / "runs", over([0.5, 1, "diverged", np.zeros(2)]))
     more = make(tmp_path / "more", over([0.5, 1, 2, "diverged"]))
-    result = CliRunner().invoke(main, ["report", str(folder)])
+    result = command("report", folder)
     assert "left out of it, as Parquet cannot hold them: loss" in result.stdout
-    result = CliRunner().invoke(main, ["report", str(more)])
+    result = command("report", more)
     said = "null in it, as most values of the column are of another kind: loss (1)"
     assert said in result.stdout.splitlines()
     loss = pd.read_parquet(more / "results.parquet")["loss"]

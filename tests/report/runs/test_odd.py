@@ -9,21 +9,14 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
+from commands import command
 from sweep_folders import failure, make, run
 
-from slotscope.cli import main
 from slotscope.report.runs.figure_axes import grid_of
 from slotscope.report.runs.figures import figures
-from slotscope.report.runs.folder import read_runs
 from slotscope.report.runs.panels import scalar_figure
 
 LONE = "a lone \ud800"
-
-
-@pytest.fixture
-def read(tmp_path):
-    return lambda *runs: read_runs(make(tmp_path / "runs", runs))
 
 
 @pytest.fixture
@@ -34,7 +27,7 @@ def report(tmp_path):
         folder = make(tmp_path / "runs", runs)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            result = CliRunner().invoke(main, ["report", str(folder)])
+            result = command("report", folder)
         assert (result.exit_code, result.stderr) == (0, "")
         page = (folder / "report.html").read_text(encoding="utf-8")
         table = pd.read_parquet(folder / "results.parquet")

@@ -10,17 +10,12 @@ from matplotlib.figure import Figure
 from sweep_folders import OPTIMIZERS, RATES, failure, make, run, thousand
 
 from slotscope.report.runs import page as runs_page
-from slotscope.report.runs.cells import columns_of
 from slotscope.report.runs.failures import failures
 from slotscope.report.runs.figure_axes import grid_of
 from slotscope.report.runs.figures import figures
-from slotscope.report.runs.folder import Sweep, read_runs, scan
+from slotscope.report.runs.folder import SweepFolder, read_runs, scan
+from slotscope.report.runs.page_table import columns_of
 from slotscope.report.runs.panels import curve_figure, scalar_figure
-
-
-@pytest.fixture
-def read(tmp_path):
-    return lambda *runs: read_runs(make(tmp_path / "runs", runs))
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +25,7 @@ def many(tmp_path_factory):
 
 def page_of(runs):
     """The page without what comes from a library."""
-    sweep = Sweep(runs[0].notebook.parents[1], tuple(runs), "some.ipynb")
+    sweep = SweepFolder(runs[0].notebook.parents[1], tuple(runs), "some.ipynb")
     text = runs_page.page(sweep, sweep.folder)
     return re.sub(r"base64,[\w+/=]+|[\w+/]{1000,}=*", "", text)
 

@@ -5,13 +5,10 @@ import os
 
 import pytest
 from rich.console import Console
+from sweep_cases import error, record
 
 from slotscope.report.runs.terminal import LastingConsole, Lines, problem
 from slotscope.sweep.executed.execution import failing_line
-
-
-def error(**changes):
-    return {"kind": "cell", "cell": 2, "name": "ValueError", "message": "no"} | changes
 
 
 @pytest.mark.parametrize(
@@ -23,7 +20,7 @@ def error(**changes):
     ],
 )
 def test_a_problem_has_no_part_that_says_nothing(changes, said):
-    assert problem({"error": error(**changes)}) == said
+    assert problem(error(**{"cell": 2} | changes)) == said
 
 
 def test_the_line_that_failed_is_the_innermost_that_the_trace_points_at():
@@ -39,7 +36,7 @@ def test_the_line_that_failed_is_the_innermost_that_the_trace_points_at():
 
 
 def run(seconds):
-    return {"status": "done", "seconds": seconds, "parameters": {}, "error": None}
+    return record({}, seconds=seconds)
 
 
 def test_what_is_left_is_told_by_what_most_runs_took_and_what_runs_now():

@@ -5,9 +5,9 @@ import math
 import pytest
 from sweep_cases import write
 
+from slotscope.cli.notebook_options import several
 from slotscope.errors import BadGridError, BadParametersError
 from slotscope.sweep.asked.combinations import combine, read_grid
-from slotscope.sweep.asked.command_line_values import several
 from slotscope.sweep.asked.random_values import draws
 from slotscope.sweep.declared.checked_values import Signature, Text
 from slotscope.sweep.declared.notebook_file import read_notebook

@@ -11,12 +11,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from click.testing import CliRunner
+from commands import command
 from sweep_cases import LOGGED
 from waiting import until
 
-from slotscope.cli import main
-from slotscope.sweep.store import RUN
+from slotscope.sweep.run_records import RUN
 
 pytest.importorskip("distributed")
 SWEEP = ["sweep", str(LOGGED), "--ordinary-kernels"]
@@ -78,7 +77,7 @@ def test_a_killed_worker_leaves_the_same_table_as_a_sweep_here(tmp_path, cluster
     until(lambda: kernels(workers[0]))
     workers[0].kill()
     assert sweep.wait() == 1
-    local = CliRunner().invoke(main, [*SWEEP, *given, "--out", str(tmp_path / "here")])
+    local = command(*SWEEP, *given, "--out", tmp_path / "here")
     assert local.exit_code == 1
     assert len(table(tmp_path / "here")) == 8
     assert table(tmp_path / "there") == table(tmp_path / "here")
@@ -120,7 +119,7 @@ def test_a_scheduler_that_is_not_there_is_told(tmp_path, monkeypatch):
 
     monkeypatch.setattr(executors, "CONNECT", 1)
     words = ["-p", "x=1", "--out", str(tmp_path / "runs"), "--scheduler", "tcp://127.0.0.1:1"]
-    result = CliRunner().invoke(main, [*SWEEP, *words])
+    result = command(*SWEEP, *words)
     assert result.exit_code == 2
     assert "The scheduler tcp://127.0.0.1:1 can't be reached" in result.output
 
@@ -128,7 +127,7 @@ def test_a_scheduler_that_is_not_there_is_told(tmp_path, monkeypatch):
 def test_where_dask_is_not_installed_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     words = ["-p", "x=1", "--out", str(tmp_path / "runs"), "--scheduler", "tcp://127.0.0.1:1"]
-    result = CliRunner().invoke(main, [*SWEEP, *words])
+    result = command(*SWEEP, *words)
     assert result.exit_code == 2
     assert "python -m pip install slotscope[dask]" in result.output
 

@@ -9,18 +9,18 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sweep_cases import write
+from sweep_cases import error, write
 
 from slotscope.errors import SweepFolderError
 from slotscope.sweep.asked.due_runs import make_plan
 from slotscope.sweep.declared.notebook_file import read_notebook
 from slotscope.sweep.environment import Environment
-from slotscope.sweep.executed.driver import ENDING, Sweep
-from slotscope.sweep.executed.execution import Outcome, Task
+from slotscope.sweep.executed.driver import ENDING, SweepDriver
+from slotscope.sweep.executed.execution import RunOutcome, Task
 from slotscope.sweep.executed.executors import Place
 from slotscope.sweep.store import Store
 
-NOW = Environment({"numpy": "2.0"}, "source")
+NOW = Environment({"numpy": "2.0"}, None)
 
 
 class Silent:
@@ -32,11 +32,11 @@ class Silent:
 
 
 def failed(kind):
-    error = {"kind": kind, "cell": 3, "name": "Error", "message": "no"}
-    return Outcome("{}", None, error, "2026-01-01T00:00:00+00:00", 1.0)
+    return RunOutcome("{}", None, error(kind), BEGIN, 1.0)
 
 
-GOOD = Outcome('{"cells": []}', None, None, "2026-01-01T00:00:00+00:00", 1.0)
+BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+GOOD = RunOutcome('{"cells": []}', None, None, BEGIN, 1.0)
 
 
 @pytest.fixture
@@ -56,21 +56,21 @@ def sweep(tmp_path):
 
         plan = make_plan(store, notebook, [{"x": x} for x in range(count)], NOW)
         place = Place(executor, called, lambda: 2, 0, NOW, True)
-        return Sweep(store, plan, Task("{}", {}), place, Silent()), attempts
+        return SweepDriver(store, plan, Task("{}", {}), place, Silent()), attempts
 
     yield make
     executor.shutdown()
 
 
 def kept(sweep):
-    return {run["parameters"]["x"]: sweep.store.read(run["id"]) for run in sweep.finished}
+    return {run.parameters["x"]: sweep.store.read(run.id) for run in sweep.finished}
 
 
 def test_every_run_is_kept_with_its_place(sweep):
     made, attempts = sweep(5, lambda x, attempt: GOOD)
     made.run()
-    assert {x: run["number"] for x, run in kept(made).items()} == {x: x for x in range(5)}
-    assert all(run["status"] == "done" for run in made.finished)
+    assert {x: run.number for x, run in kept(made).items()} == {x: x for x in range(5)}
+    assert all(run.status == "done" for run in made.finished)
     assert set(attempts.values()) == {1}
 
 
@@ -79,16 +79,16 @@ def test_what_died_is_tried_once_more(sweep, kind):
     made, attempts = sweep(3, lambda x, attempt: failed(kind) if attempt == 1 else GOOD)
     made.run()
     assert set(attempts.values()) == {2}
-    assert all(run["status"] == "done" and run["attempts"] == 2 for run in kept(made).values())
+    assert all(run.status == "done" and run.attempts == 2 for run in kept(made).values())
 
 
 def test_what_dies_twice_has_failed_and_stops_no_other(sweep):
     made, attempts = sweep(3, lambda x, attempt: failed("kernel died") if x == 1 else GOOD)
     made.run()
     assert attempts == {0: 1, 1: 2, 2: 1}
-    statuses = {x: run["status"] for x, run in kept(made).items()}
+    statuses = {x: run.status for x, run in kept(made).items()}
     assert statuses == {0: "done", 1: "failed", 2: "done"}
-    assert kept(made)[1]["error"]["kind"] == "kernel died"
+    assert kept(made)[1].error.kind == "kernel died"
 
 
 @pytest.mark.parametrize("kind", ["cell", "time limit"])
@@ -96,7 +96,7 @@ def test_what_failed_by_itself_is_not_tried_again(sweep, kind):
     made, attempts = sweep(1, lambda x, attempt: failed(kind))
     made.run()
     assert attempts == {0: 1}
-    assert kept(made)[0]["error"]["kind"] == kind
+    assert kept(made)[0].error.kind == kind
 
 
 def test_a_worker_that_dies_leaves_an_outcome(sweep):
@@ -107,8 +107,8 @@ def test_a_worker_that_dies_leaves_an_outcome(sweep):
     made.run()
     (run,) = kept(made).values()
     assert attempts == {0: 2}
-    assert (run["status"], run["error"]["kind"]) == ("failed", "worker died")
-    assert run["error"]["message"] == "its process ended"
+    assert (run.status, run.error.kind) == ("failed", "worker died")
+    assert run.error.message == "its process ended"
 
 
 def test_a_worker_that_dies_leaves_when_it_began_and_for_how_long_it_ran(sweep):
@@ -121,9 +121,8 @@ def test_a_worker_that_dies_leaves_when_it_began_and_for_how_long_it_ran(sweep):
     made.run()
     (run,) = kept(made).values()
     end = datetime.datetime.now(datetime.UTC)
-    assert 0.25 <= run["seconds"] <= (end - begin).total_seconds()
-    started = datetime.datetime.fromisoformat(run["started"])
-    assert begin.replace(microsecond=0) <= started <= end
+    assert 0.25 <= run.seconds <= (end - begin).total_seconds()
+    assert begin.replace(microsecond=0) <= run.started <= end
 
 
 def test_a_full_disk_ends_the_sweep_and_keeps_what_had_finished(sweep, monkeypatch):

@@ -11,25 +11,20 @@ import time
 from pathlib import Path
 
 import nbformat
-import psutil
 import pytest
-from click.testing import CliRunner
-from sweep_cases import LOGGED, write
-from waiting import until
+from commands import command
+from sweep_cases import LOGGED, kernelspec, write
+from waiting import ended, until
 
 import slotscope
-from slotscope.cli import main
+from slotscope.sweep.environment import environment
 from slotscope.sweep.executed.execution import Task, execute
-from slotscope.sweep.store import NOTEBOOK, RUN, identity
-from slotscope.sweep.store import SWEEP as SWEEP_FILE
+from slotscope.sweep.run_records import NOTEBOOK, RUN, RunError, identity
+from slotscope.sweep.run_records import SWEEP as SWEEP_FILE
 
 pytestmark = pytest.mark.kernels
 
 SWEEP = ["sweep", str(LOGGED), "--ordinary-kernels", "--jobs", "2"]
-
-
-def command(*words):
-    return CliRunner().invoke(main, [*map(str, words)])
 
 
 def runs(folder):
@@ -147,22 +142,63 @@ def test_what_was_asked_for_is_written_also_where_nothing_is_to_run(tmp_path):
         "notebook": "some.ipynb",
         "path": "../some.ipynb",
         "runs": [two],
-        "fingerprint": run["fingerprint"],
+        "versions": run["versions"],
+        "fingerprint": {"code": run["fingerprint"]["code"], "modules": environment().modules},
     }
+    assert run["fingerprint"]["modules"] == {}  # its kernel had no use for slotscope
     assert (tmp_path / "runs" / one / RUN).exists()  # what is no longer asked for stays
+
+
+def test_a_run_depends_on_what_its_kernel_imported_and_no_less(swept):
+    folder, *_ = swept
+    plain, raised, died = (run["fingerprint"]["modules"] for run in runs(folder / "runs"))
+    everything = environment().modules
+    assert {"slotscope", "slotscope.report.results.result"} <= plain.keys()
+    assert "slotscope.sweep.executed.driver" not in plain
+    assert plain == {name: everything[name] for name in plain}
+    assert raised == {}  # the cell that imports slotscope was not reached
+    assert died == everything  # it could not be asked
+
+
+def test_what_was_imported_for_a_notebook_in_another_process_counts(tmp_path):
+    source = (
+        "from slotscope.processes.on_engine import _result, _told, _worker\n"
+        "def get():\n    import slotscope.sweep.asked.random_values\n"
+        "_result(_worker('one', ()).submit(_told, get))"
+    )
+    outcome = executed(tmp_path, source)
+    assert (outcome.error, "slotscope.sweep.asked.random_values" in outcome.imported) == (
+        None,
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import sys, types\nsys.modules['slotscope'] = types.ModuleType('slotscope')",
+        "def __import__(name):\n    raise ImportError(name)",
+    ],
+)
+def test_a_kernel_that_cannot_tell_what_it_imported_says_nothing(tmp_path, source):
+    outcome = executed(tmp_path, source)
+    assert (outcome.error, outcome.imported) == (None, None)
+
+
+def test_a_kernel_of_another_language_is_not_asked(tmp_path, monkeypatch):
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    kernelspec(monkeypatch, tmp_path, "other", argv, "other")
+    outcome = executed(tmp_path, "1", kernel="other", language="other")
+    assert (outcome.error, outcome.imported) == (None, None)
 
 
 def test_a_time_limit_ends_the_run_and_keeps_its_notebook():
     for limit in (6, 60, 600):  # where the cell that sleeps was not reached, with a longer one
         outcome = execute(Task(LOGGED.read_text(), {"kind": "sleep"}, time_limit=limit))
-        if outcome.error["cell"] == 3:
+        if outcome.error.cell == 3:
             break
-    assert outcome.error == {
-        "kind": "time limit",
-        "cell": 3,
-        "name": "RunTimeout",
-        "message": f"the run took longer than its limit of {limit} s",
-    }
+    said = f"the run took longer than its limit of {limit} s"
+    assert outcome.error == RunError("time limit", 3, "RunTimeout", said)
     cell = nbformat.reads(outcome.notebook, as_version=4).cells[4]
     assert cell.outputs[0].ename == "RunTimeout"
 
@@ -170,10 +206,10 @@ def test_a_time_limit_ends_the_run_and_keeps_its_notebook():
 def test_a_cell_has_a_time_limit_of_its_own():
     for limit in (1, 10, 100):
         outcome = execute(Task(LOGGED.read_text(), {"kind": "sleep"}, cell_time_limit=limit))
-        if outcome.error["cell"] == 3:
+        if outcome.error.cell == 3:
             break
-    assert (outcome.error["kind"], outcome.error["name"]) == ("time limit", "CellTimeout")
-    assert outcome.error["cell"] == 3
+    assert (outcome.error.kind, outcome.error.name) == ("time limit", "CellTimeout")
+    assert outcome.error.cell == 3
 
 
 def executed(path, *sources, tag=None, **options):
@@ -184,7 +220,7 @@ def executed(path, *sources, tag=None, **options):
 
 def test_a_limit_need_not_be_whole_seconds(tmp_path):
     outcome = executed(tmp_path, "import time\ntime.sleep(0.9)", cell_time_limit=0.6)
-    assert outcome.error["message"] == "a cell took longer than its limit of 0.6 s"
+    assert outcome.error.message == "a cell took longer than its limit of 0.6 s"
 
 
 @pytest.mark.parametrize(
@@ -196,7 +232,7 @@ def test_a_limit_need_not_be_whole_seconds(tmp_path):
 )
 def test_an_error_always_says_something_and_has_its_cell(tmp_path, source, name, message):
     outcome = executed(tmp_path, source)
-    assert outcome.error == {"kind": "cell", "cell": 1, "name": name, "message": message}
+    assert outcome.error == RunError("cell", 1, name, message)
     cells = nbformat.reads(outcome.notebook, as_version=4).cells
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
     (error,) = (output for output in outputs if output.output_type == "error")
@@ -205,13 +241,9 @@ def test_an_error_always_says_something_and_has_its_cell(tmp_path, source, name,
 
 
 def test_a_kernel_that_never_came_up_has_not_died(tmp_path, monkeypatch):
-    place = tmp_path / "kernels" / "broken"
-    place.mkdir(parents=True)
-    spec = {"argv": [str(tmp_path / "no")], "display_name": "Broken", "language": "python"}
-    (place / "kernel.json").write_text(json.dumps(spec))
-    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    kernelspec(monkeypatch, tmp_path, "broken", [str(tmp_path / "no")])
     outcome = executed(tmp_path, "1", kernel="broken")
-    assert (outcome.error["kind"], outcome.error["name"]) == ("no kernel", "FileNotFoundError")
+    assert (outcome.error.kind, outcome.error.name) == ("no kernel", "FileNotFoundError")
 
 
 @pytest.mark.parametrize("tag", [0, None])
@@ -220,18 +252,10 @@ def test_a_failing_cell_is_counted_as_the_notebook_itself_has_it(tmp_path, tag):
     given = {} if tag is None else {"x": 0}
     text = path.read_text() if given else path.read_text().replace("x = 1", "x = 0")
     once = execute(Task(text, given, kernel="python3"))
-    assert (once.error["name"], once.error["cell"]) == ("ZeroDivisionError", 2)
+    assert (once.error.name, once.error.cell) == ("ZeroDivisionError", 2)
     # An executed notebook has papermill's cell already, which is one of its own.
     again = execute(Task(once.notebook, given, kernel="python3"))
-    assert again.error["cell"] == 2 + len(given)
-
-
-def ended(pid):
-    """Whether a process has ended."""
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
+    assert again.error.cell == 2 + len(given)
 
 
 @pytest.mark.parametrize("detached", [False, True])
@@ -251,8 +275,8 @@ def test_what_a_kernel_started_ends_also_where_the_kernel_dies(tmp_path):
     )
     path = write(tmp_path / "some.ipynb", source, tag=None)
     outcome = execute(Task(path.read_text(), {}, kernel="python3"))
-    assert (outcome.error["kind"], outcome.error["cell"]) == ("kernel died", 1)
-    assert outcome.error["message"] == "Kernel died: exit code 3"
+    assert (outcome.error.kind, outcome.error.cell) == ("kernel died", 1)
+    assert outcome.error.message == "Kernel died: exit code 3"
     until(lambda: ended(int((tmp_path / "pid").read_text())))
 
 
@@ -289,7 +313,8 @@ def test_variables_of_the_caller_reach_the_notebook(tmp_path, monkeypatch):
     source = "import os\nassert os.environ['SOME_VARIABLE'] == 'some value'"
     path = write(tmp_path / "some.ipynb", "x = 0", source)
     words = ["-p", "x=1", "--kernel", "python3", "--out", tmp_path / "runs", "--jobs", "1"]
-    assert command("sweep", path, *words).exit_code == 0
+    result = command("sweep", path, *words)
+    assert result.exit_code == 0, result.output
     assert os.environ["SOME_VARIABLE"] == "some value"
 
 

@@ -23,7 +23,7 @@ import dataclasses
 import fnmatch
 import functools
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Protocol
@@ -50,8 +50,8 @@ class About(Protocol):
         """Whether it is one with its defaults, but for the learning rate."""
 
     @property
-    def engine(self) -> str:
-        """Name of its engine."""
+    def lineage(self) -> Collection[str]:
+        """Names of its engine, and of those that this is a variant of."""
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -68,7 +68,7 @@ class Difference:
         optimizers: class names, or ``*``.
         but: names of Keras's own that, with their defaults, it is not so of, in spite of ``*``.
         custom: whether it may be so of any optimizer that is not Keras's own.
-        engines: names of engines, or ``*``.
+        engines: names of engines, which stand for their variants too, or ``*``.
         versions: of the package; a PEP 440 specifier.
         page: where it is written up.
         package: whose file it stands in; empty for a caller's.
@@ -92,7 +92,7 @@ class Difference:
         )
         named = {"*", *about.names} & set(self.optimizers) or (self.custom and not about.builtin)
         excepted = about.ordinary and set(about.names) & set(self.but)
-        return bool(right and named and not excepted and {"*", about.engine} & set(self.engines))
+        return bool(right and named and not excepted and {"*", *about.lineage} & set(self.engines))
 
     def matches(self, id: str) -> bool:
         """Whether ``id`` is of its check; ``[`` and ``]`` stand for themselves."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from slotscope.checks.problems.exact_problems import PAIR, chosen
 from slotscope.checks.problems.steps import Run
+from slotscope.engines.driven import Driven
 
 Act = Callable[[Run], Any]
 
@@ -142,7 +143,7 @@ _KERAS_3 = [
     _UNKNOWN_NAME,
 ]
 
-#: Keras 3 on TensorFlow has no stateless_apply, and averages in its own way.
+#: Where there is stateless_apply; Keras 3 on TensorFlow has none, and averages in its own way.
 _STATELESS = [
     Misuse(
         "averages for another number of parameters",
@@ -237,13 +238,13 @@ _GRAPH = [
     _UNKNOWN_NAME,
 ]
 
-#: By name of the engine: the same class is used in another way in a graph.
-MISUSES: dict[str, list[Misuse]] = {
-    "keras-2.1": _GRAPH,
-    "tf_keras-graph": _GRAPH,
-    "tf_keras-legacy": _LEGACY,
-    "tf_keras": _TF_KERAS,
-    "keras-tensorflow": _KERAS_3,
-    "keras-jax": [*_KERAS_3, *_STATELESS],
-    "keras-torch": [*_KERAS_3, *_STATELESS],
-}
+#: By generation, for steps that are made eagerly or in a function.
+_EAGER = {"tf_keras-legacy": _LEGACY, "tf_keras": _TF_KERAS, "keras-3": _KERAS_3}
+
+
+def misuses(engine: Driven) -> list[Misuse]:
+    """What the methods of an optimizer of ``engine`` must refuse; each has a name of its own."""
+    if "get_updates" in engine.ways:  # the same classes, used in another way
+        return _GRAPH
+    stateless = _STATELESS if "stateless_apply" in engine.ways else []
+    return [*_EAGER[engine.generation], *stateless]

@@ -106,8 +106,7 @@ class Subject:
 
     def _known(self, optimizer: Any, name: str) -> str:
         """``name`` as the constructor spells it."""
-        spelt = {"learning_rate": "lr"} if self.engine.generation == "keras-2.1" else {}
-        name = spelt.get(name, name)
+        name = self.engine.renamed.get(name, name)
         if not accepts(type(optimizer), name, self.engine.shared_arguments):
             raise NotApplicable(f"its constructor takes no {name!r}")
         return name

@@ -5,12 +5,12 @@ What must be refused is data: ``constructor_refusals.py`` and ``method_refusals.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from slotscope.checks.check import check
 from slotscope.checks.data.constructor_refusals import REFUSALS, Refusal
-from slotscope.checks.data.method_refusals import MISUSES, Misuse
+from slotscope.checks.data.method_refusals import Misuse, misuses
 from slotscope.checks.problems.comparing import difference
 from slotscope.checks.problems.exact_problems import PAIR, values
 from slotscope.checks.problems.steps import Run
@@ -62,15 +62,15 @@ def check_a_bad_argument_is_refused(subject: Subject, case: str) -> None:
         refused(lambda: type(optimizer).from_config(config), refusal.error, words)
 
 
-def misuses(subject: Subject) -> Iterator[str]:
-    """What its methods must refuse."""
-    return (misuse.name for misuse in MISUSES[subject.engine.name])
+def refused_calls(subject: Subject) -> dict[str, Misuse]:
+    """What its methods must refuse, by name."""
+    return {misuse.name: misuse for misuse in misuses(subject.engine)}
 
 
-@check(cases=misuses)
+@check(cases=refused_calls)
 def check_a_misuse_is_refused(subject: Subject, case: str) -> None:
     """A method that cannot do what it is asked says so and changes nothing."""
-    misuse: Misuse = next(m for m in MISUSES[subject.engine.name] if m.name == case)
+    misuse = refused_calls(subject)[case]
     needs_release(subject, misuse.since, "this guard")
     if not subject.accepts(*misuse.arguments):
         raise NotApplicable(f"its constructor does not take {' and '.join(misuse.arguments)}")

@@ -24,6 +24,7 @@ from slotscope.checks.subjects.requirements import needs_dtype, needs_schedules
 from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.subjects.variants import loss_scaled
 from slotscope.checks.verdict import NotApplicable, Violation
+from slotscope.recording.records import EventKind
 from slotscope.rules import FunctionRule
 
 PLACE, SECONDS = 1, 0.4
@@ -133,7 +134,7 @@ def check_the_list_of_variables_is_the_callers_own(subject: Subject) -> None:
     run = Run(subject, values(PAIR))
     before = objects(run.engine, run.optimizer)
     listed = getattr(run.optimizer, "variables", None)
-    if not isinstance(listed, list) or run.engine.generation == "tf_keras-legacy":
+    if not isinstance(listed, list) or not run.engine.lists_anew:
         raise NotApplicable("in this generation it is no list, or the optimizer's own")
     listed.clear()
     if not same_objects(before, objects(run.engine, run.optimizer)):
@@ -260,7 +261,7 @@ def check_slots_are_made_once(subject: Subject, case: str) -> None:
     if late:
         raise Violation(f"slots were made after the first step: {', '.join(late)} steps")
     for event in recording.events:
-        if event.kind in ("frozen mirror", "gap"):
+        if event.kind in (EventKind.FROZEN_MIRROR, EventKind.GAP):
             raise Violation(f"{event.kind}: {event.detail}")
     if recording.counts["steps"] != 8:
         raise Violation(f"8 batches advanced the step counter by {recording.counts['steps']}")

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from slotscope.engines.tensorflow_runtime import tensorflow
+from slotscope.engines.importing import tensorflow
 
 
 class Mirrored:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slotscope.engines.tensorflow_runtime import tensorflow
+from slotscope.engines.importing import tensorflow
 
 Fresh = Callable[[], Any]
 Known = Mapping[str, Any]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from slotscope.engines.tensorflow_runtime import tensorflow
+from slotscope.engines.importing import tensorflow
 
 Loss = Callable[[Any, Any], Any]
 Step = Callable[[np.ndarray, np.ndarray], Any]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
+from slotscope.engines.importing import tensorflow
 from slotscope.engines.meters.meter import (
     MEASURES,
     Measured,
@@ -24,7 +25,6 @@ from slotscope.engines.meters.meter import (
 )
 from slotscope.engines.meters.tensorflow_numbers import numbers
 from slotscope.engines.private_names import held
-from slotscope.engines.tensorflow_runtime import tensorflow
 
 
 class GraphMeter(Meter):

@@ -10,6 +10,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from slotscope.engines.importing import tensorflow
 from slotscope.engines.meters.meter import (
     MEASURES,
     Measured,
@@ -20,7 +21,6 @@ from slotscope.engines.meters.meter import (
     same_refs,
 )
 from slotscope.engines.meters.tensorflow_numbers import numbers
-from slotscope.engines.tensorflow_runtime import tensorflow
 
 
 class Ring(Taking):

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from slotscope.engines.importing import tensorflow
 from slotscope.engines.meters.meter import ABREAST, LARGE, MEASURES, SAFE, TIMES, parted, pieces
 from slotscope.engines.meters.packed import WIDTH, Layout
-from slotscope.engines.tensorflow_runtime import tensorflow
 
 #: Arrays of so many elements, at most, are measured together: each operation has its price.
 SMALL = 16_384

@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 from . import stash
+from .frameworks import FRAMEWORKS
 
 #: Imported as they are, in this order.
 PLAIN = (
@@ -37,13 +38,12 @@ PLAIN = (
     "ipykernel.debugger",
     "loky",
     "loky.backend.fork_exec",
-    "jax",
-    "torch",
+    *(framework.name for framework in FRAMEWORKS if framework.kept),
 )
 #: Imported by others of them, and forgotten: their import looks at IPython and at the backend.
 FORGOTTEN = ("matplotlib.pyplot", "pylab", "matplotlib_inline.backend_inline")
 #: The backends of Keras 3; it is imported once for each that is installed.
-BACKENDS = ("tensorflow", "jax", "torch")
+BACKENDS = tuple(framework.name for framework in FRAMEWORKS if framework.backend)
 #: What describes an installed distribution, or adds to ``sys.path``.
 DESCRIPTIONS = (".dist-info", ".egg-info", ".egg-link", ".pth")
 

@@ -4,32 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 from matplotlib.lines import Line2D
 
+from slotscope.recording.records import EventKind
 from slotscope.report.figures.finishing import closed
-from slotscope.report.recordings.figure import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from slotscope.recording.recording import Recording
-
-#: Marker, size and colour for each kind of event; the colours are Okabe and Ito's.
-STYLES = {
-    "constructed": ("D", 7, COLOURS[1]),
-    "traced": ("^", 8, COLOURS[2]),
-    "stepped": ("|", 11, COLOURS[0]),
-    "compiled": ("s", 6, "#555555"),
-    "replaced": ("X", 8, COLOURS[3]),
-    "shared": ("*", 11, COLOURS[4]),
-    "frozen mirror": ("P", 8, COLOURS[5]),
-    "gap": ("x", 8, COLOURS[6]),
-    "untold": ("1", 9, "#555555"),
-}
 
 
 def events_figure(
@@ -69,23 +56,28 @@ def events_figure(
 
 def draw_events(axes: Axes, recording: Recording, height: float) -> None:
     """The events of one recording, from left to right."""
-    between = Counter(e.iterations for e in recording.events if e.kind != "stepped")
+    between = Counter(e.iterations for e in recording.events if e.kind is not EventKind.STEPPED)
     seen: Counter[int] = Counter()
     for event in recording.events:
-        marker, size, colour = STYLES[event.kind]
         place: float = event.iterations
-        if event.kind != "stepped":
+        if event.kind is not EventKind.STEPPED:
             seen[event.iterations] += 1
             place += seen[event.iterations] / (between[event.iterations] + 1)
-        axes.plot(place, height, marker, color=colour, markersize=size, markeredgewidth=1.8)
+        axes.plot(place, height, **_style(event.kind))
 
 
 def draw_key(figure: Figure, recordings: Mapping[str, Recording]) -> None:
     """The name of each kind of event that occurs, below."""
     kinds = {event.kind for recording in recordings.values() for event in recording.events}
-    shown = [kind for kind in STYLES if kind in kinds]
-    lines = [
-        Line2D([], [], linestyle="", marker=marker, markersize=size, color=colour, mew=1.8)
-        for marker, size, colour in (STYLES[kind] for kind in shown)
-    ]
+    shown = [kind for kind in EventKind if kind in kinds]
+    lines = [Line2D([], [], linestyle="", **_style(kind)) for kind in shown]
     figure.legend(lines, shown, loc="outside lower center", ncols=len(shown), frameon=False)
+
+
+def _style(kind: EventKind) -> dict[str, Any]:
+    return {
+        "marker": kind.marker,
+        "markersize": kind.size,
+        "color": kind.colour,
+        "markeredgewidth": 1.8,
+    }

@@ -1,18 +1,13 @@
-"""The answer at one glance: v over batches, and the one variable that carries it.
-
-``python -m slotscope.report.figures.velocity docs/_static/velocity.svg`` draws the figure of the
-README, from a run of Keras 2.1.
-"""
+"""The answer at one glance: v over batches, and the one variable that carries it."""
 
 from __future__ import annotations
 
-import sys
-from os import PathLike
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
 
+from slotscope.recording.records import EventKind
 from slotscope.report.figures.finishing import closed
 from slotscope.report.recordings.figure import COLOURS
 
@@ -94,7 +89,8 @@ def _initial(recording: Recording) -> float:
 def draw_life(axes: Axes, recording: Recording) -> None:
     """When the slot was made, which variable it was after each batch, and when updates ran."""
     steps = recording.iterations
-    made = [e.iterations for e in recording.events if e.kind in ("constructed", "replaced")]
+    appeared = (EventKind.CONSTRUCTED, EventKind.REPLACED)
+    made = [event.iterations for event in recording.events if event.kind in appeared]
     same = recording.identity("momentum")["object"].to_numpy()
     starts = np.flatnonzero(np.diff(same, prepend=-1))
     for start, end in zip(starts, [*starts[1:], len(steps)], strict=True):
@@ -115,20 +111,3 @@ def draw_life(axes: Axes, recording: Recording) -> None:
     )
     axes.set_ylim(-0.6, 2.6)
     axes.tick_params(axis="y", length=0)
-
-
-def save_velocity(path: str | PathLike[str]) -> None:
-    """Train on Keras 2.1, twelve batches of one constant gradient, and save the figure."""
-    from slotscope.engines import engine
-    from slotscope.story.one_weight import train
-
-    mu, eta, x = 1 / 2, 1 / 4, 4
-    recording, _ = train(engine("keras-2.1"), [x] * 12, mu, eta)
-    figure = velocity_figure(recording, -x, mu, eta)
-    # The same run draws the same file: no date, and names that are no random numbers.
-    with plt.rc_context({"svg.hashsalt": "slotscope"}):
-        figure.savefig(path, facecolor="white", metadata={"Date": None})
-
-
-if __name__ == "__main__":
-    save_velocity(*sys.argv[1:])

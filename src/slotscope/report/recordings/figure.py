@@ -8,11 +8,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from slotscope.recording.records import Event, EventKind
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from slotscope.recording.recording import Event, Recording
+    from slotscope.recording.recording import Recording
 
 #: Okabe and Ito's palette, which colour-blind readers can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -62,9 +64,9 @@ def draw_timeline(axes: Axes, recording: Recording) -> None:
         axes.plot(
             [event.iterations for event in events],
             [height] * len(events),
-            "|" if kind == "stepped" else "D",
-            color=COLOURS[0] if kind == "stepped" else COLOURS[1],
-            markersize=9 if kind == "stepped" else 5,
+            "|" if kind is EventKind.STEPPED else "D",
+            color=COLOURS[0] if kind is EventKind.STEPPED else COLOURS[1],
+            markersize=9 if kind is EventKind.STEPPED else 5,
         )
     totals = [_total(recording.events, kind) for kind in kinds]
     labels = [f"{kind}: {total}" for kind, total in zip(kinds, totals, strict=True)]
@@ -128,9 +130,10 @@ def _slots(recording: Recording) -> list[tuple[str, str]]:
     return list(dict.fromkeys((v.slot, v.parameter) for v in recording.seen if v.parameter))
 
 
-def _kinds(recording: Recording) -> list[str]:
+def _kinds(recording: Recording) -> list[EventKind]:
     return list(dict.fromkeys(event.kind for event in recording.events))
 
 
-def _total(events: list[Event], kind: str) -> int:
-    return sum(event.count if kind == "stepped" else 1 for event in events if event.kind == kind)
+def _total(events: list[Event], kind: EventKind) -> int:
+    each = [event for event in events if event.kind is kind]
+    return sum(event.count for event in each) if kind is EventKind.STEPPED else len(each)

@@ -22,6 +22,8 @@ _SHOWN = 6
 #: An array of several axes and more values is described.
 _LISTED = 36
 _ROWS, _COLUMNS = 6, 8
+#: Longer texts are cut where a page says no other length; the notebook has them whole.
+LONGEST = 2000
 
 #: What a terminal takes as colours and the like, and what no document of XML may hold.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?)")
@@ -96,6 +98,11 @@ def printable(text: str) -> str:
     """``text`` without escape codes; a lone surrogate, which no file holds, is ``\\ud800``."""
     plain = _CONTROLS.sub("", _ESCAPES.sub("", text))
     return plain.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def cut(text: str, longest: int = LONGEST) -> str:
+    """``text``, or its start where it is longer, and how long it is."""
+    return text if len(text) <= longest else f"{text[:longest]} ... ({len(text)} characters)"
 
 
 def _array(array: np.ndarray, number: Number) -> str:

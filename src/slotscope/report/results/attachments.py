@@ -14,7 +14,6 @@ import io
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from slotscope.report.results.encoding import FIGURE, RECORDING, tag_of
@@ -36,35 +35,6 @@ class FigureResult:
 
     def _repr_png_(self) -> bytes:
         return self.png
-
-
-@dataclass(frozen=True, slots=True)
-class StoredResult:
-    """A figure or a recording that is still in its notebook; :meth:`read` fetches it.
-
-    Attributes:
-        notebook: path of the executed notebook.
-        kind: ``figure`` or ``recording``.
-        place: its name among the results, such as ``velocity``.
-    """
-
-    notebook: Path
-    kind: str
-    place: str
-
-    def __str__(self) -> str:
-        return f"a {self.kind}, in {self.notebook}"
-
-    def read(self) -> Any:
-        """The figure as a :class:`FigureResult`, or the :class:`slotscope.Recording`.
-
-        Raises:
-            FileNotFoundError: the notebook is gone.
-            DamagedResultsError: it is not in the notebook as it was written.
-        """
-        from slotscope.report.results.result import read_attached
-
-        return read_attached(self.notebook, f"${self.kind}", self.place)
 
 
 def output(place: str, thing: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -109,17 +79,15 @@ def _png(figure: Any) -> bytes:
 
 
 def _npz(recording: Any) -> bytes:
-    from slotscope.recording.archive import write
-
     buffer = io.BytesIO()
-    write(recording, buffer)
+    recording.write(buffer)
     return buffer.getvalue()
 
 
 def _recording(content: bytes) -> Any:
-    from slotscope.recording.archive import read
+    from slotscope.recording.recording import load
 
-    return read(io.BytesIO(content))
+    return load(io.BytesIO(content))
 
 
 def _base64(content: bytes) -> str:

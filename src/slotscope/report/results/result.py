@@ -2,8 +2,8 @@
 
 A notebook that papermill ran is a file of outputs. :func:`result` adds one that holds named values
 twice: as text, for who reads the notebook, and as JSON in the output's metadata, for
-:func:`read_results`, which needs no kernel, no framework and no Jupyter. The text is what a strict
-comparison of two executions looks at, so it says nothing that another processor rounds otherwise
+:mod:`slotscope.report.results.reading`. The text is what a strict comparison of two executions
+looks at, so it says nothing that another processor rounds otherwise
 (:mod:`slotscope.report.results.portable_floats`). The metadata, where no comparison looks, has
 every bit: ``{"slotscope": {"result": {"format": 1, "values": "...", "crc32": 123}}}``.
 
@@ -14,19 +14,13 @@ written, and :mod:`slotscope.report.results.attachments` where figures and recor
 
 from __future__ import annotations
 
-import json
-import os
 import sys
-from collections.abc import Iterator, Mapping
-from os import PathLike
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from slotscope.errors import DamagedResultsError, NoResultsError, UnfitResultError
+from slotscope.errors import UnfitResultError
 from slotscope.report.results import as_text, attachments, encoding
-from slotscope.sweep.executed.stored_results import KEY, RESULT, parts
-
-_SIGNS_OF_DAMAGE = (ValueError, LookupError, TypeError, AttributeError, OSError)
+from slotscope.sweep.executed.stored_results import KEY, RESULT
 
 
 def result(**results: Any) -> None:
@@ -56,86 +50,6 @@ def result(**results: Any) -> None:
     for data, metadata in outputs:
         _display(data, metadata)
     _close(things)
-
-
-def read_results(notebook: str | PathLike[str] | Mapping[str, Any]) -> dict[str, Any]:
-    """The results that an executed notebook holds.
-
-    Args:
-        notebook: path of the file, or what ``nbformat.read`` or papermill's ``execute_notebook``
-            returned.
-
-    Returns:
-        The values by name, of every call of :func:`result`; the last one where a name comes again.
-        A figure is an object whose ``png`` is the content of a PNG file.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        NoResultsError: the notebook holds no results.
-        DamagedResultsError: it is not a notebook, or its results are not as they were written.
-    """
-    try:
-        outputs = list(_outputs(notebook))
-        found = {
-            name: value
-            for part in parts(outputs)
-            for name, value in encoding.restored(
-                part, lambda tag, place: attachments.find(outputs, tag, place)
-            ).items()
-        }
-    except FileNotFoundError:
-        raise
-    except _SIGNS_OF_DAMAGE as error:
-        raise _damaged(notebook, error) from error
-    if not found:
-        raise NoResultsError(f"{_name(notebook)} holds no results: {_why(outputs)}")
-    return found
-
-
-def read_attached(notebook: Path, tag: str, place: str) -> Any:
-    """One figure or recording of an executed notebook.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        DamagedResultsError: it is not a notebook, or the thing is not in it as it was written.
-    """
-    try:
-        return attachments.find(_outputs(notebook), tag, place)
-    except FileNotFoundError:
-        raise
-    except _SIGNS_OF_DAMAGE as error:
-        raise _damaged(notebook, error) from error
-
-
-def _damaged(notebook: Any, error: Exception) -> DamagedResultsError:
-    return DamagedResultsError(
-        f"{_name(notebook)} is not a notebook whose results are whole"
-        f" ({type(error).__name__}: {error})."
-        "\nExpected what slotscope.result left in an executed notebook. Run it again."
-    )
-
-
-def _name(notebook: Any) -> str:
-    return "The notebook" if isinstance(notebook, Mapping) else os.fspath(notebook)
-
-
-def _outputs(notebook: str | PathLike[str] | Mapping[str, Any]) -> Iterator[Any]:
-    """The outputs of all code cells, in order."""
-    content: Any = notebook
-    if not isinstance(notebook, Mapping):
-        content = json.loads(Path(notebook).read_text(encoding="utf-8"))
-    for cell in content["cells"]:
-        if cell["cell_type"] == "code":
-            yield from cell["outputs"]
-
-
-def _why(outputs: list[Any]) -> str:
-    errors = [output["ename"] for output in outputs if output["output_type"] == "error"]
-    if errors:
-        return f"a cell raised {errors[0]}. Mend that, and run it again."
-    if not outputs:
-        return "it was not executed. Run it, for instance with papermill."
-    return "no cell called slotscope.result. Add one at its end, and run it again."
 
 
 def _display(data: dict[str, Any], metadata: dict[str, Any]) -> None:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from slotscope.report.results.as_text import brief
-from slotscope.report.runs.figure_axes import Grid, is_number, number
-from slotscope.report.runs.record import FAILED, Run
+from slotscope.report.runs.figure_axes import Grid
+from slotscope.report.runs.finished_run import FinishedRun
+from slotscope.report.runs.kinds_of_values import is_curve, is_number
+from slotscope.sweep.run_records import FAILED
 
 #: So many runs are named below a figure, each with so many characters of its value.
 _NAMED, _LONGEST = 5, 40
@@ -49,7 +49,7 @@ class Drawable:
     mixed: tuple[Undrawn, ...]
 
 
-def drawable(runs: Sequence[Run], grid: Grid) -> Drawable:
+def drawable(runs: Sequence[FinishedRun], grid: Grid) -> Drawable:
     """What can be drawn of these runs."""
     done = [run for run in runs if run.status != FAILED]
     scalars, arrays, mixed = [], [], []
@@ -70,7 +70,7 @@ def drawable(runs: Sequence[Run], grid: Grid) -> Drawable:
     return Drawable(tuple(scalars), tuple(arrays), tuple(mixed))
 
 
-def odd(runs: Sequence[Run], name: str, fits: Callable[[Any], bool]) -> str:
+def odd(runs: Sequence[FinishedRun], name: str, fits: Callable[[Any], bool]) -> str:
     """In words, in which runs a result has another kind of value than is drawn; empty for none."""
     done = [run for run in runs if run.status != FAILED]
     found = {id: value for id, value in _values(done, name).items() if not fits(value)}
@@ -85,24 +85,7 @@ def odd(runs: Sequence[Run], name: str, fits: Callable[[Any], bool]) -> str:
     return " and ".join(filter(None, (", ".join(told[:-1]), *told[-1:])))
 
 
-def is_curve(value: Any) -> bool:
-    """Whether :func:`series` has an array of ``value``."""
-    return series(value) is not None
-
-
-def series(value: Any) -> np.ndarray | None:
-    """``value`` as an array of one axis and at least two numbers; None where it is none."""
-    if isinstance(value, list) and not all(map(is_number, value)):
-        return None
-    if not isinstance(value, (list, np.ndarray)):
-        return None
-    array = np.asarray(list(map(number, value)) if isinstance(value, list) else value)
-    if array.ndim != 1 or len(array) < 2 or array.dtype.kind not in "iuf":
-        return None
-    return array.astype(np.float64)
-
-
-def _values(runs: Sequence[Run], name: str) -> Mapping[str, Any]:
+def _values(runs: Sequence[FinishedRun], name: str) -> Mapping[str, Any]:
     """What runs have of a result, by their ids."""
     found = {run.id: run.results.get(name) for run in runs}
     return {id: value for id, value in found.items() if value is not None}

@@ -7,12 +7,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from slotscope.report.results.as_text import brief, printable
-from slotscope.report.runs.figure_axes import key, setting
-from slotscope.report.runs.record import FAILED, Run, RunError
-
-#: Longer texts are cut; the notebook has them whole.
-LONGEST = 2000
+from slotscope.report.results.as_text import LONGEST, brief, cut, printable
+from slotscope.report.runs.finished_run import FinishedRun
+from slotscope.report.runs.kinds_of_values import key
+from slotscope.sweep.run_records import RunError
 
 #: A message may name a step, a loss or an address: it is the same message.
 _NUMBER = re.compile(r"0x[0-9a-fA-F]+|\d[\d_]*(?:\.\d*)?(?:[eE][-+]?\d+)?")
@@ -33,47 +31,38 @@ class Failure:
 
     error: RunError
     alike: bool
-    runs: tuple[Run, ...]
+    runs: tuple[FinishedRun, ...]
     shared: tuple[tuple[str, str], ...]
     source: str
     traceback: str
 
 
-def failures(runs: Sequence[Run], varying: Sequence[str]) -> list[Failure]:
+def failures(runs: Sequence[FinishedRun], varying: Sequence[str]) -> list[Failure]:
     """Each different error, that of most runs first; ``varying`` names the parameters that vary.
 
     Errors whose messages differ in numbers only are one.
     """
-    groups: dict[RunError, list[Run]] = {}
+    groups: dict[RunError, list[FinishedRun]] = {}
     for run in runs:
-        if run.status == FAILED:
-            error = _error(run)
-            alike = replace(error, message=_NUMBER.sub("0", error.message))
+        if run.error:
+            alike = replace(run.error, message=_NUMBER.sub("0", run.error.message))
             groups.setdefault(alike, []).append(run)
     return [_failure(found, varying) for found in sorted(groups.values(), key=len, reverse=True)]
 
 
-def cut(text: str, longest: int = LONGEST) -> str:
-    """``text``, or its start where it is longer, and how long it is."""
-    return text if len(text) <= longest else f"{text[:longest]} ... ({len(text)} characters)"
-
-
-def _error(run: Run) -> RunError:
-    return run.error or RunError("unknown", None, "", "The run says no more.")
-
-
-def _failure(runs: list[Run], varying: Sequence[str]) -> Failure:
+def _failure(runs: list[FinishedRun], varying: Sequence[str]) -> Failure:
     shared = []
-    alike = len({_error(run).message for run in runs}) > 1
+    errors = [run.error for run in runs if run.error]
+    alike = len({error.message for error in errors}) > 1
     for name in varying if len(runs) > 1 else ():
-        values = {key(setting(run, name)) for run in runs}
+        values = {key(run.setting(name)) for run in runs}
         if len(values) == 1:
-            shared.append((name, cut(brief(setting(runs[0], name)), 80)))
+            shared.append((name, cut(brief(runs[0].setting(name)), 80)))
     source, traceback = _failing_cell(runs[0])
-    return Failure(_error(runs[0]), alike, tuple(runs), tuple(shared), source, traceback)
+    return Failure(errors[0], alike, tuple(runs), tuple(shared), source, traceback)
 
 
-def _failing_cell(run: Run) -> tuple[str, str]:
+def _failing_cell(run: FinishedRun) -> tuple[str, str]:
     """Source and traceback of the first cell with an error; empty where there is none to read."""
     try:
         for cell in json.loads(run.notebook.read_text(encoding="utf-8"))["cells"]:

@@ -7,14 +7,14 @@ What repeats a run, such as a seed, spans nothing: its runs lie above each other
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from slotscope.report.runs.finished_run import FinishedRun
+from slotscope.report.runs.kinds_of_values import is_number, key, number
 from slotscope.report.runs.linked_parameters import led, sampled
-from slotscope.report.runs.record import Run
 
 #: More colours can't be told apart, unless they are a scale, and more panels don't fit a page.
 _COLOURS, _SCALE, _PANELS = 7, 12, 6
@@ -22,8 +22,6 @@ _COLOURS, _SCALE, _PANELS = 7, 12, 6
 _JOINED = 40
 #: Parameters of these names, and those that end so, repeat a run.
 _REPEATS = ("seed", "repeat", "replicate", "random_state")
-#: What a run has for a parameter that it was not given, and another run was.
-DEFAULT = "(default)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +49,11 @@ class Span:
         """Whether all values of a parameter are numbers that an axis can have."""
         return name is not None and _ordered(self.levels[name])
 
-    def level(self, run: Run, name: str | None) -> int:
+    def level(self, run: FinishedRun, name: str | None) -> int:
         """The place of a run's value among those of a parameter; 0 where there is none."""
         if name is None:
             return 0
-        return [key(value) for value in self.levels[name]].index(key(setting(run, name)))
+        return [key(value) for value in self.levels[name]].index(key(run.setting(name)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +83,7 @@ class Grid:
         return tuple(self.levels)
 
 
-def grid_of(runs: Sequence[Run]) -> Grid:
+def grid_of(runs: Sequence[FinishedRun]) -> Grid:
     """The axes that fit these runs."""
     names = dict.fromkeys(name for run in runs for name in run.parameters)
     levels = {name: _levels(runs, name) for name in names}
@@ -121,47 +119,25 @@ def span_of(levels: Mapping[str, Sequence[Any]], x: str | None, names: Sequence[
     return Span(levels, x, take(_COLOURS, _SCALE), take(_PANELS, _PANELS), take(_PANELS, _PANELS))
 
 
-def setting(run: Run, name: str) -> Any:
-    """What a run was given for a parameter."""
-    return run.parameters.get(name, DEFAULT)
-
-
-def is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def number(value: Any) -> float:
-    """``value`` as a float, infinite where it is too large; NaN where it is no number."""
-    try:
-        return float(value) if is_number(value) else math.nan
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
-
-
-def key(value: Any) -> str:
-    """By which values of parameters are the same or not; they are what JSON holds."""
-    return json.dumps(value, sort_keys=True)
-
-
 def _ordered(levels: Sequence[Any]) -> bool:
     return all(math.isfinite(number(level)) for level in levels)
 
 
-def _levels(runs: Sequence[Run], name: str) -> list[Any]:
-    found = list({key(v): v for v in (setting(run, name) for run in runs)}.values())
+def _levels(runs: Sequence[FinishedRun], name: str) -> list[Any]:
+    found = list({key(v): v for v in (run.setting(name) for run in runs)}.values())
     return sorted(found) if all(map(is_number, found)) else found
 
 
-def _places(runs: Sequence[Run], name: str, levels: Sequence[Any]) -> list[int]:
+def _places(runs: Sequence[FinishedRun], name: str, levels: Sequence[Any]) -> list[int]:
     place = {key(level): number for number, level in enumerate(levels)}
-    return [place[key(setting(run, name))] for run in runs]
+    return [place[key(run.setting(name))] for run in runs]
 
 
 def _repeats(name: str) -> bool:
     return name.lower().endswith(_REPEATS)
 
 
-def _echoes(runs: Sequence[Run]) -> frozenset[str]:
+def _echoes(runs: Sequence[FinishedRun]) -> frozenset[str]:
     names = {name for run in runs for name in run.results if name in run.parameters}
     return frozenset(
         name

@@ -11,11 +11,13 @@ import numpy as np
 
 from slotscope.report.figures.light_and_dark import image
 from slotscope.report.results.as_text import brief
-from slotscope.report.runs.drawable_results import Undrawn, drawable, is_curve, odd, series
-from slotscope.report.runs.figure_axes import Grid, Span, is_number, number, setting, span_of
+from slotscope.report.runs.drawable_results import Undrawn, drawable, odd
+from slotscope.report.runs.figure_axes import Grid, Span, span_of
+from slotscope.report.runs.finished_run import FinishedRun
+from slotscope.report.runs.kinds_of_values import is_curve, is_number, number, series
 from slotscope.report.runs.overlapping_lines import alternate
 from slotscope.report.runs.panels import curve_figure, names_shown, scalar_figure
-from slotscope.report.runs.record import FAILED, Run
+from slotscope.sweep.run_records import FAILED
 
 #: So many results are drawn, as figures or as arrays; the table has all.
 SCALARS, ARRAYS = 4, 2
@@ -39,7 +41,7 @@ class Multiple:
     caption: str
 
 
-def figures(runs: Sequence[Run], grid: Grid) -> tuple[list[Multiple], list[Undrawn]]:
+def figures(runs: Sequence[FinishedRun], grid: Grid) -> tuple[list[Multiple], list[Undrawn]]:
     """The figures, and the results that have none, or not over each parameter."""
     found = drawable(runs, grid)
     spans = [grid.span, *(replace(grid.span, x=name) for name in grid.sampled[1:])]
@@ -64,7 +66,7 @@ def figures(runs: Sequence[Run], grid: Grid) -> tuple[list[Multiple], list[Undra
     return drawn, [*undrawn.values(), *found.mixed, *map(Undrawn, beyond)]
 
 
-def _scalar(runs: Sequence[Run], grid: Grid, span: Span, name: str) -> Multiple:
+def _scalar(runs: Sequence[FinishedRun], grid: Grid, span: Span, name: str) -> Multiple:
     figure, used = scalar_figure(runs, span, name)
     numbers = [
         (number(run.results[name]), run)
@@ -97,7 +99,7 @@ def _scalar(runs: Sequence[Run], grid: Grid, span: Span, name: str) -> Multiple:
     return _multiple(figure, used, alt, f"{name} over {span.x}. {' '.join(notes)}")
 
 
-def _curves(runs: Sequence[Run], grid: Grid, name: str) -> Multiple:
+def _curves(runs: Sequence[FinishedRun], grid: Grid, name: str) -> Multiple:
     span = curves_span(grid)
     figure, used = curve_figure(runs, span, name)
     curves = [c for run in runs if (c := series(run.results.get(name))) is not None]
@@ -129,7 +131,7 @@ def _notes(grid: Grid, span: Span, figure: object) -> list[str]:
     return found + ["Where lines lie on each other, their colours alternate."] * alternate(figure)
 
 
-def _repeated(runs: Sequence[Run], span: Span) -> bool:
+def _repeated(runs: Sequence[FinishedRun], span: Span) -> bool:
     """Whether two runs are at one place of a figure."""
     names = (span.x, span.colour, span.column, span.row)
     return len({tuple(span.level(run, name) for name in names) for run in runs}) < len(runs)
@@ -155,5 +157,5 @@ def _panels(span: Span) -> str:
     return f", a panel for each {' and '.join(names)}" if names else ""
 
 
-def _at(run: Run, grid: Grid) -> str:
-    return ", ".join(f"{name} {brief(setting(run, name))}" for name in grid.varying)
+def _at(run: FinishedRun, grid: Grid) -> str:
+    return ", ".join(f"{name} {brief(run.setting(name))}" for name in grid.varying)

@@ -8,18 +8,18 @@ takes about a second.
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from gettext import ngettext
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from slotscope.errors import DamagedRunWarning, NoRunsError
-from slotscope.report.runs.record import ForeignRecordError, Run, read_run
-from slotscope.sweep.store import RUN, SWEEP
+from slotscope.report.runs.finished_run import FinishedRun, read_finished
+from slotscope.sweep.run_records import RUN, SWEEP, ForeignRecordError, read_sweep
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ _NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
+class SweepFolder:
     """What there is of a sweep.
 
     Attributes:
@@ -46,7 +46,7 @@ class Sweep:
     """
 
     folder: Path
-    runs: tuple[Run, ...]
+    runs: tuple[FinishedRun, ...]
     notebook: str = ""
     damaged: Mapping[str, str] = field(default_factory=dict)
     strays: Mapping[str, str] = field(default_factory=dict)
@@ -75,27 +75,27 @@ class Sweep:
         """In words, what else a reader should know."""
         notes = []
         if count := len(self.earlier):
-            names = ", ".join(self.earlier[:_NAMED]) + (", ..." if count > _NAMED else "")
-            what = "1 run of an earlier sweep is" if count == 1 else f"{count} runs of earlier"
-            what += "" if count == 1 else " sweeps are"
-            notes.append(f"{what} left out: {names}.")
-        if self.outdated:
-            were = "run was" if self.outdated == 1 else "runs were"
-            have = "has" if self.outdated == 1 else "have"
-            notes.append(
-                f"{self.outdated} {were} made by other code or versions, and {have} not run again"
-                " yet."
-            )
+            many = f"{count} runs of earlier sweeps are"
+            what = ngettext("1 run of an earlier sweep is", many, count)
+            notes.append(f"{what} left out: {_some(self.earlier, ', ')}.")
+        if count := self.outdated:
+            what = ngettext("1 run was", f"{count} runs were", count)
+            have = ngettext("has", "have", count)
+            notes.append(f"{what} made by other code or versions, and {have} not run again yet.")
         if count := len(self.strays):
-            what = "1 record that cannot be read is of no run that was"
-            if count > 1:
-                what = f"{count} records that cannot be read are of no runs that were"
+            many = f"{count} records that cannot be read are of no runs that were"
+            what = ngettext("1 record that cannot be read is of no run that was", many, count)
             notes.append(f"{what} asked for, and left out: {self._places(self.strays)}.")
         return notes
 
     def _places(self, records: Mapping[str, str]) -> str:
-        told = [f"{self.folder / name / RUN}: {what}" for name, what in records.items()]
-        return "; ".join(told[:_NAMED]) + ("; ..." if len(told) > _NAMED else "")
+        return _some(
+            [f"{self.folder / name / RUN}: {what}" for name, what in records.items()], "; "
+        )
+
+
+def _some(words: Sequence[str], sign: str) -> str:
+    return sign.join([*words[:_NAMED], *["..."] * (len(words) > _NAMED)])
 
 
 def results(folder: str | PathLike[str]) -> pd.DataFrame:
@@ -106,7 +106,7 @@ def results(folder: str | PathLike[str]) -> pd.DataFrame:
     - ``number`` (place in the sweep) and ``status`` (``done`` or ``failed``);
     - each parameter, by its name;
     - each result, by its name: numbers and strings as they are, arrays and tables as objects, a
-      figure or a recording as a :class:`~slotscope.report.results.attachments.StoredResult`;
+      figure or a recording as a :class:`~slotscope.report.results.reading.StoredResult`;
     - ``error``, ``seconds``, ``attempts``, ``started`` (UTC), ``notebook`` (path);
     - ``version.PACKAGE`` for each package.
 
@@ -131,12 +131,12 @@ def results(folder: str | PathLike[str]) -> pd.DataFrame:
         DamagedRunWarning: the ``run.json`` of a run that was asked for is not whole, or of another
             folder; the others are read.
     """
-    from slotscope.report.runs.table import table
+    from slotscope.report.runs.data_frame import table
 
     return table(read_runs(folder))
 
 
-def read_runs(folder: str | PathLike[str]) -> list[Run]:
+def read_runs(folder: str | PathLike[str]) -> list[FinishedRun]:
     """The finished runs of a sweep, in its order; raises and warns as :func:`results`."""
     found = scan(folder)
     if found.warning:
@@ -144,15 +144,15 @@ def read_runs(folder: str | PathLike[str]) -> list[Run]:
     return list(found.runs)
 
 
-def scan(folder: str | PathLike[str]) -> Sweep:
+def scan(folder: str | PathLike[str]) -> SweepFolder:
     """What there is of a sweep; raises as :func:`results`."""
     place = Path(folder)
     names = _names(place)
     runs, damaged = {}, {}
     for name in names:
         try:
-            runs[name] = read_run(place / name / RUN)
-        except (FileNotFoundError, NotADirectoryError, ForeignRecordError):
+            runs[name] = read_finished(place / name / RUN)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ForeignRecordError):
             pass  # something else's, or a run that a sweep took back meanwhile
         except ValueError as error:
             damaged[name] = str(error)
@@ -187,31 +187,24 @@ def _names(place: Path) -> list[str]:
         ) from error
 
 
-def _sweep(place: Path, runs: Mapping[str, Run], damaged: Mapping[str, str]) -> Sweep:
+def _sweep(place: Path, runs: Mapping[str, FinishedRun], damaged: Mapping[str, str]) -> SweepFolder:
     """What was asked for, among what there is."""
-    about = _about(place)
-    notebook, asked = str(about.get("notebook", "")), about.get("runs")
-    if not isinstance(asked, list):
+    try:
+        asked = read_sweep(place / SWEEP)
+    except ValueError:
+        asked = None
+    if asked is None:
         ordered = sorted(runs.values(), key=lambda run: (run.number, run.id))
-        return Sweep(place, tuple(ordered), notebook, damaged)
-    ids = {str(id): number for number, id in enumerate(asked)}
+        return SweepFolder(place, tuple(ordered), damaged=damaged)
+    ids = {id: number for number, id in enumerate(asked.runs)}
     kept = [replace(runs[id], number=number) for id, number in ids.items() if id in runs]
-    now = about.get("fingerprint")
-    return Sweep(
+    return SweepFolder(
         place,
         tuple(kept),
-        notebook,
+        asked.notebook,
         {name: what for name, what in damaged.items() if name in ids},
         {name: what for name, what in damaged.items() if name not in ids},
         missing=len(ids.keys() - damaged.keys() - runs.keys()),
         earlier=tuple(name for name in runs if name not in ids),
-        outdated=sum(run.fingerprint != now for run in kept) if now else 0,
+        outdated=sum(bool(run.dependencies.change(asked.dependencies)) for run in kept),
     )
-
-
-def _about(place: Path) -> dict[str, Any]:
-    try:
-        found = json.loads((place / SWEEP).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

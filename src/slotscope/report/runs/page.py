@@ -23,19 +23,20 @@ from urllib.parse import quote
 from slotscope.errors import ReportUnavailableError
 from slotscope.files import whole
 from slotscope.report.page_templates import environment
-from slotscope.report.results.as_text import brief, printable
-from slotscope.report.runs.cells import columns_of, elsewhere
-from slotscope.report.runs.failures import cut, failures
-from slotscope.report.runs.figure_axes import Grid, grid_of, setting
+from slotscope.report.results.as_text import brief, cut, printable
+from slotscope.report.runs.failures import failures
+from slotscope.report.runs.figure_axes import Grid, grid_of
 from slotscope.report.runs.figures import figures
-from slotscope.report.runs.folder import Sweep
-from slotscope.report.runs.record import DONE, FAILED, Run
+from slotscope.report.runs.finished_run import FinishedRun
+from slotscope.report.runs.folder import SweepFolder
+from slotscope.report.runs.page_table import columns_of, elsewhere
+from slotscope.sweep.run_records import DONE, FAILED
 
 #: So many different errors are told, each with so many of its runs; the table has all.
 _FAILURES, _LINKS = 20, 12
 
 
-def write_page(sweep: Sweep, out: str | PathLike[str]) -> Path:
+def write_page(sweep: SweepFolder, out: str | PathLike[str]) -> Path:
     """Write the page of a sweep; it appears whole or not at all.
 
     Args:
@@ -52,14 +53,14 @@ def write_page(sweep: Sweep, out: str | PathLike[str]) -> Path:
     return out
 
 
-def page(sweep: Sweep, place: Path) -> str:
+def page(sweep: SweepFolder, place: Path) -> str:
     """The page, as it stands in the folder ``place``."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of glyphs and limits, from NumPy and matplotlib
         return printable(_page(sweep, place))
 
 
-def _page(sweep: Sweep, place: Path) -> str:
+def _page(sweep: SweepFolder, place: Path) -> str:
     runs = sweep.runs
     headline, tone = headline_of(sweep)
     grid = grid_of(runs)
@@ -102,7 +103,7 @@ def _page(sweep: Sweep, place: Path) -> str:
     return text
 
 
-def headline_of(sweep: Sweep) -> tuple[str, str]:
+def headline_of(sweep: SweepFolder) -> tuple[str, str]:
     """What became of the runs, and whether that is ``good``, ``bad`` or, as yet, neither."""
     asked, failed = sweep.asked, sum(run.status == FAILED for run in sweep.runs)
     done = len(sweep.runs) - failed
@@ -144,7 +145,7 @@ def _library() -> dict[str, str]:
     }
 
 
-def _link(place: Path, run: Run) -> str:
+def _link(place: Path, run: FinishedRun) -> str:
     """Where the run's notebook is, seen from the page; empty where there is none."""
     if not run.notebook.is_file():
         return ""
@@ -152,22 +153,22 @@ def _link(place: Path, run: Run) -> str:
     return quote(Path(relative).as_posix())
 
 
-def _mute(runs: Sequence[Run]) -> bool:
+def _mute(runs: Sequence[FinishedRun]) -> bool:
     """Whether the notebook is to the end without a result."""
     return any(run.status == DONE for run in runs) and not any(run.results for run in runs)
 
 
-def _about(grid: Grid, run: Run) -> str:
+def _about(grid: Grid, run: FinishedRun) -> str:
     """The parameters by which a run differs from the others."""
-    pairs = (f"{name} {brief(setting(run, name))}" for name in grid.varying)
+    pairs = (f"{name} {brief(run.setting(name))}" for name in grid.varying)
     return cut(", ".join(pairs), 200) or f"run {run.number}"
 
 
-def _versions(runs: Sequence[Run]) -> tuple[list[str], list[str]]:
+def _versions(runs: Sequence[FinishedRun]) -> tuple[list[str], list[str]]:
     """What was installed, with every version that a run had: what is the same, and what isn't."""
     found: dict[str, dict[str, None]] = {}
     for run in runs:
-        for name, version in run.versions.items():
+        for name, version in run.dependencies.versions.items():
             found.setdefault(name, {})[version] = None
     same = [f"{name} {version}" for name, (version, *more) in found.items() if not more]
     differ = [f"{name} {' and '.join(v)}" for name, v in found.items() if len(v) > 1]

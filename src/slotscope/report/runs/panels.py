@@ -18,10 +18,11 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from slotscope.report.figures.light_and_dark import BAD, STYLE, Shade, shades
 from slotscope.report.results.as_text import brief, printable
-from slotscope.report.runs.drawable_results import series
-from slotscope.report.runs.figure_axes import Span, is_number, number
+from slotscope.report.runs.figure_axes import Span
+from slotscope.report.runs.finished_run import FinishedRun
+from slotscope.report.runs.kinds_of_values import is_number, number, series
 from slotscope.report.runs.overlapping_lines import Line, draw_lines
-from slotscope.report.runs.record import FAILED, Run
+from slotscope.sweep.run_records import FAILED
 
 _MARKERS = "os^DvPX"
 #: From this ratio of the largest to the smallest on, an axis is logarithmic.
@@ -40,7 +41,7 @@ _PANEL, _PAGE = 4.6, 10.5
 Drawn = tuple[Figure, list[Shade]]
 
 
-def scalar_figure(runs: Sequence[Run], span: Span, name: str) -> Drawn:
+def scalar_figure(runs: Sequence[FinishedRun], span: Span, name: str) -> Drawn:
     """A number of each run over the parameter ``span.x``, with the colours that were used.
 
     Raises:
@@ -54,7 +55,7 @@ def scalar_figure(runs: Sequence[Run], span: Span, name: str) -> Drawn:
     colours = shades(len(span.of(span.colour)), span.ordered(span.colour))
     logarithmic = _wide([value for value in values.values() if math.isfinite(value)], _LOG_Y)
 
-    def draw(axes: Any, found: Sequence[Sequence[Run]]) -> None:
+    def draw(axes: Any, found: Sequence[Sequence[FinishedRun]]) -> None:
         lines = []
         for level, here in enumerate(found):
             finite = [run for run in here if math.isfinite(values.get(run.id, math.nan))]
@@ -77,7 +78,7 @@ def scalar_figure(runs: Sequence[Run], span: Span, name: str) -> Drawn:
     return figure, colours
 
 
-def curve_figure(runs: Sequence[Run], span: Span, name: str) -> Drawn:
+def curve_figure(runs: Sequence[FinishedRun], span: Span, name: str) -> Drawn:
     """An array of each run over its index, with the colours that were used.
 
     Raises:
@@ -90,7 +91,7 @@ def curve_figure(runs: Sequence[Run], span: Span, name: str) -> Drawn:
         _near(curve[np.isfinite(curve)], name)
     colours = shades(len(span.of(span.colour)), span.ordered(span.colour))
 
-    def draw(axes: Any, found: Sequence[Sequence[Run]]) -> None:
+    def draw(axes: Any, found: Sequence[Sequence[FinishedRun]]) -> None:
         lines = [
             _thinned(level, np.asarray(series(run.results[name])))
             for level, here in enumerate(found)
@@ -104,10 +105,10 @@ def curve_figure(runs: Sequence[Run], span: Span, name: str) -> Drawn:
 
 
 def _panels(
-    runs: Sequence[Run],
+    runs: Sequence[FinishedRun],
     span: Span,
     colours: Sequence[Shade],
-    draw: Callable[[Any, Sequence[Sequence[Run]]], None],
+    draw: Callable[[Any, Sequence[Sequence[FinishedRun]]], None],
     name: str,
     below: str,
     markers: str,
@@ -216,7 +217,7 @@ def _thinned(level: int, curve: np.ndarray) -> Line:
     return Line(level, index, curve[index])
 
 
-def _place(run: Run, span: Span) -> float:
+def _place(run: FinishedRun, span: Span) -> float:
     if span.ordered(span.x):
         return number(run.parameters[str(span.x)])
     return float(span.level(run, span.x))

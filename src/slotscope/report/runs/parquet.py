@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from slotscope.files import whole
-from slotscope.report.runs.figure_axes import is_number
+from slotscope.report.runs.kinds_of_values import is_number
 
 #: What pyarrow raises where a column is nothing for it.
 _UNFIT = (pa.ArrowException, TypeError, ValueError, OverflowError)

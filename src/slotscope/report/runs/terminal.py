@@ -15,8 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from slotscope.sweep.asked.due_runs import Plan
-from slotscope.sweep.declared.parameters import Parameter
+from slotscope.errors import DeclaredParameter
+from slotscope.sweep.asked.due_runs import SweepPlan
+from slotscope.sweep.run_records import FAILED, RunError, RunRecord
 from slotscope.sweep.store import Store
 
 #: Failed runs of which the summary has a line.
@@ -27,7 +28,7 @@ RECENT = 50
 MESSAGE = 200
 
 
-def print_parameters(parameters: Sequence[Parameter], console: Console) -> None:
+def print_parameters(parameters: Sequence[DeclaredParameter], console: Console) -> None:
     """A table of what a notebook can be given."""
     table = Table(box=None, pad_edge=False)
     for heading in ("parameter", "type", "default", "help"):
@@ -38,7 +39,7 @@ def print_parameters(parameters: Sequence[Parameter], console: Console) -> None:
     console.print(table)
 
 
-def print_plan(plan: Plan, repeated: int, console: Console) -> None:
+def print_plan(plan: SweepPlan, repeated: int, console: Console) -> None:
     """How many runs there are, and why some are to be run."""
     waiting = len(plan.waiting)
     again = f" ({repeated} more are repeated)" if repeated else ""
@@ -48,7 +49,7 @@ def print_plan(plan: Plan, repeated: int, console: Console) -> None:
         console.print(Text(f"  {count:>6}  {reason}"))
 
 
-def print_waiting(plan: Plan, store: Store, console: Console) -> None:
+def print_waiting(plan: SweepPlan, store: Store, console: Console) -> None:
     """A line for each run that is to be run."""
     for run in plan.waiting:
         line = f"{store.run_folder(run.id)}  {brief(run.parameters)}  ({run.reason})"
@@ -56,10 +57,10 @@ def print_waiting(plan: Plan, store: Store, console: Console) -> None:
 
 
 def print_summary(
-    plan: Plan, finished: Sequence[Mapping[str, Any]], store: Store, console: Console
+    plan: SweepPlan, finished: Sequence[RunRecord], store: Store, console: Console
 ) -> None:
     """Counts, and the failed runs with their message and folder."""
-    failed = [run for run in finished if run["status"] == "failed"]
+    failed = [(run, run.error) for run in finished if run.error]
     before = len(plan.runs) - len(plan.waiting)
     done = len(finished) - len(failed)
     left = len(plan.waiting) - len(finished)
@@ -67,19 +68,19 @@ def print_summary(
     parts += [f"{left} not run"] if left else []
     parts += [f"{before} of them were done before"] if before else []
     console.print(Text(f"{counted(len(plan.runs), 'run')}: {', '.join(parts)}"))
-    for run in failed[:FAILURES]:
-        console.print(Text(f"  {store.run_folder(run['id'])}  {problem(run)}"), soft_wrap=True)
+    for run, error in failed[:FAILURES]:
+        line = f"  {store.run_folder(run.id)}  {problem(error, run.attempts)}"
+        console.print(Text(line), soft_wrap=True)
     if len(failed) > FAILURES:
         console.print(Text(f"  and {len(failed) - FAILURES} more"))
 
 
-def problem(run: Mapping[str, Any]) -> str:
+def problem(error: RunError, attempts: int = 1) -> str:
     """What went wrong in a run, on one line."""
-    error = run["error"]
-    kind = [] if error["kind"] == "cell" else [error["kind"]]
-    place = [] if error["cell"] is None else [f"code cell {error['cell']}"]
-    tried = ["tried twice"] if run.get("attempts", 1) > 1 else []
-    parts = (", ".join(kind + place + tried), error["name"], error["message"])
+    kind = [] if error.kind == "cell" else [error.kind]
+    place = [] if error.cell is None else [f"code cell {error.cell}"]
+    tried = ["tried twice"] if attempts > 1 else []
+    parts = (", ".join(kind + place + tried), error.name, error.message)
     line = " ".join(": ".join(filter(None, parts)).split())
     return line if len(line) <= MESSAGE else f"{line[: MESSAGE - 3]}..."
 
@@ -123,7 +124,7 @@ class Lines:
         """So many run now."""
         self._in_flight, self._at_once = count, max(count, 1)
 
-    def finished(self, run: Mapping[str, Any]) -> None:
+    def finished(self, run: RunRecord) -> None:
         """A run has finished."""
         self._count(run)
         self._console.print(Text(self._line(run)), soft_wrap=True)
@@ -141,16 +142,16 @@ class Lines:
         runs = self._total - self.so_far - self._in_flight / 2
         return f"{duration(median(self._seconds) * runs / self._at_once)} left"
 
-    def _count(self, run: Mapping[str, Any]) -> None:
-        self._counts[run["status"]] += 1
-        self._seconds.append(run["seconds"])
+    def _count(self, run: RunRecord) -> None:
+        self._counts[run.status] += 1
+        self._seconds.append(run.seconds)
         self._in_flight = max(self._in_flight - 1, 0)
 
-    def _line(self, run: Mapping[str, Any]) -> str:
+    def _line(self, run: RunRecord) -> str:
         place = f"[{self.so_far}/{self._total}]"
-        line = f"{place} {run['status']} in {run['seconds']:.1f} s  {brief(run['parameters'])}"
-        if run["error"]:
-            line += f"  {problem(run)}"
+        line = f"{place} {run.status} in {run.seconds:.1f} s  {brief(run.parameters)}"
+        if run.error:
+            line += f"  {problem(run.error, run.attempts)}"
         return f"{line}  ({self.left})" if self._total > self.so_far else line
 
 
@@ -173,10 +174,10 @@ class Bar(Lines):
         super().running(count)
         self._draw()
 
-    def finished(self, run: Mapping[str, Any]) -> None:
+    def finished(self, run: RunRecord) -> None:
         """A run has finished."""
         self._count(run)
-        if run["status"] == "failed":
+        if run.status == FAILED:
             self._console.print(Text(self._line(run)), soft_wrap=True)
         self._draw()
 

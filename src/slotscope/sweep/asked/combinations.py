@@ -29,7 +29,7 @@ from typing import Any
 from slotscope.errors import BadGridError, BadParametersError
 from slotscope.sweep.asked.random_values import draws
 from slotscope.sweep.declared.checked_values import Signature, UnfitValueError
-from slotscope.sweep.store import identity
+from slotscope.sweep.run_records import identity
 
 TABLES = ("grid", "zip", "random", "fixed")
 #: More combinations than anyone waits for are a slip of the pen.

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from slotscope.sweep.declared.notebook_file import Notebook
-from slotscope.sweep.environment import Environment, digest
-from slotscope.sweep.store import Store, identity
+from slotscope.sweep.dependencies import Dependencies
+from slotscope.sweep.environment import Environment
+from slotscope.sweep.run_records import FAILED, RunRecord, identity
+from slotscope.sweep.store import Store
 
 NEW = "new"
-FAILED = "failed before"
-CODE = "the notebook's code changed"
-SOURCE = "slotscope's own source changed"
+AGAIN = "failed before"
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedRun:
     """One combination of a sweep.
 
     Attributes:
@@ -26,32 +26,30 @@ class Planned:
         id: the name of its folder.
         parameters: its values.
         reason: why it is to be run; empty where it is done.
-        moved: whether it is done, and had another place in the sweep that did it.
+        moved: what is done, if it had another place in the sweep that did it.
     """
 
     number: int
     id: str
     parameters: dict[str, Any]
     reason: str
-    moved: bool = False
+    moved: RunRecord | None = None
 
 
 @dataclass(frozen=True)
-class Plan:
+class SweepPlan:
     """All combinations of a sweep.
 
     Attributes:
         runs: in order.
-        fingerprint: what a run that is made now depends on.
-        environment: where it is made.
+        dependencies: all that a run that is made now may depend on.
     """
 
-    runs: tuple[Planned, ...]
-    fingerprint: dict[str, str]
-    environment: Environment
+    runs: tuple[PlannedRun, ...]
+    dependencies: Dependencies
 
     @property
-    def waiting(self) -> list[Planned]:
+    def waiting(self) -> list[PlannedRun]:
         """Those to be run."""
         return [run for run in self.runs if run.reason]
 
@@ -66,52 +64,22 @@ def make_plan(
     notebook: Notebook,
     combinations: Sequence[dict[str, Any]],
     environment: Environment,
-) -> Plan:
+) -> SweepPlan:
     """Decide for each combination whether it is to be run."""
-    fingerprint = {
-        "code": notebook.code,
-        "package": environment.package,
-        "versions": digest(environment.versions),
-    }
-    runs = []
+    now, runs = Dependencies(notebook.code, environment.versions, environment.modules), []
     for number, parameters in enumerate(combinations):
         id, run = identity(parameters), None
         try:
             run = store.read(id)
-            reason = _reason(run, fingerprint, environment.versions)
+            reason = _reason(run, now)
         except ValueError as error:
             reason = f"its run.json is damaged ({error})"
-        moved = run is not None and not reason and run["number"] != number
-        runs.append(Planned(number, id, parameters, reason, moved))
-    return Plan(tuple(runs), fingerprint, environment)
+        moved = run if run and not reason and run.number != number else None
+        runs.append(PlannedRun(number, id, parameters, reason, moved))
+    return SweepPlan(tuple(runs), now)
 
 
-def _reason(
-    run: Mapping[str, Any] | None, fingerprint: Mapping[str, str], versions: Mapping[str, str]
-) -> str:
+def _reason(run: RunRecord | None, now: Dependencies) -> str:
     if run is None:
         return NEW
-    if run["status"] == "failed":
-        return FAILED
-    before = run["fingerprint"]
-    if before["code"] != fingerprint["code"]:
-        return CODE
-    if before["package"] != fingerprint["package"]:
-        return SOURCE
-    if before["versions"] != fingerprint["versions"]:
-        return ", ".join(_changes(run["versions"], versions)) or "versions changed"
-    return ""
-
-
-def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """A few words for each version that is another one."""
-    changes = []
-    for name in sorted(before.keys() | now.keys()):
-        old, new = before.get(name), now.get(name)
-        if old is None:
-            changes.append(f"{name} {new} was not installed")
-        elif new is None:
-            changes.append(f"{name} {old} is no longer installed")
-        elif old != new:
-            changes.append(f"{name} {old} is now {new}")
-    return changes
+    return AGAIN if run.status == FAILED else run.dependencies.change(now)

@@ -14,6 +14,22 @@ from typing import Any
 #: Digits that a drawn float has: as many as a person may type, and the same on every machine.
 DIGITS = 6
 
+Draw = Callable[[random.Random, Any], Any]
+
+#: What can be drawn: how it is written, and one value from a stream.
+DISTRIBUTIONS: dict[str, tuple[str, Draw]] = {
+    "uniform": (
+        "{uniform = [0.0, 1.0]}",
+        lambda stream, ends: _rounded(stream.uniform(*ends), ends),
+    ),
+    "loguniform": (
+        "{loguniform = [1e-4, 1.0]}",
+        lambda stream, ends: _rounded(math.exp(stream.uniform(*map(math.log, ends))), ends),
+    ),
+    "integers": ("{integers = [1, 8]}", lambda stream, ends: stream.randint(*ends)),
+    "choice": ('{choice = ["SGD", "Adam"]}', random.Random.choice),
+}
+
 
 def draws(name: str, description: Any, samples: int, seed: int) -> list[Any]:
     """The values of one parameter.
@@ -28,20 +44,22 @@ def draws(name: str, description: Any, samples: int, seed: int) -> list[Any]:
     Raises:
         ValueError: the description is none of these.
     """
+    expected = f"expected one of {', '.join(example for example, _ in DISTRIBUTIONS.values())}"
     if not isinstance(description, dict) or len(description) != 1:
-        raise ValueError(f"expected one of {', '.join(_EXAMPLES)}")
+        raise ValueError(expected)
     ((kind, given),) = description.items()
-    if kind not in _KINDS:
-        raise ValueError(f"{kind} is not a distribution: expected one of {', '.join(_EXAMPLES)}")
+    if kind not in DISTRIBUTIONS:
+        raise ValueError(f"{kind} is not a distribution: {expected}")
+    example, draw = DISTRIBUTIONS[kind]
     if not isinstance(given, list) or not given:
-        raise ValueError(f"expected {_EXAMPLES[_KINDS.index(kind)]}")
+        raise ValueError(f"expected {example}")
     if kind != "choice":
-        _range(kind, given)
+        _check_ends(kind, given)
     stream = random.Random(f"{seed}:{name}")  # its hash of a text is the same everywhere
-    return [_DRAWN[kind](stream, given) for _ in range(samples)]
+    return [draw(stream, given) for _ in range(samples)]
 
 
-def _range(kind: str, given: list[Any]) -> None:
+def _check_ends(kind: str, given: list[Any]) -> None:
     kinds = (int,) if kind == "integers" else (int, float)
     good = len(given) == 2 and all(type(end) in kinds and math.isfinite(end) for end in given)
     if not good or given[0] > given[1]:
@@ -51,36 +69,5 @@ def _range(kind: str, given: list[Any]) -> None:
         raise ValueError(f"loguniform = {given}: expected numbers above 0")
 
 
-def _uniform(stream: random.Random, ends: list[Any]) -> float:
-    return _rounded(stream.uniform(*ends), ends)
-
-
-def _loguniform(stream: random.Random, ends: list[Any]) -> float:
-    return _rounded(math.exp(stream.uniform(*map(math.log, ends))), ends)
-
-
 def _rounded(value: float, ends: list[Any]) -> float:
     return min(max(float(f"{value:.{DIGITS}g}"), float(ends[0])), float(ends[1]))
-
-
-def _integers(stream: random.Random, ends: list[Any]) -> int:
-    return stream.randint(*ends)
-
-
-def _choice(stream: random.Random, values: list[Any]) -> Any:
-    return stream.choice(values)
-
-
-_DRAWN: dict[str, Callable[[random.Random, list[Any]], Any]] = {
-    "uniform": _uniform,
-    "loguniform": _loguniform,
-    "integers": _integers,
-    "choice": _choice,
-}
-_KINDS = tuple(_DRAWN)
-_EXAMPLES = (
-    "{uniform = [0.0, 1.0]}",
-    "{loguniform = [1e-4, 1.0]}",
-    "{integers = [1, 8]}",
-    '{choice = ["SGD", "Adam"]}',
-)

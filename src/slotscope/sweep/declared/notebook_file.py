@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from slotscope.errors import UnfitNotebookError
+from slotscope.kernels.server.frameworks import FRAMEWORKS
 from slotscope.sweep.unreadable_json import problem
 
 #: The tag by which papermill finds the cell, too.
@@ -22,7 +23,8 @@ PARAMETERS = "parameters"
 PYTHON = "python"
 #: The format that can be run.
 FORMAT = 4
-_FRAMEWORKS = re.compile(r"\b(jax|keras|slotscope|tensorflow|tf_keras|torch)\b")
+_USED = "|".join(["slotscope", *(framework.name for framework in FRAMEWORKS)])
+_FRAMEWORKS = re.compile(rf"\b({_USED})\b")
 
 
 def language_of(stated: str) -> str:

@@ -14,36 +14,36 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Protocol
 
-from slotscope.sweep.asked.due_runs import Plan, Planned
-from slotscope.sweep.executed.execution import Outcome, Task, error_of, now
+from slotscope.sweep.asked.due_runs import PlannedRun, SweepPlan
+from slotscope.sweep.executed.execution import RunOutcome, Task, error_of, now
 from slotscope.sweep.executed.executors import Place
-from slotscope.sweep.store import FORMAT, Store
+from slotscope.sweep.run_records import RunRecord
+from slotscope.sweep.store import Store
 
 #: Kinds of errors after which a run is tried once more.
 RETRIED = frozenset({"kernel died", "no kernel", "worker died"})
 ATTEMPTS = 2
-#: What is remembered of a run that was written.
-BRIEF = ("id", "number", "status", "parameters", "error", "attempts")
 #: What ends a sweep before its time: Ctrl-C, and what a scheduler sends when time is up.
 ENDING = (signal.SIGINT, signal.SIGTERM)
 #: Seconds between two looks at whether such a signal came.
 LOOK = 0.2
 
 
-class Watcher(Protocol):
+class ProgressWatcher(Protocol):
     """What is told of a sweep's progress."""
 
     def running(self, count: int) -> None:
         """So many run now."""
 
-    def finished(self, run: dict[str, Any]) -> None:
+    def finished(self, run: RunRecord) -> None:
         """A run has finished, and is written."""
 
 
 @dataclass
-class Sweep:
+class SweepDriver:
     """A sweep that is being run.
 
     Attributes:
@@ -52,19 +52,19 @@ class Sweep:
         task: what every run has in common.
         where: what runs it.
         watcher: who is told.
-        finished: a few words on each run that was written, in the order in which they came.
+        finished: each run that was written, in the order in which they came, without its results.
         interrupted: the signal that ended it before its time; None where none did.
     """
 
     store: Store
-    plan: Plan
+    plan: SweepPlan
     task: Task
     where: Place
-    watcher: Watcher
-    finished: list[dict[str, Any]] = field(default_factory=list)
+    watcher: ProgressWatcher
+    finished: list[RunRecord] = field(default_factory=list)
     interrupted: int | None = None
     _attempts: dict[str, int] = field(default_factory=dict)
-    _begun: dict[str, tuple[str, float]] = field(default_factory=dict)
+    _begun: dict[str, tuple[datetime, float]] = field(default_factory=dict)
 
     def run(self) -> None:
         """Run what the plan says, until all have finished or a signal ends it.
@@ -73,7 +73,7 @@ class Sweep:
             SweepFolderError: a run can't be written; those before it are.
             SchedulerError: the cluster is gone.
         """
-        waiting, running = deque(self.plan.waiting), dict[Future[Outcome], Planned]()
+        waiting, running = deque(self.plan.waiting), dict[Future[RunOutcome], PlannedRun]()
         try:
             with self._heard():
                 while (waiting or running) and not self.interrupted:
@@ -89,46 +89,45 @@ class Sweep:
             for future in running:
                 future.cancel()
 
-    def _ended(self, future: Future[Outcome], planned: Planned, waiting: deque[Planned]) -> None:
+    def _ended(
+        self, future: Future[RunOutcome], planned: PlannedRun, waiting: deque[PlannedRun]
+    ) -> None:
         """A run is back: try it again, or write it."""
         outcome = self._outcome(future, *self._begun.pop(planned.id))
-        retried = outcome.error is not None and outcome.error["kind"] in RETRIED
+        retried = outcome.error is not None and outcome.error.kind in RETRIED
         if retried and self._attempts[planned.id] < ATTEMPTS:
             waiting.appendleft(planned)
             return
         run = self._kept(planned, outcome)
         # Of a thousand runs, results are on the disk and not in memory.
-        self.finished.append({name: run[name] for name in BRIEF})
+        self.finished.append(replace(run, results=None))
         self.watcher.finished(run)
 
-    def _submitted(self, planned: Planned) -> Future[Outcome]:
+    def _submitted(self, planned: PlannedRun) -> Future[RunOutcome]:
         self._attempts[planned.id] = self._attempts.get(planned.id, 0) + 1
         self._begun[planned.id] = now(), time.monotonic()
         task = replace(self.task, parameters=planned.parameters)
         return self.where.executor.submit(self.where.execute, task)
 
-    def _outcome(self, future: Future[Outcome], started: str, begin: float) -> Outcome:
+    def _outcome(self, future: Future[RunOutcome], started: datetime, begin: float) -> RunOutcome:
         """What came of a run; where its process died with it, that."""
         try:
             return future.result()
         except (Exception, CancelledError) as death:
             return died(self.task, death, started, time.monotonic() - begin)
 
-    def _kept(self, planned: Planned, outcome: Outcome) -> dict[str, Any]:
-        run = {
-            "format": FORMAT,
-            "id": planned.id,
-            "number": planned.number,
-            "status": "failed" if outcome.error else "done",
-            "parameters": planned.parameters,
-            "results": outcome.results,
-            "error": outcome.error,
-            "started": outcome.started,
-            "seconds": round(outcome.seconds, 3),
-            "attempts": self._attempts.pop(planned.id),
-            "versions": self.plan.environment.versions,
-            "fingerprint": self.plan.fingerprint,
-        }
+    def _kept(self, planned: PlannedRun, outcome: RunOutcome) -> RunRecord:
+        run = RunRecord(
+            id=planned.id,
+            number=planned.number,
+            parameters=planned.parameters,
+            results=outcome.results,
+            error=outcome.error,
+            started=outcome.started,
+            seconds=round(outcome.seconds, 3),
+            attempts=self._attempts.pop(planned.id),
+            dependencies=self.plan.dependencies.narrowed(outcome.imported),
+        )
         self.store.write(run, outcome.notebook)
         return run
 
@@ -156,10 +155,10 @@ class Sweep:
             signal.signal(other, signal.SIG_IGN)
 
 
-def died(task: Task, death: BaseException, started: str, seconds: float) -> Outcome:
+def died(task: Task, death: BaseException, started: datetime, seconds: float) -> RunOutcome:
     """The outcome of a run whose worker did not answer: the notebook as it was handed out."""
     written = getattr(death, "written", "")
     message = f"{death}\n{written}".strip() or type(death).__name__
     kind = getattr(death, "kind", "worker died")
     error = error_of(kind, None, type(death).__name__, message)
-    return Outcome(task.notebook, None, error, started, seconds)
+    return RunOutcome(task.notebook, None, error, started, seconds)

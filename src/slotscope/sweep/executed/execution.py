@@ -1,8 +1,7 @@
 """One run: papermill executes a notebook, and whatever happens there is an outcome of it.
 
 A cell that raises, a kernel that dies, a limit that is passed: each leaves the notebook as far as
-it came, the error in the cell where it happened. The kernel ends with the run, by a signal to its
-process group, so that what it started ends too.
+it came, the error in the cell where it happened. The kernel ends with the run.
 """
 
 from __future__ import annotations
@@ -11,33 +10,33 @@ import contextlib
 import datetime
 import json
 import logging
-import os
 import re
-import signal
 import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
-import psutil
 
 from slotscope.processes.worker import ending
+from slotscope.sweep.executed import running
+from slotscope.sweep.executed.running import RUNNING, Execution
 from slotscope.sweep.executed.stored_results import kept_results
+from slotscope.sweep.run_records import RunError
 
 #: Seconds in which a kernel must be ready, and outputs be there: so many that they say it hangs, as
 #: one that ends is noticed at once, and a machine with many kernels takes its time.
 START = 1800
-#: Seconds between two attempts to end a kernel that may still be starting.
-AGAIN = 0.5
 #: papermill's tag of the cell that has the values given.
 INJECTED = "injected-parameters"
 #: Characters of an error's message that are kept.
 LONGEST_MESSAGE = 2000
+#: Seconds between two attempts to end a kernel that may still be starting.
+AGAIN = 0.5
 #: In a trace of IPython, the line of source that an arrow points at.
 _POINTED = re.compile(r"^-+> *\d+ (.+)$", re.MULTILINE)
 
@@ -68,110 +67,27 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """What a run left.
 
     Attributes:
         notebook: the executed notebook's text.
         results: what ``slotscope.result`` kept in it.
-        error: kind, cell, name and message; None where all is well.
-        started: when, in ISO 8601, UTC.
+        error: what went wrong; None where all is well.
+        started: when, in UTC.
         seconds: for how long.
+        imported: modules of slotscope that it imported; None where its kernel didn't tell.
     """
 
     notebook: str
     results: dict[str, Any] | None
-    error: dict[str, Any] | None
-    started: str
+    error: RunError | None
+    started: datetime.datetime
     seconds: float
+    imported: list[str] | None = None
 
 
-@dataclass
-class Execution:
-    """A run while it runs.
-
-    Attributes:
-        provisioner: what starts its kernel; empty leaves that to Jupyter.
-        sockets: a folder for those between this process and the kernel, and for their file.
-        notebook: as far as it came; None before the kernel was asked for.
-        client: what talks to the kernel.
-        ready: whether its kernel came up.
-        stopped: why its kernel was ended, where it was.
-        status: with which exit status its kernel ended by itself; None where it did not.
-    """
-
-    provisioner: str = ""
-    sockets: str = ""
-    notebook: Any = None
-    client: Any = None
-    ready: bool = False
-    stopped: str = ""
-    status: int | None = None
-    over: threading.Event = field(default_factory=threading.Event)
-    _killed: Any = None
-    _ended: Any = None
-
-    def stop(self, why: str) -> None:
-        """End the kernel; the run then fails."""
-        self.stopped = self.stopped or why
-        self.kill()
-
-    def kill(self) -> None:
-        """End the kernel and what it started, also where the kernel has ended by itself."""
-        manager = getattr(self.client, "km", None)
-        provisioner = getattr(manager, "provisioner", None)
-        process = getattr(provisioner, "process", None)
-        if process is None or process is self._ended:
-            return
-        status = process.poll()
-        group = getattr(provisioner, "pgid", None)
-        # Some may have left the group. The number of one that has ended may be another's.
-        below = _descendants(process.pid) if status is None else []
-        with contextlib.suppress(OSError):
-            if group and hasattr(os, "killpg") and group != os.getpgrp():
-                os.killpg(group, signal.SIGKILL)
-        for started in below:
-            with contextlib.suppress(psutil.Error):
-                started.kill()
-        if status is None:
-            self._killed = process
-            process.kill()
-            return
-        self._ended = process  # its group may soon be another's: it is never asked for again
-        if process is not self._killed:
-            self.status = status
-
-
-#: What runs in this process, by the thread that runs it.
-RUNNING: dict[int, Execution] = {}
-#: Where temporary files of its runs go; None for where they always go.
-temporary: str | None = None
-
-
-def _descendants(process: int) -> list[psutil.Process]:
-    """What a process has started that still hangs on it."""
-    try:
-        return list(psutil.Process(process).children(recursive=True))
-    except psutil.Error:
-        return []
-
-
-def begin(folder: str) -> Callable[[], None]:
-    """Have this process's runs keep temporary files in ``folder``: what ends their kernels."""
-    global temporary
-    temporary = folder  # not tempfile.tempdir, beside which servers have their sockets
-    import papermill  # noqa: F401 - its time is no run's
-
-    return stop_all
-
-
-def stop_all() -> None:
-    """End the kernels of this process's runs."""
-    for execution in list(RUNNING.values()):
-        execution.stop("it was interrupted")
-
-
-def execute(task: Task, progress: bool = False) -> Outcome:
+def execute(task: Task, progress: bool = False) -> RunOutcome:
     """Run a notebook.
 
     Args:
@@ -181,22 +97,25 @@ def execute(task: Task, progress: bool = False) -> Outcome:
     Returns:
         What came of it; this function raises nothing that the notebook or its kernel did.
     """
-    started = now()
-    begin = time.monotonic()
+    import nbformat
+
+    started, begin = now(), time.monotonic()
     with tempfile.TemporaryDirectory(
-        prefix="slotscope-", dir=temporary, ignore_cleanup_errors=True
+        prefix="slotscope-", dir=running.temporary, ignore_cleanup_errors=True
     ) as own:
         # The notebook's folder may be on another machine than this.
         folder = task.folder if task.folder and Path(task.folder).is_dir() else own
         execution = Execution(task.provisioner, own)
         with _limited(execution, task):
             error = _papermill(task, execution, folder, progress)
-    return _outcome(task, execution, error, started, time.monotonic() - begin)
+    seconds, notebook = time.monotonic() - begin, execution.notebook
+    if notebook is None:
+        return RunOutcome(task.notebook, None, error, started, seconds)
+    text, results = nbformat.writes(notebook), kept_results(notebook)
+    return RunOutcome(text, results, error, started, seconds, execution.imported)
 
 
-def _papermill(
-    task: Task, execution: Execution, folder: str, progress: bool
-) -> dict[str, Any] | None:
+def _papermill(task: Task, execution: Execution, folder: str, progress: bool) -> RunError | None:
     """Have papermill execute the task: the error, where there is one."""
     import nbformat
     import papermill
@@ -249,14 +168,14 @@ def failing_line(trace: Sequence[str]) -> str:
     return (_POINTED.findall(click.unstyle("\n".join(trace))) or [""])[-1].strip()
 
 
-def now() -> str:
-    """In ISO 8601, UTC."""
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+def now() -> datetime.datetime:
+    """In UTC, of whole seconds."""
+    return datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 
 
-def error_of(kind: str, cell: int | None, name: str, message: str) -> dict[str, Any]:
-    """An error as an outcome has it."""
-    return {"kind": kind, "cell": cell, "name": name, "message": message[:LONGEST_MESSAGE]}
+def error_of(kind: str, cell: int | None, name: str, message: str) -> RunError:
+    """An error as an outcome has it, with so much of its message as is kept."""
+    return RunError(kind, cell, name, message[:LONGEST_MESSAGE])
 
 
 def _place(task: Task, execution: Execution, index: int) -> int:
@@ -272,7 +191,7 @@ def _place(task: Task, execution: Execution, index: int) -> int:
     return max(1, len(counted))
 
 
-def _failed(task: Task, execution: Execution, kind: str, name: str, message: str) -> dict[str, Any]:
+def _failed(task: Task, execution: Execution, kind: str, name: str, message: str) -> RunError:
     """An error that no cell raised, put into the cell that was running."""
     from nbformat.v4 import new_output
 
@@ -285,22 +204,6 @@ def _failed(task: Task, execution: Execution, kind: str, name: str, message: str
             new_output("error", ename=name, evalue=message, traceback=[shown])
         )
     return error_of(kind, None if place is None else _place(task, execution, place), name, message)
-
-
-def _outcome(
-    task: Task,
-    execution: Execution,
-    error: dict[str, Any] | None,
-    started: str,
-    seconds: float,
-) -> Outcome:
-    import nbformat
-
-    notebook = execution.notebook
-    if notebook is None:
-        return Outcome(task.notebook, None, error, started, seconds)
-    text = nbformat.writes(notebook)
-    return Outcome(text, kept_results(notebook), error, started, seconds)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,8 @@ from typing import Any
 
 from slotscope.errors import SchedulerError
 from slotscope.sweep.environment import Environment, environment
-from slotscope.sweep.executed.execution import RUNNING, Outcome, Task, begin, execute
+from slotscope.sweep.executed.execution import RunOutcome, Task, execute
+from slotscope.sweep.executed.running import RUNNING, begin, stop_all
 
 #: Seconds within which a cluster answers.
 ANSWER = 120
@@ -38,7 +39,7 @@ class Place:
     """
 
     executor: Executor
-    execute: Callable[[Task], Outcome]
+    execute: Callable[[Task], RunOutcome]
     at_once: Callable[[], int]
     queued: int
     environment: Environment
@@ -53,9 +54,9 @@ def here(jobs: int, patience: float | None) -> Iterator[Place]:
         jobs: how many.
         patience: seconds after which one that does not answer is killed; None waits.
     """
-    from slotscope.processes.pool import LocalExecutor
+    from slotscope.processes.pool import LocalExecutor, Work
 
-    with LocalExecutor(jobs, begin, patience) as executor:
+    with LocalExecutor(jobs, patience, Work(begin, stop_all)) as executor:
         yield Place(executor, execute, lambda: jobs, 0, environment(), True)
 
 
@@ -94,7 +95,7 @@ def cluster(address: str) -> Iterator[Place]:
         yield Place(executor, execute_while_wanted, threads, WAITING, found, False)
 
 
-def execute_while_wanted(task: Task) -> Outcome:
+def execute_while_wanted(task: Task) -> RunOutcome:
     """:func:`execute` in a Dask worker, as long as someone waits for it.
 
     Dask forgets a task whose client is gone or cancelled it, but cannot end its thread.

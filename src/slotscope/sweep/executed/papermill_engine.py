@@ -6,11 +6,12 @@ the argument ``execution``.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_output
@@ -18,15 +19,21 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.log import logger
 
-if TYPE_CHECKING:
-    from slotscope.sweep.executed.execution import Execution
+from slotscope.sweep.declared.notebook_file import PYTHON, language_of
+from slotscope.sweep.executed.running import Execution
 
 NAME = "slotscope"
 #: Bytes that the path of a folder with sockets may have: a socket's own has at most 107.
 LONGEST = 85
+#: What a kernel is asked for when its notebook is through, in Python: of which modules of slotscope
+#: its results may depend. One that has not imported slotscope does not import it for this.
+IMPORTED = (
+    "' '.join(__import__('slotscope.processes.imported', fromlist=['imported']).imported())"
+    " if 'slotscope' in __import__('sys').modules else ''"
+)
 
 
-class Client(PapermillNotebookClient):
+class PapermillClient(PapermillNotebookClient):
     """papermill's client, whose kernel is started as the run wants it, and ends by a signal."""
 
     def __init__(self, nb_man: Any, execution: Execution, **options: Any) -> None:
@@ -61,8 +68,23 @@ class Client(PapermillNotebookClient):
             self.execution.ready = True
             try:
                 yield
+                self.execution.imported = self._imported()
             finally:
                 self.execution.kill()
+
+    def _imported(self) -> list[str] | None:
+        """What the kernel has imported of slotscope; None where it can't tell.
+
+        One of another language can't, nor one that has died since, or has another slotscope.
+        """
+        if language_of(str(self.km.kernel_spec.language)) != PYTHON:
+            return None
+        with contextlib.suppress(Exception):
+            asked = {"imported": IMPORTED}
+            message = self.kc.execute("", silent=True, user_expressions=asked)
+            told = self.wait_for_reply(message)["content"]["user_expressions"]["imported"]
+            return str(ast.literal_eval(told["data"]["text/plain"])).split()
+        return None
 
     def execute_cell(self, cell: Any, cell_index: int, *args: Any, **options: Any) -> Any:
         """nbclient's; of an error that the kernel only answered with, the cell has an output."""
@@ -78,8 +100,8 @@ class Client(PapermillNotebookClient):
             raise
 
 
-class Engine(NBClientEngine):
-    """papermill's engine, with :class:`Client`."""
+class PapermillEngine(NBClientEngine):
+    """papermill's engine, with :class:`PapermillClient`."""
 
     @classmethod
     def execute_managed_notebook(
@@ -95,7 +117,7 @@ class Engine(NBClientEngine):
     ) -> Any:
         """Execute what ``nb_man`` holds."""
         execution.notebook = nb_man.nb
-        client = Client(
+        client = PapermillClient(
             nb_man,
             execution,
             kernel_name=kernel_name,
@@ -111,5 +133,5 @@ class Engine(NBClientEngine):
 
 def register() -> str:
     """Tell papermill of the engine: its name."""
-    papermill_engines.register(NAME, Engine)
+    papermill_engines.register(NAME, PapermillEngine)
     return NAME

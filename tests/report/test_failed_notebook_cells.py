@@ -5,7 +5,7 @@ import importlib.metadata
 import nbformat
 import pytest
 
-from slotscope.report.results.failed_cells import close, first_difference, other_releases
+from slotscope.report.failed_notebook_cells import close, first_difference, other_releases
 
 pytest_plugins = ["pytester"]
 

@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 
 from slotscope.report.results.as_text import printable
-from slotscope.report.runs.record import Run
+from slotscope.report.runs.finished_run import FinishedRun
 
 _FIRST = ("number", "status")
 _LAST = ("error", "seconds", "attempts", "started", "notebook")
 
 
-def table(runs: Sequence[Run]) -> pd.DataFrame:
+def table(runs: Sequence[FinishedRun]) -> pd.DataFrame:
     """One row a run; see :func:`slotscope.results` for the columns."""
     parameters, results = columns(runs)
-    packages = list(dict.fromkeys(name for run in runs for name in run.versions))
+    packages = list(dict.fromkeys(name for run in runs for name in run.dependencies.versions))
     found: dict[str, Any] = {
         "number": [run.number for run in runs],
         "status": [run.status for run in runs],
@@ -36,13 +36,13 @@ def table(runs: Sequence[Run]) -> pd.DataFrame:
         "notebook": [str(run.notebook) for run in runs],
     }
     for name in packages:
-        found[f"version.{name}"] = _column([run.versions for run in runs], name)
+        found[f"version.{name}"] = _column([run.dependencies.versions for run in runs], name)
     index = pd.Index([run.id for run in runs], name="run")
     frame = pd.DataFrame({name: _typed(column) for name, column in found.items()})
     return frame.set_axis(index)
 
 
-def columns(runs: Sequence[Run]) -> tuple[dict[str, str], dict[str, str]]:
+def columns(runs: Sequence[FinishedRun]) -> tuple[dict[str, str], dict[str, str]]:
     """The column of each parameter and of each result."""
     taken = {*_FIRST, *_LAST}
     both = []

@@ -11,13 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from slotscope.report.results.as_text import brief
-from slotscope.report.results.attachments import StoredResult
+from slotscope.report.results.as_text import brief, cut
 from slotscope.report.results.encoding import tag_of
-from slotscope.report.runs.failures import cut
-from slotscope.report.runs.figure_axes import DEFAULT, Grid, is_number, number, setting
-from slotscope.report.runs.record import FAILED, Run
-from slotscope.report.runs.table import columns
+from slotscope.report.results.reading import StoredResult
+from slotscope.report.runs.data_frame import columns
+from slotscope.report.runs.figure_axes import Grid
+from slotscope.report.runs.finished_run import DEFAULT, FinishedRun
+from slotscope.report.runs.kinds_of_values import is_number, number
+from slotscope.sweep.run_records import FAILED
 
 #: Characters of a cell, and different values of a column that is filtered by choosing.
 _LONGEST, _CHOICES = 80, 12
@@ -54,7 +55,9 @@ class Column:
     cells: tuple[Cell, ...]
 
 
-def columns_of(runs: Sequence[Run], grid: Grid) -> tuple[list[Column], list[tuple[str, Cell]]]:
+def columns_of(
+    runs: Sequence[FinishedRun], grid: Grid
+) -> tuple[list[Column], list[tuple[str, Cell]]]:
     """The columns that tell runs apart, and what is the same in all of them, by name.
 
     Errors come first: beside the status of the runs that they explain.
@@ -63,7 +66,7 @@ def columns_of(runs: Sequence[Run], grid: Grid) -> tuple[list[Column], list[tupl
     same: list[tuple[str, Cell]] = []
     parameters, results = columns(runs)
     for name, title in parameters.items():
-        column = _column(title, [setting(run, name) for run in runs], _exact)
+        column = _column(title, [run.setting(name) for run in runs], _exact)
         if name in grid.varying or len(runs) == 1:
             found.append(column)
         else:
@@ -79,7 +82,7 @@ def columns_of(runs: Sequence[Run], grid: Grid) -> tuple[list[Column], list[tupl
     return found + _run_columns(runs), same
 
 
-def elsewhere(runs: Sequence[Run]) -> dict[str, str]:
+def elsewhere(runs: Sequence[FinishedRun]) -> dict[str, str]:
     """The results that no cell can show, as figures and tables, with what each is."""
     found = {}
     for run in runs:
@@ -91,20 +94,20 @@ def elsewhere(runs: Sequence[Run]) -> dict[str, str]:
     return found
 
 
-def _errors(runs: Sequence[Run]) -> list[Column]:
+def _errors(runs: Sequence[FinishedRun]) -> list[Column]:
     if not any(run.error for run in runs):
         return []
     return [Column("error", LONG, tuple(_cell(run.error and str(run.error)) for run in runs))]
 
 
-def _run_columns(runs: Sequence[Run]) -> list[Column]:
+def _run_columns(runs: Sequence[FinishedRun]) -> list[Column]:
     found = [_column("seconds", [run.seconds for run in runs])]
     if any(run.attempts > 1 for run in runs):
         found.append(_column("attempts", [run.attempts for run in runs]))
     return found
 
 
-def _all_same(runs: Sequence[Run], name: str) -> bool:
+def _all_same(runs: Sequence[FinishedRun], name: str) -> bool:
     """Whether every run that is done has the same plain value of a result."""
     values = [run.results.get(name) for run in runs if run.status != FAILED or name in run.results]
     plain = all(isinstance(value, (bool, int, float, str)) for value in values)

@@ -1,21 +1,53 @@
-"""Parameters as they are typed: ``-p name value`` as for papermill, or ``-p name=value``."""
+"""What the commands about notebooks have in common: their options, and what is asked wrongly.
+
+Parameters are typed as ``-p name value``, as for papermill, or as ``-p name=value``.
+"""
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
 from slotscope.sweep.declared.checked_values import Text
 
+PATH = click.Path(path_type=Path)
+SECONDS = click.FloatRange(min=0, min_open=True)
 FLAGS = ("-p", "--parameter")
 #: What is an option, and no negative number.
 _OPTION = re.compile(r"--|-[a-zA-Z]$")
 _OPENING, _CLOSING, _QUOTES = "([{", ")]}", "'\""
+
+
+@contextlib.contextmanager
+def usage(context: click.Context) -> Iterator[None]:
+    """Tell of what was asked for wrongly, and exit with 2."""
+    from slotscope.errors import BadParametersError, SlotscopeError
+
+    try:
+        yield
+    except BadParametersError as error:
+        from rich.console import Console
+
+        from slotscope.report.runs.terminal import print_parameters
+
+        for mistake in error.mistakes:
+            click.echo(f"Error: {mistake}", err=True)
+        click.echo("\nThe notebook's parameters:\n", err=True)
+        print_parameters(error.parameters, Console(stderr=True, highlight=False))
+        context.exit(2)
+    except SlotscopeError as error:
+        raise click.UsageError(str(error), context) from error
+    except ImportError as error:
+        raise click.ClickException(
+            f"{error.name} isn't installed. To mend it: python -m pip install slotscope[notebooks]"
+        ) from error
 
 
 class WithParameters(click.Command):

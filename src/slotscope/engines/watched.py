@@ -1,0 +1,160 @@
+"""What watching asks of an engine: which callables to wrap, and what its optimizer holds.
+
+There are two hook points. *Construction* is the optimizer's own methods: those in ``counted`` are
+wrapped, and those of them in ``traced`` are asked whether a trace is under way. *Execution* is
+whatever moves the step counter: the train function that ``maker`` makes, the methods in
+``stepping`` that a custom loop calls, and the ``runners`` of every compiled function.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from slotscope.engines.available import Available
+from slotscope.engines.meters.meter import Meter
+from slotscope.engines.records import Identity, OptimizerVariable
+
+
+def base_modules(obj: Any) -> set[str]:
+    """The top-level packages that define the classes of ``obj``."""
+    return {cls.__module__.partition(".")[0] for cls in type(obj).__mro__}
+
+
+class Watched(Available):
+    """The half of an engine that :mod:`slotscope.recording` knows."""
+
+    #: Method of the model that makes its train function; empty where ``runners`` suffice.
+    maker: ClassVar[str] = "make_train_function"
+    #: Whether ``fit`` runs what ``maker`` returns; else what it leaves in ``train_function``.
+    takes_what_is_made: ClassVar[bool] = False
+    #: Methods of the optimizer that are counted.
+    counted: ClassVar[tuple[str, ...]]
+    #: The one of them that makes the slots.
+    constructor: ClassVar[str] = "build"
+    #: Those of them that an optimizer may lack; that another one is not there is said.
+    optional: ClassVar[tuple[str, ...]] = ()
+    #: Those of them that, called eagerly by a custom loop, are one step.
+    stepping: ClassVar[tuple[str, ...]] = ()
+    #: Those of them that a trace of a train step calls, once each.
+    traced: ClassVar[tuple[str, ...]] = ()
+
+    # ---- whose model it is
+
+    @classmethod
+    @abstractmethod
+    def owns(cls, model: Any, optimizer: Any) -> bool:
+        """Whether ``model``, trained with ``optimizer`` (or None), is this engine's.
+
+        Imports nothing.
+        """
+
+    def trainer(self, model: Any) -> Any:
+        """The object that holds ``train_function``; nearly always the model itself."""
+        return model
+
+    # ---- whether a release can be watched
+
+    def asked(self, optimizer: Any, model: Any) -> dict[str, Any]:
+        """Who is asked for private names before a watch, by what the list of them calls it."""
+        shown = self.shows(optimizer)
+        asked = {"an optimizer": optimizer, "a model": self.trainer(model)}
+        return asked | ({"an optimizer variable": shown[0]} if shown else {})
+
+    def uncounted(self, optimizer: Any) -> list[str]:
+        """The methods that ``optimizer`` should have, to be counted, and has not."""
+        expected = (name for name in self.counted if name not in self.optional)
+        return [name for name in expected if not hasattr(optimizer, name)]
+
+    # ---- what the optimizer holds
+
+    def parts(self, optimizer: Any) -> Iterable[Any]:
+        """``optimizer`` and the optimizers that it wraps, as loss scaling does."""
+        return [optimizer]
+
+    @abstractmethod
+    def foreign(self, optimizer: Any, model: Any) -> bool:
+        """Whether ``optimizer`` holds slots for parameters that are not ``model``'s."""
+
+    @abstractmethod
+    def variables(self, optimizer: Any, model: Any = None) -> list[OptimizerVariable]:
+        """The variables that ``optimizer`` shows now, in its own order.
+
+        Where ``model`` is given and its train function updates slots that the optimizer no
+        longer shows, those come first.
+        """
+
+    @abstractmethod
+    def iterations(self, optimizer: Any) -> Any:
+        """The variable that counts steps, None while the optimizer has none."""
+
+    def shows(self, optimizer: Any) -> list[Any]:
+        """The variable objects in the optimizer's own list, without labels (cheap)."""
+        return list(optimizer.variables)
+
+    # ---- values, and whose they are
+
+    @abstractmethod
+    def read(self, refs: Sequence[Any], state: Any = None) -> list[np.ndarray | None]:
+        """Copies of the values of ``refs``; None for one that has no value yet.
+
+        ``state`` is where the values are while a step runs, if not in the variables themselves: a
+        session, or the arrays in flight. It is good for the step for which it was asked alone.
+        """
+
+    @abstractmethod
+    def identify(self, ref: Any, state: Any = None) -> Identity:
+        """What makes ``ref`` the variable that it is, right now."""
+
+    def state_before(self, optimizer: Any, args: tuple[Any, ...]) -> Any:
+        """The state as it enters the train function, found in its arguments."""
+        return None
+
+    def state_after(self, optimizer: Any, result: Any) -> Any:
+        """The state as it leaves the train function, found in its result."""
+        return None
+
+    def state_of(self, runner: Any) -> Any:
+        """The state behind a call of one of :meth:`runners`; ``runner`` is its self."""
+        return None
+
+    def at_rest(self) -> Any:
+        """What :meth:`read` needs as ``state`` outside of any step."""
+        return None
+
+    def at_end(self) -> Any:
+        """The same when a watch ends; nothing may be made or initialized for it."""
+        return None
+
+    # ---- steps
+
+    def runners(self) -> list[tuple[Any, str]]:
+        """Methods, as (class, name), through which compiled steps run, whoever calls them."""
+        return []
+
+    def meter(self, model: Any, measures: str, every: int) -> Meter | None:
+        """What measures inside of ``model``'s train function; None where nothing can.
+
+        Args:
+            model: a compiled model.
+            measures: a key of :data:`slotscope.engines.meters.meter.MEASURES`.
+            every: how many steps make a row.
+        """
+        return None
+
+    # ---- compilers
+
+    def trace(self, arguments: Any) -> Any:
+        """The trace that is under way in a call with ``arguments``; None while ops run."""
+        return None
+
+    def convert(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """``function`` as it would be called here if no hook stood in between."""
+        return function
+
+    def mark(self, wrapper: Callable[..., Any]) -> Callable[..., Any]:
+        """``wrapper``, told to the engine's own compilers as one to leave as it is."""
+        return wrapper

@@ -1,0 +1,163 @@
+"""The plain records of a recording: events, optimizer variables, and rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+
+class EventKind(StrEnum):
+    """What can happen to an optimizer, and how a figure marks it.
+
+    A member equals its text: ``event.kind == "stepped"``. Figures draw the kinds that occur in
+    the order in which they stand here.
+
+    Attributes:
+        meaning: what happened, in words.
+        marker: matplotlib's name of its marker.
+        size: of the marker, in points.
+        colour: of the marker, as matplotlib reads it; most are Okabe and Ito's, which
+            colour-blind readers can tell apart.
+    """
+
+    meaning: str
+    marker: str
+    size: float
+    colour: str
+
+    CONSTRUCTED = (
+        "constructed",
+        "variables appeared for parameters that had none",
+        "D",
+        7,
+        "#D55E00",
+    )
+    TRACED = (
+        "traced",
+        "the optimizer's update was traced, on TensorFlow and JAX",
+        "^",
+        8,
+        "#009E73",
+    )
+    STEPPED = ("stepped", "the step counter moved", "|", 11, "#0072B2")
+    COMPILED = ("compiled", "`model.compile` was called", "s", 6, "#555555")
+    REPLACED = (
+        "replaced",
+        "a slot got a new variable: a recompile, a second `get_updates` or `build`",
+        "X",
+        8,
+        "#CC79A7",
+    )
+    SHARED = ("shared", "the optimizer serves another model too", "*", 11, "#E69F00")
+    FROZEN_MIRROR = (
+        "frozen mirror",
+        "the optimizer shows variables that training no longer updates",
+        "P",
+        8,
+        "#56B4E9",
+    )
+    GAP = (
+        "gap",
+        "steps that left no row: the step counter moved further than one call can move it, or"
+        " backwards, or could not be read when the train function had returned, or stands further"
+        " when the watch ends than any step that was seen; a warning comes with it",
+        "x",
+        8,
+        "#000000",
+    )
+    UNTOLD = (
+        "untold",
+        "something that cannot be told: to which parameter a slot belongs, how often a method that"
+        " isn't there is called, what a release calls otherwise; a warning comes with it",
+        "1",
+        9,
+        "#555555",
+    )
+
+    # The defaults are for `EventKind(text)`, which finds a member and does not come here.
+    def __new__(
+        cls, text: str, meaning: str = "", marker: str = "", size: float = 0, colour: str = ""
+    ) -> EventKind:
+        kind = str.__new__(cls, text)
+        kind._value_ = text
+        kind.meaning, kind.marker, kind.size, kind.colour = meaning, marker, size, colour
+        return kind
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to the optimizer.
+
+    Attributes:
+        kind: what; its text, such as ``"stepped"``, is taken, too.
+        iterations: the optimizer's step counter when it happened.
+        detail: what exactly, in words.
+        count: how many variables, steps or parameters it is about.
+
+    Raises:
+        ValueError: there is no such kind.
+    """
+
+    kind: EventKind
+    iterations: int
+    detail: str = ""
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kind", EventKind(self.kind))
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One optimizer variable that was seen.
+
+    Attributes:
+        slot: what it holds, in Keras 3's words.
+        parameter: path of its model parameter; empty where it belongs to none.
+        number: 1, or more where it replaced another variable of this slot and parameter.
+        name: its own name in its engine.
+        shape: its shape.
+        dtype: its dtype.
+        created: the step counter when it appeared; -1 where it was there before the watch.
+        initial: the value that all of its elements had when first read; NaN where they differed
+            or could not be read before a step.
+    """
+
+    slot: str
+    parameter: str
+    number: int
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    created: int
+    initial: float = float("nan")
+
+    @property
+    def label(self) -> str:
+        """``slot/parameter``, with its number where it is not the first."""
+        label = f"{self.slot}/{self.parameter}" if self.parameter else self.slot
+        return label if self.number == 1 else f"{label} ({self.number})"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What was read after one step.
+
+    Attributes:
+        iterations: the optimizer's step counter after the step.
+        indices: which variables were read, as indices into the recording's list.
+        statistics: float64 array (variables, 6), see :mod:`slotscope.recording.statistics`.
+        identity: int64 array (variables, 3) for object, handle and buffer: 0 for the first one
+            seen, 1 for the second, and so on; -1 where the engine does not tell.
+        live: bool array (variables,), whether training updates this variable of its slot.
+        values: an array for each variable, or None where only statistics were kept.
+    """
+
+    iterations: int
+    indices: np.ndarray
+    statistics: np.ndarray
+    identity: np.ndarray
+    live: np.ndarray
+    values: tuple[np.ndarray, ...] | None
