@@ -20,6 +20,7 @@ from slotscope.checking.check_optimizer import planned
 from slotscope.checking.request import Request
 from slotscope.checks.plan import Plan, Planned
 from slotscope.checks.runner import given_up, outcome_of, record
+from slotscope.checks.selection import select
 from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.verdict import Outcome, Verdict
 from slotscope.engines import engine
@@ -61,12 +62,8 @@ def describe(request: Request) -> Plan:
 
 def outcome(request: Request, id: str) -> Outcome:
     """The outcome of one check."""
-    from slotscope.checks.selection import checks
-
     subject = _subject(request)
-    name = id.partition("[")[0]
-    found = [check for check in checks() if check.name == name]
-    (item,) = [item for check in found for item in check.items(subject) if item.id == id]
+    (item,) = select(subject, only=[id])
     return outcome_of(subject, item, request.time_limit)
 
 
