@@ -133,7 +133,7 @@ def test_an_entry_is_whole(name):
 
 PRIVATE = re.compile(r"_(?!_)\w*[A-Za-z]\w*")
 #: Documented, in spite of their names.
-DOCUMENTED = {"_exit", "_getframe"}
+DOCUMENTED = {"_exit", "_getframe", "_value_"}
 #: What is ours though it looks like a private name: a module that is not imported by others.
 OURS = {"_warm_kernel_server"}
 FRAMEWORKS = (
