@@ -57,6 +57,7 @@ nitpick_ignore_regex = [
     ("py:.*", r".* array|optional"),  # shapes and dtypes, in the words of a docstring
     # The package's own names as its modules call them: api.md documents the public spelling.
     ("py:.*", r"ENGINES|Variable|watch|slotscope\.(engines\.Engine|recording\.statistics)"),
-    ("py:.*", r"(.*\.)?(Devices|Format|Loop|Program|SparseGradient)|slotscope\.rules\..*\.Steps"),
+    ("py:.*", r"(.*\.)?(DataParallel|Devices|Mirrored|Format|Loop|Program|SparseGradient)"),
+    ("py:.*", r"slotscope\.rules\..*\.Steps"),
     ("py:.*", r"slotscope\..*\.Result"),  # a type variable
 ]

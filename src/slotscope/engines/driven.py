@@ -32,7 +32,7 @@ def named(arrays: Sequence[np.ndarray], names: Sequence[str]) -> Iterator[tuple[
 
 
 class Driven(Available):
-    """The half of an engine that :mod:`slotscope.checks` and :mod:`slotscope.story` know."""
+    """The half of an engine that ``slotscope.checks`` and ``slotscope.story`` know."""
 
     # ---- what optimizers are here
 
@@ -170,7 +170,7 @@ class Driven(Available):
 
     @abstractmethod
     def path(self, parameter: Any) -> str:
-        """The path of one of :meth:`parameters`, as :class:`OptimizerVariable` gives it."""
+        """The path of one of :meth:`parameters`, as ``OptimizerVariable`` gives it."""
 
     @abstractmethod
     def build(self, optimizer: Any, parameters: Sequence[Any]) -> None:

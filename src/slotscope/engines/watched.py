@@ -25,7 +25,7 @@ def base_modules(obj: Any) -> set[str]:
 
 
 class Watched(Available):
-    """The half of an engine that :mod:`slotscope.recording` knows."""
+    """The half of an engine that ``slotscope.recording`` knows."""
 
     #: Method of the model that makes its train function; empty where ``runners`` suffice.
     maker: ClassVar[str] = "make_train_function"
