@@ -233,8 +233,8 @@ def test_bad_usage_is_told_apart(here, command, said):
 
 @on("keras-torch")
 def test_what_is_asked_for_and_cannot_be_is_refused(engine):
-    from slotscope.checking.check_optimizer import planned
     from slotscope.checking.request import Request
+    from slotscope.checks.selection import select
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "optimizers_of_a_test.py"
@@ -252,7 +252,7 @@ def test_what_is_asked_for_and_cannot_be_is_refused(engine):
         ):
             request = Request(target, engine=engine.name, **more)
             with pytest.raises(SlotscopeError, match=said):
-                planned(request.subject(), **request.selection)
+                select(request.subject(), **request.selection)
 
 
 def test_an_interrupt_ends_with_what_there_is(here, monkeypatch):

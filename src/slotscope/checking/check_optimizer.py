@@ -7,6 +7,7 @@ from typing import Any
 
 from slotscope import engines
 from slotscope.checking.assembling import collect
+from slotscope.checks.check import Item
 from slotscope.checks.plan import Plan, plan_of
 from slotscope.checks.runner import run
 from slotscope.checks.selection import checks, select
@@ -60,22 +61,10 @@ def check_optimizer(
     subject = subject_of(optimizer, reference, home)
     items = select(subject, only, themes, keyword, quick)
     outcomes = run(subject, items, time_limit)
-    plan = planned(subject, only, themes, keyword, quick)
-    return collect(plan, outcomes, expected_failures or {}, display(verbose))
+    return collect(planned(subject, items), outcomes, expected_failures or {}, display(verbose))
 
 
-def planned(
-    subject: Subject,
-    only: Sequence[str] = (),
-    themes: Sequence[str] = (),
-    keyword: str = "",
-    quick: bool = False,
-) -> Plan:
-    """What will be run, of all that there is.
-
-    Raises:
-        BadCheckArgumentError: a check or theme is not known, or nothing is left.
-    """
-    items = select(subject, only, themes, keyword, quick)
+def planned(subject: Subject, items: Sequence[Item]) -> Plan:
+    """The plan to run ``items``, of all that there are."""
     every = [item.id for check in checks() for item in check.items(subject)]
     return plan_of(subject, items, every)

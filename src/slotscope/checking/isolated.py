@@ -57,7 +57,8 @@ def _subject(request: Request) -> Subject:
 
 def describe(request: Request) -> Plan:
     """What will be run."""
-    return planned(_subject(request), **request.selection)
+    subject = _subject(request)
+    return planned(subject, select(subject, **request.selection))
 
 
 def outcome(request: Request, id: str) -> Outcome:

@@ -70,12 +70,11 @@ def parametrize_with_checks(
     home = engines.engine(engine) if isinstance(engine, str) else engine
     subjects = [subject_of(optimizer, reference, home) for optimizer in optimizers]
     names = Counter(subject.name for subject in subjects)
-    selection: dict[str, Any] = {"only": only, "themes": themes, "keyword": keyword, "quick": quick}
     found = []
     for subject in subjects:
         name = subject.name if names[subject.name] == 1 else subject.expression
-        entries = known(planned(subject, **selection), expected_failures or {})
-        items = select(subject, **selection)
+        items = select(subject, only, themes, keyword, quick)
+        entries = known(planned(subject, items), expected_failures or {})
         found += list(_parameters(pytest, name, subject, items, entries, time_limit))
     return pytest.mark.parametrize("optimizer_check", found)
 

@@ -144,14 +144,12 @@ class Worker:
         with self._asking:
             if self._closed:
                 raise DiedError("it was stopped")
+            self._start()
+            names = [UNTOLD]
             try:
-                self._start()
                 self._connection.send((function, args))
-                good, value = self._answer(limit and limit(self._process.pid))
+                good, value, names = self._answer(limit and limit(self._process.pid))
             except (EOFError, ConnectionError, OSError):
-                imported_elsewhere([UNTOLD])
-                if self._process is None:  # none could be started
-                    raise
                 self._join()
                 code = self._process.exitcode
                 said = f"its process ended: {ending(code)}"
@@ -160,23 +158,22 @@ class Worker:
                 if self._process is not None:
                     self._stopped()
                 raise
+            finally:
+                imported_elsewhere(names)
             if not good:
                 raise value
             return cast(Result, value)
 
-    def _answer(self, limit: Limit | None) -> tuple[bool, Any]:
-        """Whether the function returned, and what it returned or raised."""
+    def _answer(self, limit: Limit | None) -> tuple[bool, Any, list[str]]:
+        """Whether the function returned, what it returned or raised, and what was imported."""
         while True:
             if self._connection.poll(limit and limit.interval):
                 answer = self._connection.recv()
                 if answer != _SIGN:
-                    good, value, names = answer
-                    imported_elsewhere(names)
-                    return good, value
+                    return cast(tuple[bool, Any, list[str]], answer)
                 if limit is not None:
                     limit.again()
             elif limit is not None and (said := limit.passed()):
-                imported_elsewhere([UNTOLD])
                 raise LimitError(f"{said}, without a sign, and was killed", self._stopped())
 
     def _join(self) -> None:

@@ -13,15 +13,9 @@ from slotscope.report.checks.terminal import text
 
 @dataclass(frozen=True, repr=False)
 class Report(Outcomes):
-    """What all checks said of one optimizer on one engine.
+    """What all checks said of one optimizer on one engine, to be read.
 
-    Attributes:
-        optimizer: its name.
-        engine: name of the engine.
-        versions: version of each framework involved.
-        outcomes: one for each check and case, in order.
-        stale: known differences and expected failures that did not occur, each with a message.
-        missing: how many checks were not run any more, because the run was interrupted.
+    Its attributes are those of :class:`~slotscope.checks.verdict.Outcomes`.
     """
 
     def __str__(self) -> str:
