@@ -5,7 +5,7 @@ import json
 import pytest
 from engine_cases import on
 
-from slotscope.checking.check_optimizer import planned
+from slotscope.checks.selection import select
 from slotscope.checks.subjects.subject import builtin
 from slotscope.checks.verdict import Verdict
 from slotscope.engines import ENGINES
@@ -28,7 +28,7 @@ def test_they_are_of_the_checks_that_there_are(engine):
     table = verdicts.recorded().set_index(verdicts.KEYS)[KINDS].sum(axis="columns")
     assert set(table[engine.name].index) == set(engine.optimizer_names)
     for name in engine.optimizer_names:
-        assert len(planned(builtin(engine, name)).items) == table[engine.name, name], name
+        assert len(select(builtin(engine, name))) == table[engine.name, name], name
 
 
 def test_they_are_summed_over_engines():
