@@ -2,7 +2,8 @@
 
 Each rule lists the functions that may do a thing, by the reason why they may. One that is not
 listed fails with what to do instead; one that is listed and doesn't do it any more fails, too.
-``float`` and ``int`` are not asked for: they read a number from any device.
+``float`` and ``int`` are not asked for: they read a number from any device. What NumPy is given is
+mypy's to see, by ``tools/arrays_of_tensors.py``.
 """
 
 import ast
@@ -11,66 +12,12 @@ import re
 
 from repository_root import ROOT
 
-NUMPY = ("asarray", "array", "asanyarray", "ascontiguousarray", "copy", "from_dlpack", "testing")
 TENSORS = ("numpy", "item", "cpu", "__array__", "convert_to_numpy")
 FACTORIES = (
     *("arange", "as_tensor", "empty", "eye", "from_numpy", "full", "linspace", "ones", "rand"),
     *("randint", "randn", "scalar_tensor", "tensor", "zeros"),
 )
 DEVICE = r"(?i)/?(cpu|gpu|cuda|tpu|mps|xpu)(:\d+)?"
-
-TO_NUMPY = {
-    "what Engine.read or Model.get_weights returned": (
-        "checks/themes/gradients.py _ends",
-        "checks/problems/state.py state_of",
-        "recording/recorder.py Recorder._record",
-        "recording/recorder.py _native",
-        "recording/statistics.py describe",
-        "story/batches.py _read",
-        "story/nominal.py _fitted",
-        "story/precision.py _trained",
-        "story/slot_norms.py _compared",
-    ),
-    "parameters and gradients that the checks themselves chose": (
-        "checks/themes/equivalences.py <module>",
-        "checks/problems/features.py _sparse",
-        "checks/problems/features.py multiplied",
-        "checks/problems/features.py problem_of",
-        "checks/themes/gradients.py _sparse",
-        "checks/themes/gradients.py check_parameter_to_be_overwritten_becomes_its_gradient",
-        "checks/problems/own_rule.py Itself.initial",
-        "checks/problems/own_rule.py Itself.step",
-        "checks/problems/linear_model.py <module>",
-        "checks/problems/linear_model.py applied",
-        "checks/data/method_refusals.py _set_iterations",
-        "checks/themes/pairs.py check_sparse_gradient_is_clipped_as_the_dense_one",
-        "checks/problems/exact_problems.py exact",
-        "checks/problems/steps.py Run.__init__",
-        "checks/themes/values.py <module>",
-        "checks/themes/values.py check_float64_follows_the_rule",
-        "checks/themes/values.py check_gradients_of_every_size_follow_the_rule",
-        "story/one_weight.py train",
-        "story/precision.py rounded",
-        "story/precision.py survey",
-    ),
-    "the state of a rule, which is NumPy's": (
-        "checks/themes/equivalences.py _scale_after",
-        "checks/problems/rounding.py Rounded.step",
-    ),
-    "a state that an engine's get_weights returned": ("checks/themes/persistence.py offered",),
-    "a number that a comparison made of arrays": (
-        "checks/problems/comparing.py _tolerance",
-        "checks/problems/rounding.py _shaken",
-    ),
-    "numbers of a recording": (
-        "recording/archive.py _members",
-        "recording/recorder.py Recorder._identities",
-        "recording/recorder.py Recorder._take",
-        "recording/recording.py Recording.iterations",
-        "recording/recording.py Recording.statistics",
-        "recording/recording.py Recording.values",
-    ),
-}
 
 OF_TENSORS = {
     "Engine's own member": (
@@ -169,11 +116,6 @@ def called(node):
     return ".".join(reversed(names))
 
 
-def makes_an_array(node):
-    first, _, name = called(node).partition(".")
-    return first in ("np", "numpy") and name.partition(".")[0] in NUMPY
-
-
 def reads_a_tensor(node):
     _, dot, name = called(node).rpartition(".")
     return bool(dot) and name in TENSORS
@@ -211,20 +153,12 @@ def hides_a_name(node):
     if not isinstance(node, ast.ImportFrom):
         return False
     names = {
-        "numpy": NUMPY,
         "torch": FACTORIES,
         "os": ("fork", "forkpty"),
         "multiprocessing": ("Process", "Pool", "Manager", "get_context", "set_start_method"),
         "concurrent.futures": ("ProcessPoolExecutor",),
     }.get(node.module or "", ())
     return any(alias.name in names for alias in node.names)
-
-
-def test_numpy_reads_what_the_engine_read():
-    found = doing(makes_an_array, "src/slotscope/checks", "src/slotscope/story")
-    found |= doing(makes_an_array, "src/slotscope/recording")
-    instead = "a tensor is read by engine.read or engine.convert_to_numpy; anything else is listed"
-    hold(found, TO_NUMPY, instead)
 
 
 def test_only_engines_read_tensors():
@@ -253,10 +187,6 @@ def test_what_is_called_is_called_by_its_module():
 
 def test_the_rules_see_what_they_are_for():
     for matches, source in (
-        (makes_an_array, "np.asarray(run.optimizer.iterations)"),
-        (makes_an_array, "np.testing.assert_allclose(weight, 1)"),
-        (makes_an_array, "numpy.asarray(weight)"),
-        (hides_a_name, "from numpy import asarray as read"),
         (hides_a_name, "from os import fork"),
         (hides_a_name, "from concurrent.futures import ProcessPoolExecutor"),
         (reads_a_tensor, "weight.value.cpu()"),
@@ -276,6 +206,5 @@ def test_the_rules_see_what_they_are_for():
         (forks, "multiprocessing.get_context('spawn')"),
         (forks, "concurrent.futures.ProcessPoolExecutor(1, context)"),
         (makes_a_torch_tensor, "torch.as_tensor(x, device=place)"),
-        (makes_an_array, "np.sum(x)"),
     ):
         assert not doing(matches, source=source), source

@@ -89,7 +89,7 @@ def damage_is_told(path: str | PathLike[str] | BinaryIO) -> Iterator[None]:
 
 
 def _members(fields: Mapping[str, Any]) -> dict[str, Any]:
-    rows = list(fields["rows"])
+    rows: list[Row] = list(fields["rows"])
     members: dict[str, Any] = {
         "about": np.frombuffer(about(fields).encode(), dtype=np.uint8),
         "iterations": np.array([row.iterations for row in rows], dtype=np.int64),

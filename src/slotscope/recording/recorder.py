@@ -277,7 +277,7 @@ class Recorder:
         if gone or (shown and not present):
             self._gap_again("the counter moved, but not every variable could be read")
         indices = [indices[place] for place in present]
-        arrays = [_native(values[place]) for place in present]
+        arrays = [_native(value) for value in values if value is not None]
         statistics = np.array([describe(array) for array in arrays]).reshape(-1, 6)
         identity = self._identities(engine, indices, state)
         live = self._live(indices, statistics)
@@ -410,7 +410,7 @@ def _size(trainer: Any) -> int:
         return 0
 
 
-def _native(value: Any) -> np.ndarray:
+def _native(value: np.ndarray) -> np.ndarray:
     """``value`` in a dtype that NumPy itself has; float32 holds every narrower float exactly."""
     array = np.asarray(value)
     return array if array.dtype.kind in "biufc" else array.astype(np.float32)

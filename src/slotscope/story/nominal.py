@@ -84,7 +84,8 @@ def _fitted(
         model = softmax_regression(engine, engine.optimizer(name, **config))
         with watch(model, keep="values") as recording:
             model.fit(x, y, batch_size=size, shuffle=False, verbose=0)
-        return End([np.array(weight) for weight in model.get_weights()], _norms(recording))
+        weights: list[np.ndarray] = model.get_weights()
+        return End([np.array(weight) for weight in weights], _norms(recording))
 
 
 def _norms(recording: Any) -> dict[str, float]:

@@ -48,7 +48,8 @@ def rounded(value: np.ndarray, dtype: str) -> np.ndarray:
     """``value`` as ``dtype`` has it, in float64; below its smallest normal number not exact."""
     fraction, exponent = np.frexp(value)
     scale = 2.0 ** BITS[dtype]
-    return np.asarray(np.ldexp(np.round(fraction * scale) / scale, exponent))
+    found: np.ndarray = np.ldexp(np.round(fraction * scale) / scale, exponent)
+    return np.asarray(found)
 
 
 def spacing(weight: float, dtype: str) -> float:

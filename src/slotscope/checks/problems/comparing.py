@@ -213,10 +213,10 @@ def _history(label: str, states: Sequence[State]) -> np.ndarray:
 
 def _tolerance(label: str, history: np.ndarray, relative: float, epsilon: float) -> np.ndarray:
     steps = len(history) - 1
-    largest = np.abs(history).max(axis=0)
+    largest: np.ndarray = np.abs(history).max(axis=0)
     if "/" in label:
         return np.asarray((1 + steps) * relative * largest)
-    moved = np.abs(np.diff(history, axis=0)).sum(axis=0)
+    moved: np.ndarray = np.abs(np.diff(history, axis=0)).sum(axis=0)
     return np.asarray((1 + steps) * (epsilon * largest + relative * moved))
 
 

@@ -164,7 +164,7 @@ def _overflown(gradient: Any) -> Any:
     return np.where(np.arange(gradient.size).reshape(gradient.shape) == 0, np.inf, gradient)
 
 
-def multiplied(gradient: Any, scale: float) -> Any:
+def multiplied(gradient: np.ndarray | SparseGradient | None, scale: float) -> Any:
     """A gradient times ``scale``."""
     if isinstance(gradient, SparseGradient):
         return SparseGradient(multiplied(gradient.values, scale), gradient.indices, gradient.shape)

@@ -111,7 +111,7 @@ def check_parameter_to_be_overwritten_becomes_its_gradient(subject: Subject, cas
         raise NotApplicable("its step depends on all gradients together")
     found, every = run.steps(steps).state, 2 if changes else 1
     for number in marked:
-        due = np.max([step[number] for step in steps[-every:]], axis=0)
+        due: np.ndarray = np.max([step[number] for step in steps[-every:]], axis=0)
         what = f"{len(steps)} gradients came for p{number}, which is to be overwritten"
         overwritten = {f"p{number}": np.asarray(due, np.float64)}
         same_state(overwritten, {label: found[label] for label in overwritten}, what)

@@ -212,7 +212,7 @@ def offered(subject: Subject, case: str) -> tuple[Run, Exception | None, list[st
     way, _, kind = case.partition(": ")
     run = started(subject, "as it is", 2)
     state, before = taken(run, way), run.state
-    arrays = list(state.values()) if isinstance(state, dict) else state
+    arrays: list[np.ndarray] = list(state.values()) if isinstance(state, dict) else state
     bad: Any = UNFIT[kind]([np.asarray(array + 1, array.dtype) for array in arrays])
     if isinstance(state, dict):
         bad = {str(number): array for number, array in enumerate(bad)}
