@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from slotscope.rules import rule
-from slotscope.rules.training import DIALECTS, Each, LossScaling, Training
+from slotscope.rules.loss_scaling import LossScaling
+from slotscope.rules.training import DIALECTS, Each, Training
 
 KERAS_3, TF_KERAS = DIALECTS["keras-3"], DIALECTS["tf_keras"]
 

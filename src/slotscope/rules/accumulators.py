@@ -13,10 +13,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from slotscope.rules.rule import Generation, Rate, Rule, Slots
+from slotscope.rules.rule import Array, Generation, Rate, Rule, Slots, Stepped, averaged, zeros
+
+_EVERY = {"learning_rate": 0.001, "epsilon": 1e-7}
+_RMSPROP = {**_EVERY, "rho": 0.9, "momentum": 0.0, "centered": False}
+_ADAGRAD = {**_EVERY, "initial_accumulator_value": 0.1}
+_ADADELTA = {**_EVERY, "rho": 0.95}
 
 
-def root(square: np.ndarray, epsilon: float, inside: bool) -> np.ndarray:
+def root(square: Array, epsilon: float, inside: bool) -> Array:
     """``sqrt(square + epsilon)``, or ``sqrt(square) + epsilon``."""
     return np.sqrt(square + epsilon) if inside else np.sqrt(square) + epsilon
 
@@ -47,36 +52,12 @@ class RMSprop(Rule):
             {"epsilon_inside": False, "epsilon_inside_with_momentum": False},
         ),
         "tf_keras-legacy": Generation(
-            {
-                "learning_rate": 0.001,
-                "rho": 0.9,
-                "momentum": 0.0,
-                "epsilon": 1e-7,
-                "centered": False,
-            },
+            _RMSPROP,
             "tf_keras/src/optimizers/legacy/rmsprop.py, tf_keras 2.21",
             {"epsilon_inside": False},
         ),
-        "tf_keras": Generation(
-            {
-                "learning_rate": 0.001,
-                "rho": 0.9,
-                "momentum": 0.0,
-                "epsilon": 1e-7,
-                "centered": False,
-            },
-            "tf_keras/src/optimizers/rmsprop.py, tf_keras 2.21",
-        ),
-        "keras-3": Generation(
-            {
-                "learning_rate": 0.001,
-                "rho": 0.9,
-                "momentum": 0.0,
-                "epsilon": 1e-7,
-                "centered": False,
-            },
-            "keras/src/optimizers/rmsprop.py, Keras 3.15",
-        ),
+        "tf_keras": Generation(_RMSPROP, "tf_keras/src/optimizers/rmsprop.py, tf_keras 2.21"),
+        "keras-3": Generation(_RMSPROP, "keras/src/optimizers/rmsprop.py, Keras 3.15"),
     }
 
     learning_rate: Rate = 0.001
@@ -96,19 +77,17 @@ class RMSprop(Rule):
         memory = 1.0 / (1.0 - max(self.rho, self.momentum))
         return memory / (1.0 - self.rho) if self.centered else memory
 
-    def initial(self, parameter: np.ndarray) -> Slots:
+    def initial(self, parameter: Array) -> Slots:
         names = ["velocity"]
         names += ["momentum"] if self.momentum else []
         names += ["average_gradient"] if self.centered else []
-        return {name: np.zeros_like(parameter) for name in names}
+        return zeros(parameter, *names)
 
-    def step(
-        self, parameter: np.ndarray, gradient: np.ndarray, slots: Slots, iteration: int
-    ) -> tuple[np.ndarray, Slots]:
-        velocity = self._average(slots["velocity"], gradient**2)
+    def step(self, parameter: Array, gradient: Array, slots: Slots, iteration: int) -> Stepped:
+        velocity = averaged(slots["velocity"], gradient**2, self.rho)
         after, square = {"velocity": velocity}, velocity
         if self.centered:
-            mean = self._average(slots["average_gradient"], gradient)
+            mean = averaged(slots["average_gradient"], gradient, self.rho)
             after["average_gradient"], square = mean, velocity - mean**2
         inside = self.epsilon_inside_with_momentum if self.momentum else self.epsilon_inside
         descent = self.rate(iteration) * gradient / root(square, self.epsilon, inside)
@@ -116,9 +95,6 @@ class RMSprop(Rule):
             descent = self.momentum * slots["momentum"] + descent
             after["momentum"] = descent
         return parameter - descent, after
-
-    def _average(self, average: np.ndarray, value: np.ndarray) -> np.ndarray:
-        return self.rho * average + (1 - self.rho) * value
 
 
 @dataclass(frozen=True)
@@ -139,18 +115,12 @@ class Adagrad(Rule):
             {"epsilon_inside": False, "initial_accumulator_value": 0.0},
         ),
         "tf_keras-legacy": Generation(
-            {"learning_rate": 0.001, "initial_accumulator_value": 0.1, "epsilon": 1e-7},
+            _ADAGRAD,
             "tf_keras/src/optimizers/legacy/adagrad.py, tf_keras 2.21",
             {"epsilon_inside": False},
         ),
-        "tf_keras": Generation(
-            {"learning_rate": 0.001, "initial_accumulator_value": 0.1, "epsilon": 1e-7},
-            "tf_keras/src/optimizers/adagrad.py, tf_keras 2.21",
-        ),
-        "keras-3": Generation(
-            {"learning_rate": 0.001, "initial_accumulator_value": 0.1, "epsilon": 1e-7},
-            "keras/src/optimizers/adagrad.py, Keras 3.15",
-        ),
+        "tf_keras": Generation(_ADAGRAD, "tf_keras/src/optimizers/adagrad.py, tf_keras 2.21"),
+        "keras-3": Generation(_ADAGRAD, "keras/src/optimizers/adagrad.py, Keras 3.15"),
     }
     operations: ClassVar[int] = 8
 
@@ -164,12 +134,10 @@ class Adagrad(Rule):
         """1: a sum of squares loses nothing."""
         return 1.0
 
-    def initial(self, parameter: np.ndarray) -> Slots:
+    def initial(self, parameter: Array) -> Slots:
         return {"accumulator": np.full_like(parameter, self.initial_accumulator_value)}
 
-    def step(
-        self, parameter: np.ndarray, gradient: np.ndarray, slots: Slots, iteration: int
-    ) -> tuple[np.ndarray, Slots]:
+    def step(self, parameter: Array, gradient: Array, slots: Slots, iteration: int) -> Stepped:
         accumulator = slots["accumulator"] + gradient**2
         denominator = root(accumulator, self.epsilon, self.epsilon_inside)
         descent = self.rate(iteration) * gradient / denominator
@@ -192,21 +160,13 @@ class Adadelta(Rule):
     paper: ClassVar[str] = "Zeiler 2012, ADADELTA: an adaptive learning rate method, algorithm 1"
     generations: ClassVar[dict[str, Generation]] = {
         "keras-2.1": Generation(
-            {"learning_rate": 1.0, "rho": 0.95, "epsilon": 1e-7, "decay": 0.0},
-            "keras/optimizers.py, Keras 2.1.6",
+            {**_ADADELTA, "learning_rate": 1.0, "decay": 0.0}, "keras/optimizers.py, Keras 2.1.6"
         ),
         "tf_keras-legacy": Generation(
-            {"learning_rate": 0.001, "rho": 0.95, "epsilon": 1e-7},
-            "tf_keras/src/optimizers/legacy/adadelta.py, tf_keras 2.21",
+            _ADADELTA, "tf_keras/src/optimizers/legacy/adadelta.py, tf_keras 2.21"
         ),
-        "tf_keras": Generation(
-            {"learning_rate": 0.001, "rho": 0.95, "epsilon": 1e-7},
-            "tf_keras/src/optimizers/adadelta.py, tf_keras 2.21",
-        ),
-        "keras-3": Generation(
-            {"learning_rate": 0.001, "rho": 0.95, "epsilon": 1e-7},
-            "keras/src/optimizers/adadelta.py, Keras 3.15",
-        ),
+        "tf_keras": Generation(_ADADELTA, "tf_keras/src/optimizers/adadelta.py, tf_keras 2.21"),
+        "keras-3": Generation(_ADADELTA, "keras/src/optimizers/adadelta.py, Keras 3.15"),
     }
 
     learning_rate: Rate = 0.001
@@ -218,21 +178,13 @@ class Adadelta(Rule):
         """That of the averages alone: a learning rate near 1 is no rate of decay."""
         return 1.0 / (1.0 - self.rho)
 
-    def initial(self, parameter: np.ndarray) -> Slots:
-        names = ("accumulated_grad", "accumulated_delta_var")
-        return {name: np.zeros_like(parameter) for name in names}
+    def initial(self, parameter: Array) -> Slots:
+        return zeros(parameter, "accumulated_grad", "accumulated_delta_var")
 
-    def step(
-        self, parameter: np.ndarray, gradient: np.ndarray, slots: Slots, iteration: int
-    ) -> tuple[np.ndarray, Slots]:
-        gradients = self._average(slots["accumulated_grad"], gradient)
-        ratio = (slots["accumulated_delta_var"] + self.epsilon) / (gradients + self.epsilon)
-        descent = np.sqrt(ratio) * gradient
-        after = {
-            "accumulated_grad": gradients,
-            "accumulated_delta_var": self._average(slots["accumulated_delta_var"], descent),
-        }
+    def step(self, parameter: Array, gradient: Array, slots: Slots, iteration: int) -> Stepped:
+        steps = slots["accumulated_delta_var"]
+        gradients = averaged(slots["accumulated_grad"], gradient**2, self.rho)
+        descent = np.sqrt((steps + self.epsilon) / (gradients + self.epsilon)) * gradient
+        steps = averaged(steps, descent**2, self.rho)
+        after = {"accumulated_grad": gradients, "accumulated_delta_var": steps}
         return parameter - self.rate(iteration) * descent, after
-
-    def _average(self, average: np.ndarray, value: np.ndarray) -> np.ndarray:
-        return self.rho * average + (1 - self.rho) * value**2

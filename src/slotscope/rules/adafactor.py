@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from slotscope.rules.rule import Generation, Rate, Rule, Slots
+from slotscope.rules.rule import Array, Generation, Rate, Rule, Slots, Stepped
 
 _DEFAULTS = {
     "learning_rate": 0.001,
@@ -72,7 +72,7 @@ class Adafactor(Rule):
         """``1 - beta`` is ``t ** beta_2_decay``: the digits that it lost after a hundred steps."""
         return float(100.0**-self.beta_2_decay)
 
-    def initial(self, parameter: np.ndarray) -> Slots:
+    def initial(self, parameter: Array) -> Slots:
         slots = {"velocity": np.zeros_like(parameter)}
         if parameter.ndim >= 2:
             slots["r"] = np.zeros(parameter.shape[:-1])
@@ -81,9 +81,7 @@ class Adafactor(Rule):
             slots["r"], slots["c"] = np.zeros(()), np.zeros(())
         return slots
 
-    def step(
-        self, parameter: np.ndarray, gradient: np.ndarray, slots: Slots, iteration: int
-    ) -> tuple[np.ndarray, Slots]:
+    def step(self, parameter: Array, gradient: Array, slots: Slots, iteration: int) -> Stepped:
         after = self._moments(gradient**2 + self.epsilon_1, slots, iteration + 1)
         update = gradient / np.sqrt(after["velocity"])
         update = update / max(1.0, rms(update) / self.clip_threshold)

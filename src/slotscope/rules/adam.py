@@ -1,8 +1,7 @@
 """Adam, AdamW and Adamax: two running averages, freed of their start at zero.
 
-A running average that starts at zero is too small by the factor ``1 - beta ** t`` after ``t``
-steps. Adam puts both factors into the learning rate, so that its epsilon stands beside the root
-of the average as it is, not of the corrected one: the "epsilon hat" of the paper's section 2.
+Adam puts the factors of both averages into the learning rate, so that its epsilon stands beside the
+root of the average as it is, not of the corrected one: the "epsilon hat" of the paper's section 2.
 """
 
 from __future__ import annotations
@@ -12,21 +11,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from slotscope.rules.rule import Generation, Rate, Rule, Slots
-
-
-def averaged(average: np.ndarray, value: np.ndarray, beta: float) -> np.ndarray:
-    """The running average ``beta * average + (1 - beta) * value``."""
-    return beta * average + (1.0 - beta) * value
-
-
-def share(beta: float, iteration: int) -> float:
-    """``1 - beta ** t``: how much of a running average is not its start, ``t = iteration + 1``."""
-    return float(1.0 - beta ** (iteration + 1))
+from slotscope.rules.moments import DEFAULTS, Moments, share
+from slotscope.rules.rule import Array, Generation, Slots, Stepped, averaged, zeros
 
 
 @dataclass(frozen=True)
-class Adam(Rule):
+class Adam(Moments):
     """Running averages of the gradient and of its square; their ratio is the direction.
 
     ``m' = beta_1 * m + (1 - beta_1) * g``; ``v' = beta_2 * v + (1 - beta_2) * g ** 2``;
@@ -36,9 +26,6 @@ class Adam(Rule):
     ``v'`` so far, ``h' = max(h, v')``, which no release corrects before it takes the maximum.
 
     Attributes:
-        beta_1: in [0, 1), of the average of gradients.
-        beta_2: in [0, 1), of the average of squares.
-        epsilon: added to the root of ``v'``.
         amsgrad: divide by the root of the largest ``v'``.
         adaptive_epsilon: ``epsilon * sqrt(1 - beta_2 ** t)`` stands for ``epsilon``, which is the
             paper's Algorithm 1; an argument of tf_keras alone.
@@ -48,72 +35,37 @@ class Adam(Rule):
     paper: ClassVar[str] = "Kingma and Ba 2014, Adam: A Method for Stochastic Optimization, sec. 2"
     generations: ClassVar[dict[str, Generation]] = {
         "keras-2.1": Generation(
-            {
-                "learning_rate": 0.001,
-                "beta_1": 0.9,
-                "beta_2": 0.999,
-                "epsilon": 1e-7,
-                "decay": 0.0,
-                "amsgrad": False,
-            },
+            {**DEFAULTS, "decay": 0.0, "amsgrad": False},
             "keras/optimizers.py, Keras 2.1.6",
             {"placeholder_velocity_hat": True},
         ),
         "tf_keras-legacy": Generation(
-            {
-                "learning_rate": 0.001,
-                "beta_1": 0.9,
-                "beta_2": 0.999,
-                "epsilon": 1e-7,
-                "amsgrad": False,
-            },
-            "tf_keras/optimizers/legacy/adam.py, tf_keras 2.21",
+            {**DEFAULTS, "amsgrad": False}, "tf_keras/optimizers/legacy/adam.py, tf_keras 2.21"
         ),
         "tf_keras": Generation(
-            {
-                "learning_rate": 0.001,
-                "beta_1": 0.9,
-                "beta_2": 0.999,
-                "epsilon": 1e-7,
-                "adaptive_epsilon": False,
-                "amsgrad": False,
-            },
+            {**DEFAULTS, "adaptive_epsilon": False, "amsgrad": False},
             "tf_keras/optimizers/adam.py, tf_keras 2.21",
         ),
         "keras-3": Generation(
-            {
-                "learning_rate": 0.001,
-                "beta_1": 0.9,
-                "beta_2": 0.999,
-                "epsilon": 1e-7,
-                "amsgrad": False,
-            },
-            "keras/src/optimizers/adam.py, Keras 3.15",
+            {**DEFAULTS, "amsgrad": False}, "keras/src/optimizers/adam.py, Keras 3.15"
         ),
     }
     operations: ClassVar[int] = 24
 
-    learning_rate: Rate = 0.001
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-7
     amsgrad: bool = False
     adaptive_epsilon: bool = False
     placeholder_velocity_hat: bool = False
 
-    def initial(self, parameter: np.ndarray) -> Slots:
-        slots = {"momentum": np.zeros_like(parameter), "velocity": np.zeros_like(parameter)}
+    def initial(self, parameter: Array) -> Slots:
+        slots = super().initial(parameter)
         if self.amsgrad:
             slots["velocity_hat"] = np.zeros_like(parameter)
         elif self.placeholder_velocity_hat:
             slots["velocity_hat"] = np.zeros(1)
         return slots
 
-    def step(
-        self, parameter: np.ndarray, gradient: np.ndarray, slots: Slots, iteration: int
-    ) -> tuple[np.ndarray, Slots]:
-        momentum = averaged(slots["momentum"], gradient, self.beta_1)
-        velocity = averaged(slots["velocity"], gradient**2, self.beta_2)
+    def step(self, parameter: Array, gradient: Array, slots: Slots, iteration: int) -> Stepped:
+        momentum, velocity = self.moments(gradient, slots)
         after = {**slots, "momentum": momentum, "velocity": velocity}
         if self.amsgrad:
             velocity = after["velocity_hat"] = np.maximum(slots["velocity_hat"], velocity)
@@ -130,32 +82,18 @@ class AdamW(Adam):
     paper: ClassVar[str] = "Loshchilov and Hutter 2019, Decoupled Weight Decay Regularization"
     generations: ClassVar[dict[str, Generation]] = {
         "tf_keras": Generation(
-            {
-                "learning_rate": 0.001,
-                "weight_decay": 0.004,
-                "beta_1": 0.9,
-                "beta_2": 0.999,
-                "epsilon": 1e-7,
-                "amsgrad": False,
-            },
+            {**DEFAULTS, "weight_decay": 0.004, "amsgrad": False},
             "tf_keras/optimizers/adamw.py, tf_keras 2.21",
         ),
         "keras-3": Generation(
-            {
-                "learning_rate": 0.001,
-                "weight_decay": 0.004,
-                "beta_1": 0.9,
-                "beta_2": 0.999,
-                "epsilon": 1e-7,
-                "amsgrad": False,
-            },
+            {**DEFAULTS, "weight_decay": 0.004, "amsgrad": False},
             "keras/src/optimizers/adamw.py, Keras 3.15",
         ),
     }
 
 
 @dataclass(frozen=True)
-class Adamax(Rule):
+class Adamax(Moments):
     """Adam with the largest gradient, which fades, in the place of the root of the mean square.
 
     ``m' = beta_1 * m + (1 - beta_1) * g``; ``u' = max(beta_2 * u, |g|)``;
@@ -170,46 +108,25 @@ class Adamax(Rule):
     paper: ClassVar[str] = "Kingma and Ba 2014, Adam: A Method for Stochastic Optimization, sec. 7"
     generations: ClassVar[dict[str, Generation]] = {
         "keras-2.1": Generation(
-            {
-                "learning_rate": 0.002,
-                "beta_1": 0.9,
-                "beta_2": 0.999,
-                "epsilon": 1e-7,
-                "decay": 0.0,
-            },
-            "keras/optimizers.py, Keras 2.1.6",
+            {**DEFAULTS, "learning_rate": 0.002, "decay": 0.0}, "keras/optimizers.py, Keras 2.1.6"
         ),
         "tf_keras-legacy": Generation(
-            {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
-            "tf_keras/optimizers/legacy/adamax.py, tf_keras 2.21",
+            DEFAULTS, "tf_keras/optimizers/legacy/adamax.py, tf_keras 2.21"
         ),
-        "tf_keras": Generation(
-            {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
-            "tf_keras/optimizers/adamax.py, tf_keras 2.21",
-        ),
-        "keras-3": Generation(
-            {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
-            "keras/src/optimizers/adamax.py, Keras 3.15",
-        ),
+        "tf_keras": Generation(DEFAULTS, "tf_keras/optimizers/adamax.py, tf_keras 2.21"),
+        "keras-3": Generation(DEFAULTS, "keras/src/optimizers/adamax.py, Keras 3.15"),
     }
     operations: ClassVar[int] = 18
-
-    learning_rate: Rate = 0.001
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-7
 
     @property
     def conditioning(self) -> float:
         """``1 / (1 - beta_1)``: nothing is subtracted from 1 but the powers of ``beta_1``."""
         return 1.0 / (1.0 - self.beta_1)
 
-    def initial(self, parameter: np.ndarray) -> Slots:
-        return {"momentum": np.zeros_like(parameter), "norm": np.zeros_like(parameter)}
+    def initial(self, parameter: Array) -> Slots:
+        return zeros(parameter, "momentum", "norm")
 
-    def step(
-        self, parameter: np.ndarray, gradient: np.ndarray, slots: Slots, iteration: int
-    ) -> tuple[np.ndarray, Slots]:
+    def step(self, parameter: Array, gradient: Array, slots: Slots, iteration: int) -> Stepped:
         momentum = averaged(slots["momentum"], gradient, self.beta_1)
         norm = np.maximum(self.beta_2 * slots["norm"], np.abs(gradient))
         rate = self.rate(iteration) / share(self.beta_1, iteration)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from slotscope.rules.rule import Generation, Rate, Rule, Slots
+from slotscope.rules.rule import Array, Generation, Rate, Rule, Slots, Stepped
 
 _DEFAULTS = {
     "learning_rate": 0.001,
@@ -68,15 +68,13 @@ class Ftrl(Rule):
     def _power(self, accumulator: np.ndarray | float) -> np.ndarray:
         return np.power(accumulator, -self.learning_rate_power)
 
-    def initial(self, parameter: np.ndarray) -> Slots:
+    def initial(self, parameter: Array) -> Slots:
         return {
             "accumulator": np.full_like(parameter, self.initial_accumulator_value),
             "linear": np.zeros_like(parameter),
         }
 
-    def step(
-        self, parameter: np.ndarray, gradient: np.ndarray, slots: Slots, iteration: int
-    ) -> tuple[np.ndarray, Slots]:
+    def step(self, parameter: Array, gradient: Array, slots: Slots, iteration: int) -> Stepped:
         rate, l1 = self.rate(iteration), self.l1_regularization_strength
         accumulator = slots["accumulator"] + gradient**2
         power = self._power(accumulator)

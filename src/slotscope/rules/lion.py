@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from slotscope.rules.rule import Generation, Rate, Rule, Slots
+from slotscope.rules.rule import Array, Generation, Rate, Rule, Slots, Stepped, averaged, zeros
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,11 @@ class Lion(Rule):
     beta_1: float = 0.9
     beta_2: float = 0.99
 
-    def initial(self, parameter: np.ndarray) -> Slots:
-        return {"momentum": np.zeros_like(parameter)}
+    def initial(self, parameter: Array) -> Slots:
+        return zeros(parameter, "momentum")
 
-    def step(
-        self, parameter: np.ndarray, gradient: np.ndarray, slots: Slots, iteration: int
-    ) -> tuple[np.ndarray, Slots]:
+    def step(self, parameter: Array, gradient: Array, slots: Slots, iteration: int) -> Stepped:
         momentum = slots["momentum"]
-        direction = np.sign(self.beta_1 * momentum + (1 - self.beta_1) * gradient)
-        kept = self.beta_2 * momentum + (1 - self.beta_2) * gradient
+        direction = np.sign(averaged(momentum, gradient, self.beta_1))
+        kept = averaged(momentum, gradient, self.beta_2)
         return parameter - self.rate(iteration) * direction, {"momentum": kept}

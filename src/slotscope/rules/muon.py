@@ -10,12 +10,10 @@ from typing import ClassVar
 import numpy as np
 
 from slotscope.rules.adam import Adam
-from slotscope.rules.rule import Generation, Rate, Rule, Slots
+from slotscope.rules.rule import Array, Generation, Rate, Rule, Slots, Stepped, zeros
 
 
-def orthogonalized(
-    matrix: np.ndarray, coefficients: tuple[float, float, float], steps: int
-) -> np.ndarray:
+def orthogonalized(matrix: Array, coefficients: tuple[float, float, float], steps: int) -> Array:
     """``matrix`` with singular values near 1, by the quintic Newton-Schulz iteration.
 
     ``X <- a X + b (X X^T) X + c (X X^T)^2 X`` from ``X = matrix / (|matrix| + 1e-7)``, where
@@ -120,21 +118,19 @@ class Muon(Rule):
         embedding = self.exclude_embeddings and "embedding" in path.lower()
         return embedding or any(re.search(name, path) for name in self.exclude_layers or ())
 
-    def takes_adam(self, parameter: np.ndarray) -> bool:
+    def takes_adam(self, parameter: Array) -> bool:
         """Whether ``parameter`` gets Adam's step and not Muon's."""
         return parameter.ndim != 2 or self.excluded
 
-    def weight_decay_of(self, parameter: np.ndarray, weight_decay: float | None) -> float | None:
+    def weight_decay_of(self, parameter: Array, weight_decay: float | None) -> float | None:
         """``adam_weight_decay`` where Adam takes the parameter."""
         return self.adam_weight_decay if self.takes_adam(parameter) else weight_decay
 
-    def initial(self, parameter: np.ndarray) -> Slots:
+    def initial(self, parameter: Array) -> Slots:
         names = ("momentum", "velocity") if self.takes_adam(parameter) else ("momentum",)
-        return {name: np.zeros_like(parameter) for name in names}
+        return zeros(parameter, *names)
 
-    def step(
-        self, parameter: np.ndarray, gradient: np.ndarray, slots: Slots, iteration: int
-    ) -> tuple[np.ndarray, Slots]:
+    def step(self, parameter: Array, gradient: Array, slots: Slots, iteration: int) -> Stepped:
         rate = self.rate(iteration)
         if self.takes_adam(parameter):
             adam = Adam(

@@ -8,12 +8,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from slotscope.rules.adam import averaged, share
-from slotscope.rules.rule import Generation, Rate, Rule, Slots
+from slotscope.rules.moments import DEFAULTS, Moments
+from slotscope.rules.rule import Array, Generation, Slots, Stepped
 
 
 @dataclass(frozen=True)
-class Nadam(Rule):
+class Nadam(Moments):
     """Adam's averages, of which the first is used as it will be one step later.
 
     The momentum of step ``t`` is ``mu_t = beta_1 * (1 - 0.96 ** (schedule_decay * t) / 2)``, and
@@ -27,9 +27,7 @@ class Nadam(Rule):
     under which the momentum is warm after some 100 steps and not 25,000.
 
     Attributes:
-        beta_1: in [0, 1), of the average of gradients, and the limit of ``mu``.
-        beta_2: in [0, 1), of the average of squares.
-        epsilon: added to the root of the corrected ``v'``.
+        beta_1: of the average of gradients, and the limit of ``mu``.
         schedule_decay: how fast ``mu`` rises from about ``beta_1 / 2``; an argument up to
             the legacy optimizers, a constant after.
         product: the name under which the optimizer shows ``U_t``, a scalar; empty where it keeps
@@ -39,43 +37,22 @@ class Nadam(Rule):
     paper: ClassVar[str] = "Dozat 2015, Incorporating Nesterov Momentum into Adam (CS 229 report)"
     generations: ClassVar[dict[str, Generation]] = {
         "keras-2.1": Generation(
-            {
-                "learning_rate": 0.002,
-                "beta_1": 0.9,
-                "beta_2": 0.999,
-                "epsilon": 1e-7,
-                "schedule_decay": 0.004,
-            },
+            {**DEFAULTS, "learning_rate": 0.002, "schedule_decay": 0.004},
             "keras/optimizers.py, Keras 2.1.6",
             {"product": ""},
         ),
         "tf_keras-legacy": Generation(
-            {
-                "learning_rate": 0.001,
-                "beta_1": 0.9,
-                "beta_2": 0.999,
-                "epsilon": 1e-7,
-                "schedule_decay": 0.004,
-            },
+            {**DEFAULTS, "schedule_decay": 0.004},
             "tf_keras/optimizers/legacy/nadam.py, tf_keras 2.21",
             {"product": "momentum_cache"},
         ),
         "tf_keras": Generation(
-            {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
-            "tf_keras/optimizers/nadam.py, tf_keras 2.21",
-            {"product": ""},
+            DEFAULTS, "tf_keras/optimizers/nadam.py, tf_keras 2.21", {"product": ""}
         ),
-        "keras-3": Generation(
-            {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
-            "keras/src/optimizers/nadam.py, Keras 3.15",
-        ),
+        "keras-3": Generation(DEFAULTS, "keras/src/optimizers/nadam.py, Keras 3.15"),
     }
     operations: ClassVar[int] = 36
 
-    learning_rate: Rate = 0.001
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-7
     schedule_decay: float = 1.0
     product: str = "u_product"
 
@@ -87,21 +64,18 @@ class Nadam(Rule):
         """``mu_t``, from ``t = 1`` on."""
         return float(self.beta_1 * (1.0 - 0.5 * 0.96 ** (self.schedule_decay * t)))
 
-    def initial(self, parameter: np.ndarray) -> Slots:
-        slots = {"momentum": np.zeros_like(parameter), "velocity": np.zeros_like(parameter)}
+    def initial(self, parameter: Array) -> Slots:
+        slots = super().initial(parameter)
         return {**slots, self.product: np.ones(())} if self.product else slots
 
-    def step(
-        self, parameter: np.ndarray, gradient: np.ndarray, slots: Slots, iteration: int
-    ) -> tuple[np.ndarray, Slots]:
+    def step(self, parameter: Array, gradient: Array, slots: Slots, iteration: int) -> Stepped:
         now, later = self.warmed(iteration + 1), self.warmed(iteration + 2)
         product = math.prod(self.warmed(t) for t in range(1, iteration + 2))
-        momentum = averaged(slots["momentum"], gradient, self.beta_1)
-        velocity = averaged(slots["velocity"], gradient**2, self.beta_2)
+        momentum, velocity = self.moments(gradient, slots)
         old = later * momentum / (1.0 - product * later)
         new = (1.0 - now) * gradient / (1.0 - product)
-        root = np.sqrt(velocity / share(self.beta_2, iteration))
         after = {"momentum": momentum, "velocity": velocity}
         if self.product:
             after[self.product] = np.array(product)
-        return parameter - self.rate(iteration) * (old + new) / (root + self.epsilon), after
+        descent = self.rate(iteration) * (old + new) / self.corrected_root(velocity, iteration)
+        return parameter - descent, after

@@ -23,11 +23,27 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-#: float64 arrays by the name of the slot.
-Slots = dict[str, np.ndarray]
+#: Of float64, as everything here.
+Array = np.ndarray
+
+#: Arrays by the name of the slot.
+Slots = dict[str, Array]
+
+#: A parameter and its slots, after a step.
+Stepped = tuple[Array, Slots]
 
 #: A learning rate, or a schedule: a function of the number of steps done.
 Rate = float | Callable[[int], float]
+
+
+def zeros(parameter: Array, *names: str) -> Slots:
+    """Slots of the shape of ``parameter`` that start at zero."""
+    return {name: np.zeros_like(parameter) for name in names}
+
+
+def averaged(average: Array, value: Array, beta: float) -> Array:
+    """The running average ``beta * average + (1 - beta) * value``."""
+    return beta * average + (1.0 - beta) * value
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +106,16 @@ class Rule(ABC):
         """The rule of a parameter with this path: itself, unless the optimizer looks at paths."""
         return self
 
-    def weight_decay_of(self, parameter: np.ndarray, weight_decay: float | None) -> float | None:
+    def weight_decay_of(self, parameter: Array, weight_decay: float | None) -> float | None:
         """The weight decay of ``parameter``, of an optimizer whose own is ``weight_decay``."""
         return weight_decay
 
     @abstractmethod
-    def initial(self, parameter: np.ndarray) -> Slots:
+    def initial(self, parameter: Array) -> Slots:
         """The slots of ``parameter`` before the first step; {} for a rule without slots."""
 
     @abstractmethod
-    def step(
-        self, parameter: np.ndarray, gradient: np.ndarray, slots: Slots, iteration: int
-    ) -> tuple[np.ndarray, Slots]:
+    def step(self, parameter: Array, gradient: Array, slots: Slots, iteration: int) -> Stepped:
         """Parameter and slots after one more step.
 
         Args:
@@ -123,18 +137,16 @@ class FunctionRule(Rule):
         decays: the rates of decay that it uses, for :attr:`Rule.conditioning`.
     """
 
-    function: Callable[..., tuple[np.ndarray, Slots]] | None = None
+    function: Callable[..., Stepped] | None = None
     decays: tuple[float, ...] = (0.999,)
 
     @property
     def conditioning(self) -> float:
         return 1.0 / (1.0 - max(self.decays, default=0.0))
 
-    def initial(self, parameter: np.ndarray) -> Slots:
+    def initial(self, parameter: Array) -> Slots:
         return {}
 
-    def step(
-        self, parameter: np.ndarray, gradient: np.ndarray, slots: Slots, iteration: int
-    ) -> tuple[np.ndarray, Slots]:
+    def step(self, parameter: Array, gradient: Array, slots: Slots, iteration: int) -> Stepped:
         assert self.function is not None
         return self.function(parameter, gradient, slots, iteration)

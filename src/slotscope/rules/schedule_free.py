@@ -7,12 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from slotscope.rules.adam import averaged, share
-from slotscope.rules.rule import Generation, Rate, Rule, Slots
+from slotscope.rules.moments import DEFAULTS, Moments
+from slotscope.rules.rule import Array, Generation, Rate, Slots, Stepped, averaged
 
 
 @dataclass(frozen=True)
-class ScheduleFreeAdamW(Rule):
+class ScheduleFreeAdamW(Moments):
     """Adam without momentum steps in ``z``; the parameter lies between ``z`` and its average ``x``.
 
     ``v' = beta_2 * v + (1 - beta_2) * g ** 2``;
@@ -28,29 +28,19 @@ class ScheduleFreeAdamW(Rule):
 
     Attributes:
         beta_1: in (0, 1], how near the parameter is to ``x``.
-        beta_2: in [0, 1), of the average of squares.
-        epsilon: added to the root of the corrected ``v'``.
         warmup_steps: steps over which the learning rate rises in equal parts; 0: none.
     """
 
     paper: ClassVar[str] = "Defazio et al. 2024, The Road Less Scheduled, Algorithm 1"
     generations: ClassVar[dict[str, Generation]] = {
         "keras-3": Generation(
-            {
-                "learning_rate": 0.0025,
-                "beta_1": 0.9,
-                "beta_2": 0.999,
-                "epsilon": 1e-8,
-                "warmup_steps": 0,
-            },
+            {**DEFAULTS, "learning_rate": 0.0025, "epsilon": 1e-8, "warmup_steps": 0},
             "keras/src/optimizers/schedule_free_adamw.py, Keras 3.15",
         ),
     }
     operations: ClassVar[int] = 32
 
     learning_rate: Rate = 0.0025
-    beta_1: float = 0.9
-    beta_2: float = 0.999
     epsilon: float = 1e-8
     warmup_steps: int = 0
 
@@ -59,17 +49,15 @@ class ScheduleFreeAdamW(Rule):
         """``1 / (1 - beta)``, or ``1 / beta_1``, by which ``x`` is found again."""
         return max(super().conditioning, 1.0 / self.beta_1)
 
-    def initial(self, parameter: np.ndarray) -> Slots:
+    def initial(self, parameter: Array) -> Slots:
         return {"momentum": np.copy(parameter), "velocity": np.zeros_like(parameter)}
 
-    def step(
-        self, parameter: np.ndarray, gradient: np.ndarray, slots: Slots, iteration: int
-    ) -> tuple[np.ndarray, Slots]:
+    def step(self, parameter: Array, gradient: Array, slots: Slots, iteration: int) -> Stepped:
         before = slots["momentum"]
         average = (parameter - (1.0 - self.beta_1) * before) / self.beta_1
         velocity = averaged(slots["velocity"], gradient**2, self.beta_2)
-        root = np.sqrt(velocity / share(self.beta_2, iteration))
         warmth = min((iteration + 1) / self.warmup_steps, 1.0) if self.warmup_steps else 1.0
-        z = before - warmth * self.rate(iteration) * gradient / (root + self.epsilon)
+        root = self.corrected_root(velocity, iteration)
+        z = before - warmth * self.rate(iteration) * gradient / root
         average = averaged(average, z, 1.0 - 1.0 / (iteration + 1))
         return averaged(z, average, 1.0 - self.beta_1), {"momentum": z, "velocity": velocity}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
+from slotscope.rules.rule import Array, Generation, Rule, Slots, Stepped, zeros
 
-from slotscope.rules.rule import Generation, Rule, Slots
+_DEFAULTS = {"learning_rate": 0.01, "momentum": 0.0, "nesterov": False}
 
 
 @dataclass(frozen=True)
@@ -23,36 +23,28 @@ class SGD(Rule):
     paper: ClassVar[str] = "Sutskever et al. 2013, On the importance of initialization and momentum"
     generations: ClassVar[dict[str, Generation]] = {
         "keras-2.1": Generation(
-            {"learning_rate": 0.01, "momentum": 0.0, "decay": 0.0, "nesterov": False},
+            {**_DEFAULTS, "decay": 0.0},
             "keras/optimizers.py, Keras 2.1.6",
             {"always_has_slots": True},
         ),
         "tf_keras-legacy": Generation(
-            {"learning_rate": 0.01, "momentum": 0.0, "nesterov": False},
-            "tf_keras/src/optimizers/legacy/gradient_descent.py, tf_keras 2.21",
+            _DEFAULTS, "tf_keras/src/optimizers/legacy/gradient_descent.py, tf_keras 2.21"
         ),
         "tf_keras": Generation(
-            {"learning_rate": 0.01, "momentum": 0.0, "nesterov": False},
-            "tf_keras/src/optimizers/sgd.py, tf_keras 2.21",
-            {"always_has_slots": True},
+            _DEFAULTS, "tf_keras/src/optimizers/sgd.py, tf_keras 2.21", {"always_has_slots": True}
         ),
-        "keras-3": Generation(
-            {"learning_rate": 0.01, "momentum": 0.0, "nesterov": False},
-            "keras/src/optimizers/sgd.py, Keras 3.15",
-        ),
+        "keras-3": Generation(_DEFAULTS, "keras/src/optimizers/sgd.py, Keras 3.15"),
     }
 
     momentum: float = 0.0
     nesterov: bool = False
     always_has_slots: bool = False
 
-    def initial(self, parameter: np.ndarray) -> Slots:
+    def initial(self, parameter: Array) -> Slots:
         has_slots = self.momentum or self.always_has_slots
-        return {"momentum": np.zeros_like(parameter)} if has_slots else {}
+        return zeros(parameter, "momentum") if has_slots else {}
 
-    def step(
-        self, parameter: np.ndarray, gradient: np.ndarray, slots: Slots, iteration: int
-    ) -> tuple[np.ndarray, Slots]:
+    def step(self, parameter: Array, gradient: Array, slots: Slots, iteration: int) -> Stepped:
         descent = -self.rate(iteration) * gradient
         if not slots:
             return parameter + descent, slots

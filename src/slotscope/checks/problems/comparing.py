@@ -30,7 +30,8 @@ from slotscope.checks.problems.state import State, Trajectory
 from slotscope.checks.problems.warnings_and_logs import unwarned
 from slotscope.checks.verdict import NotReproducible, Violation
 from slotscope.rules import Rule
-from slotscope.rules.training import LossScaling, Training
+from slotscope.rules.loss_scaling import LossScaling
+from slotscope.rules.training import Training
 
 #: Optimizer variables that a rule says nothing of.
 UNRULED = {"learning_rate"}

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from slotscope.rules import Slots
-from slotscope.rules.training import LossScaling, State, Steps, Training
+from slotscope.rules.loss_scaling import LossScaling
+from slotscope.rules.training import State, Steps, Training
 
 #: ``eps`` of each dtype that a parameter may have.
 EPSILON = {

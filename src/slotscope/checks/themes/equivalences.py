@@ -47,7 +47,8 @@ from slotscope.engines import Engine
 from slotscope.processes.limits import prepared
 from slotscope.processes.on_engine import on_two_devices, ready_two_devices
 from slotscope.rules import FunctionRule
-from slotscope.rules.training import SCALINGS, Each, LossScaling, Training
+from slotscope.rules.loss_scaling import SCALINGS, LossScaling
+from slotscope.rules.training import Each, Training
 
 PLACE, SECONDS = 5, 0.5
 

@@ -39,7 +39,8 @@ from slotscope.checks.subjects.variants import loss_scaled, steady_of, with_argu
 from slotscope.checks.verdict import NotApplicable, Violation
 from slotscope.engines import SparseGradient
 from slotscope.rules import FunctionRule, Rule
-from slotscope.rules.training import FEATURES, SCALINGS, LossScaling
+from slotscope.rules.loss_scaling import SCALINGS, LossScaling
+from slotscope.rules.training import FEATURES
 
 PLACE, SECONDS = 6, 0.2
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from engine_cases import on, on_every_engine
-from rule_cases import errors
+from rule_cases import assert_follows
 
 from slotscope.rules import rule
 
@@ -16,27 +16,38 @@ def one_step(law, gradient):
     return parameter.item(), {name: value.item() for name, value in slots.items()}
 
 
-def test_rmsprop_adds_epsilon_inside_the_root():
-    law = rule("RMSprop", "keras-3", learning_rate=0.5, rho=0.75, epsilon=1.25)
-    assert one_step(law, 2.0) == (1 - 0.5 * 2.0 / 1.5, {"velocity": 1.0})  # sqrt(1 + 1.25)
-
-
-@pytest.mark.parametrize("generation", ["keras-2.1", "tf_keras-legacy"])
-def test_rmsprop_added_epsilon_outside_the_root(generation):
-    law = rule("RMSprop", generation, learning_rate=0.5, rho=0.75, epsilon=1.0)
-    assert one_step(law, 2.0) == (0.5, {"velocity": 1.0})  # sqrt(1) + 1
-
-
-def test_legacy_rmsprop_with_momentum_adds_epsilon_inside_the_root():
-    law = rule(
-        "RMSprop", "tf_keras-legacy", learning_rate=0.75, rho=0.75, epsilon=1.25, momentum=0.5
-    )
-    assert one_step(law, 2.0) == (0.0, {"velocity": 1.0, "momentum": 1.0})
-
-
-def test_centered_rmsprop_divides_by_the_standard_deviation():
-    law = rule("RMSprop", "keras-3", learning_rate=0.5, rho=0.75, epsilon=0.25, centered=True)
-    assert one_step(law, 2.0) == (0.0, {"velocity": 1.0, "average_gradient": 0.5})
+@pytest.mark.parametrize(
+    ("generation", "config", "after", "slots"),
+    [
+        pytest.param(
+            "keras-3",
+            {"epsilon": 1.25},
+            1 - 0.5 * 2.0 / 1.5,  # sqrt(1 + 1.25)
+            {"velocity": 1.0},
+            id="epsilon is inside the root",
+        ),
+        # sqrt(1) + 1
+        pytest.param("keras-2.1", {"epsilon": 1.0}, 0.5, {"velocity": 1.0}, id="outside in 2.1"),
+        pytest.param("tf_keras-legacy", {"epsilon": 1.0}, 0.5, {"velocity": 1.0}, id="and legacy"),
+        pytest.param(
+            "tf_keras-legacy",
+            {"learning_rate": 0.75, "epsilon": 1.25, "momentum": 0.5},
+            0.0,
+            {"velocity": 1.0, "momentum": 1.0},
+            id="but inside in legacy with momentum",
+        ),
+        pytest.param(
+            "keras-3",
+            {"epsilon": 0.25, "centered": True},
+            0.0,
+            {"velocity": 1.0, "average_gradient": 0.5},
+            id="centered divides by the standard deviation",
+        ),
+    ],
+)
+def test_a_step_of_rmsprop(generation, config, after, slots):
+    law = rule("RMSprop", generation, **{"learning_rate": 0.5, "rho": 0.75, **config})
+    assert one_step(law, 2.0) == (after, slots)
 
 
 def test_momentum_of_rmsprop_adds_up_steps():
@@ -51,12 +62,12 @@ def test_rmsprop_does_what_its_rule_says(engine):
     base = {**EXACT, "rho": 0.75}
     configs = [{}, base, {**base, "momentum": 0.5}, {**base, "centered": True}]
     configs.append({**base, "centered": True, "momentum": 0.5})
-    assert max(errors(engine, "RMSprop", configs).values()) < 1e-6
+    assert_follows(engine, "RMSprop", configs)
 
 
 @on("tf_keras-graph", "tf_keras-legacy")
 def test_rmsprop_with_decay_does_what_its_rule_says(engine):
-    assert max(errors(engine, "RMSprop", [{**EXACT, "decay": 0.25}]).values()) < 1e-6
+    assert_follows(engine, "RMSprop", [{**EXACT, "decay": 0.25}])
 
 
 @pytest.mark.parametrize(
@@ -78,7 +89,7 @@ def test_where_adagrad_starts_and_adds_epsilon(generation, parameter, accumulato
 @on_every_engine
 def test_adagrad_does_what_its_rule_says(engine):
     configs = [{}, EXACT, {**EXACT, "initial_accumulator_value": 0.5}]
-    assert max(errors(engine, "Adagrad", configs).values()) < 1e-6
+    assert_follows(engine, "Adagrad", configs)
 
 
 def test_adadelta_divides_the_steps_by_the_gradients():
@@ -98,4 +109,4 @@ def test_only_adadelta_of_2_1_has_the_learning_rate_of_the_paper():
 
 @on_every_engine
 def test_adadelta_does_what_its_rule_says(engine):
-    assert max(errors(engine, "Adadelta", [{}, {**EXACT, "rho": 0.75}]).values()) < 1e-6
+    assert_follows(engine, "Adadelta", [{}, {**EXACT, "rho": 0.75}])
