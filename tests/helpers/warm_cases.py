@@ -1,10 +1,54 @@
 """Kernels that are started as a frontend starts them, and what tests of them need."""
 
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
 from pathlib import Path
 
 import nbformat
 from jupyter_client.manager import KernelManager
 from waiting import HANGS
+
+from slotscope.kernels import servers, spec
+from slotscope.kernels.provisioner import STARTED
+
+
+@contextlib.contextmanager
+def runtime_folder(monkeypatch):
+    """A runtime folder, short enough for a socket, whose servers and kernels end with it."""
+    folder = tempfile.mkdtemp(prefix="warm")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+    monkeypatch.setenv("JUPYTER_PATH", str(Path(folder) / "jupyter" / "share" / "jupyter"))
+    monkeypatch.delenv("PYTHONHASHSEED", raising=False)
+    STARTED.clear()
+    try:
+        yield Path(folder)
+    finally:
+        for server in servers.running():
+            with contextlib.suppress(OSError):
+                for pid in server.ask(do="stop")["kernels"]:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(pid, signal.SIGKILL)
+        shutil.rmtree(folder)
+
+
+def install(name, runtime, **config):
+    """Make a kernel known to those who look in ``runtime``; returns its name."""
+    spec.install(name, name, user=False, prefix=str(runtime / "jupyter"), **config)
+    return name
+
+
+def the_server():
+    """The only server that runs."""
+    (server,) = servers.running()
+    return server
+
+
+#: Cells: one that prints 2, and one that prints which process forked the kernel.
+ADD = "print(1 + 1)"
+PARENT = "import os; print(os.getppid())"
 
 
 class Kernel:

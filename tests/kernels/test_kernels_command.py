@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from waiting import until
-from warm_cases import alive
+from warm_cases import ADD, alive, the_server
 
 from slotscope.cli import main
 from slotscope.kernels import servers
@@ -66,7 +66,7 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path):
 def test_list_shows_each_server_and_its_kernels(warm, start):
     assert invoke("list").output == "No server is running.\n"
     kernel = start(warm)
-    (server,) = servers.running()
+    server = the_server()
     lines = invoke("list").output.splitlines()
     assert lines[0] == f"{server.name}  pid {server.pid}  kernels {kernel.pid}  1 forked"
     assert "numpy" in lines[2]
@@ -77,7 +77,7 @@ def test_list_shows_each_server_and_its_kernels(warm, start):
 
 def test_stop_ends_a_server(warm, start):
     start(warm).stop()
-    (server,) = servers.running()
+    server = the_server()
     until(lambda: not server.ask(do="status")["kernels"])
     assert invoke("stop").output == f"{server.name}  pid {server.pid}  ended\n"
     assert not alive(server.pid)
@@ -86,10 +86,10 @@ def test_stop_ends_a_server(warm, start):
 
 def test_stop_leaves_a_living_kernel_and_its_server_until_then(warm, start):
     kernel = start(warm)
-    (server,) = servers.running()
+    server = the_server()
     expected = f"{server.name}  pid {server.pid}  ends with kernels {kernel.pid}\n"
     assert invoke("stop").output == expected
-    assert kernel.run("print(1 + 1)") == "2"
+    assert kernel.run(ADD) == "2"
     assert servers.running() == []
     process = kernel.manager.provisioner.process
     kernel.stop()
@@ -99,7 +99,7 @@ def test_stop_leaves_a_living_kernel_and_its_server_until_then(warm, start):
 
 def test_stop_kill_ends_kernels_too(warm, start):
     kernel = start(warm)
-    (server,) = servers.running()
+    server = the_server()
     assert invoke("stop", "--kill").output.endswith("ended\n")
     assert not Path(f"/proc/{kernel.pid}").exists()
     assert not alive(server.pid)

@@ -9,6 +9,8 @@ import pytest
 from packaging.requirements import Requirement
 from repository_root import ROOT
 
+from slotscope.kernels.server import frameworks
+
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 #: What starts and talks to servers of warm kernels, which are Linux's alone, and imported there.
 WARM = "slotscope.kernels."
@@ -47,7 +49,7 @@ for module in pkgutil.walk_packages(slotscope.__path__, "slotscope."):
             failed[module.name] = repr(error)
 print(json.dumps(failed))
 """
-FRAMEWORKS = ("jax", "jaxlib", "keras", "tensorflow", "tf_keras", "torch")
+FRAMEWORKS = [name for one in frameworks.FRAMEWORKS for name in (one.name, *one.parts)]
 LIBRARIES = (
     *("asyncio", "concurrent.futures", "multiprocessing.connection", "subprocess", "tempfile"),
     *("click", "jinja2", "junitparser", "loky", "matplotlib.pyplot", "pandas", "pyarrow", "rich"),

@@ -11,10 +11,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from repository_root import ROOT
 
+from slotscope.kernels.server import frameworks
+
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text())
-FRAMEWORKS = {"jax", "keras", "tensorflow", "tf-keras", "torch"}
+FRAMEWORKS = {canonicalize_name(framework.name) for framework in frameworks.FRAMEWORKS}
 
 
 def group(name: str) -> list[str]:

@@ -39,7 +39,7 @@ OF_TENSORS = {
 }
 
 FORKS = {
-    "after forking.hindrance found nothing": ("kernels/server/loop.py Server._fork",),
+    "after forking.hindrance found nothing": ("kernels/server/loop.py ForkServer._fork",),
     "of a kernel that was such a copy, and has run nothing": (
         "kernels/server/workers.py _serve",
         "kernels/server/workers.py twin",

@@ -41,39 +41,45 @@ def test_tf_keras_keeps_its_dummies_to_itself():
     assert set(rule("Adafactor", "tf_keras").initial(np.ones(2))) == {"velocity"}
 
 
-def test_the_step_is_relative_to_the_size_of_the_parameter():
-    after, _ = first_step(np.array([4.0, -4.0]), np.array([2.0, 2.0]))
-    assert after.tolist() == [2.0, -6.0]
+@pytest.mark.parametrize(
+    ("parameter", "gradient", "config", "expected"),
+    [
+        pytest.param([4.0, -4.0], [2.0, 2.0], {}, [2.0, -6.0], id="relative to the parameter"),
+        pytest.param(
+            [0.0, 0.0],
+            [2.0, 2.0],
+            {"epsilon_2": 0.5},
+            [-0.25] * 2,
+            id="epsilon_2 is the least size",
+        ),
+        pytest.param(
+            [1.0, 1.0],
+            [2.0, -2.0],
+            {"clip_threshold": 0.25},
+            [0.875, 1.125],
+            id="clipped whole",
+        ),
+    ],
+)
+def test_the_size_of_a_step(parameter, gradient, config, expected):
+    after, _ = first_step(np.array(parameter), np.array(gradient), **config)
+    assert after.tolist() == expected
 
 
-def test_epsilon_2_is_the_least_size():
-    after, _ = first_step(np.zeros(2), np.array([2.0, 2.0]), epsilon_2=0.5)
-    assert after.tolist() == [-0.25, -0.25]
-
-
-def test_an_update_is_clipped_as_a_whole():
-    after, _ = first_step(np.ones(2), np.array([2.0, -2.0]), clip_threshold=0.25)
-    assert after.tolist() == [0.875, 1.125]
-
-
-def moved(relative_step, learning_rate=1.0):
+@pytest.mark.parametrize(
+    ("relative_step", "learning_rate", "expected"),
+    [
+        pytest.param(True, 1.0, 0.5, id="falls with the square root of the steps"),
+        pytest.param(False, 1.0, 1.0, id="without it: what was asked for"),
+        pytest.param(True, lambda t: 1.0, 1.0, id="a schedule is never relative"),
+    ],
+)
+def test_a_relative_step(relative_step, learning_rate, expected):
     """How far a parameter of size 1 moves in the fourth step with a constant gradient."""
     law = rule("Adafactor", "keras-3", learning_rate=learning_rate, relative_step=relative_step)
     one = np.ones(2)
     after, _ = law.step(one, one, {"velocity": one}, 3)
-    return (one - after)[0]
-
-
-def test_a_relative_step_falls_with_the_square_root_of_the_steps():
-    assert moved(relative_step=True) == pytest.approx(0.5, rel=1e-15)
-
-
-def test_without_relative_step_the_learning_rate_is_what_was_asked_for():
-    assert moved(relative_step=False) == pytest.approx(1.0, rel=1e-15)
-
-
-def test_a_schedule_is_never_relative():
-    assert moved(relative_step=True, learning_rate=lambda t: 1.0) == pytest.approx(1.0, rel=1e-15)
+    assert (one - after)[0] == pytest.approx(expected, rel=1e-15)
 
 
 CONFIGS = [

@@ -31,7 +31,7 @@ LONGEST_FOLDER = 85
 
 @dataclass(frozen=True)
 class Server:
-    """One server, as its card describes it.
+    """One server as other processes see it, described by its card.
 
     Attributes:
         name: of its fingerprint.

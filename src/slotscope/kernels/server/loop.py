@@ -43,7 +43,7 @@ def main(folder: str, name: str, idle: str) -> None:
     if left:
         ready.write(json.dumps({"problem": f"the imports left {left}"}) + "\n")
         return
-    server = Server(preloaded, Path(folder), name, float(idle), given)
+    server = ForkServer(preloaded, Path(folder), name, float(idle), given)
     ready.write(json.dumps({"ready": True}) + "\n")
     ready.close()
     null = os.open(os.devnull, os.O_RDWR)
@@ -55,8 +55,8 @@ def main(folder: str, name: str, idle: str) -> None:
         child.become(request, preloaded.families, preloaded.backend)
 
 
-class Server:
-    """One server, and the kernels that it forked."""
+class ForkServer:
+    """One server as it is in its own process, and the kernels that it forked."""
 
     def __init__(
         self, preloaded: Preloaded, folder: Path, name: str, idle: float, given: dict[str, Any]

@@ -96,12 +96,13 @@ class Preloaded:
         for name in PLAIN:
             self._import(name)
         # TensorFlow imports Keras, on the backend that the environment names.
-        self._import("tensorflow")
-        self._import("tf_keras")
+        put_away = [one for one in FRAMEWORKS if not one.kept and one.name != "keras"]
+        for framework in put_away:
+            self._import(framework.name)
         families = self._keras()
         families += [
-            stash.Family("tf_keras", "", ("tensorflow",), stash.away("tf_keras")),
-            stash.Family("tensorflow", "", ("keras",), stash.away("tensorflow")),
+            stash.Family(framework.name, "", framework.brings, stash.away(framework.name))
+            for framework in reversed(put_away)
         ]
         for name in FORGOTTEN:
             _forget(name)

@@ -4,8 +4,6 @@ import contextlib
 import json
 import os
 import queue
-import shutil
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,10 +12,10 @@ from repository_root import ROOT
 from tools.arithmetic import EXTREMES, SETTINGS
 from tools.arithmetic import environment as arithmetic
 from waiting import HANGS, until
-from warm_cases import Kernel, notebook
+from warm_cases import Kernel, install, notebook, runtime_folder, the_server
 
-from slotscope.kernels import servers, spec
 from slotscope.kernels.provisioner import STARTED
+from slotscope.kernels.server import preload
 
 pytestmark = pytest.mark.kernels
 
@@ -39,18 +37,11 @@ print([numpy.float64(w.sum()).hex() for w in model.get_weights()])
 @pytest.fixture(scope="module")
 def full():
     """The name of a kernel whose one server has imported every framework."""
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tempfile.mkdtemp(prefix="warm")
-        patch.setenv("XDG_RUNTIME_DIR", folder)
-        patch.setenv("JUPYTER_PATH", f"{folder}/share/jupyter")
+    with pytest.MonkeyPatch.context() as patch, runtime_folder(patch) as folder:
         patch.setenv("CUDA_VISIBLE_DEVICES", "-1")
         patch.delenv("KERAS_BACKEND", raising=False)
         patch.delenv("PYTEST_CURRENT_TEST", raising=False)
-        spec.install("full", "Full", user=False, prefix=folder)
-        yield "full"
-        for server in servers.running():
-            server.ask(do="stop")
-        shutil.rmtree(folder)
+        yield install("full", folder)
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +55,7 @@ def environment(monkeypatch):
 
 def test_the_imports_leave_one_thread(full, start):
     start(full)
-    (server,) = servers.running()
+    server = the_server()
     status = server.ask(do="status")
     assert status["threads"] == 1
     assert status["failed"] == {}
@@ -175,3 +166,12 @@ def test_a_notebook_sees_an_interrupt_while_it_trains(full):
     finally:
         kernel.stop()
     until(lambda: not Path(f"/proc/{kernel.pid}").exists())
+
+
+def test_an_installation_changes_the_listing(tmp_path):
+    (tmp_path / "module.py").touch()
+    before = preload.listing([str(tmp_path)])
+    (tmp_path / "other.py").touch()
+    assert preload.listing([str(tmp_path)]) == before
+    (tmp_path / "other-1.0.dist-info").mkdir()
+    assert preload.listing([str(tmp_path)]) != before

@@ -5,9 +5,7 @@ import os
 
 import pytest
 from waiting import until
-from warm_cases import alive
-
-from slotscope.kernels import spec
+from warm_cases import alive, install
 
 pytestmark = pytest.mark.kernels
 
@@ -53,9 +51,7 @@ except BrokenProcessPool:
 
 @pytest.fixture
 def warm(runtime):
-    packages = ["matplotlib", "numpy", "loky"]
-    spec.install("w", "W", user=False, prefix=str(runtime / "jupyter"), packages=packages)
-    return "w"
+    return install("w", runtime, packages=["matplotlib", "numpy", "loky"])
 
 
 def twin_of(kernel):

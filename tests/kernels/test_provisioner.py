@@ -11,7 +11,7 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from waiting import HANGS, until
-from warm_cases import alive, notebook
+from warm_cases import PARENT, alive, notebook, the_server
 
 from slotscope.kernels import servers
 from slotscope.kernels.provisioner import STARTED
@@ -25,7 +25,7 @@ def server_pids():
 
 def test_kernels_are_forked_from_one_server(warm, start):
     kernels = [start(warm), start(warm)]
-    parents = {kernel.run("import os; print(os.getppid())") for kernel in kernels}
+    parents = {kernel.run(PARENT) for kernel in kernels}
     assert [int(parent) for parent in parents] == server_pids()
     assert STARTED == {"warm": 2}
 
@@ -192,7 +192,7 @@ def test_a_kernel_ends_with_the_process_that_started_it(warm, independent):
         if not independent:
             until(lambda: not alive(pid))
         else:
-            (server,) = servers.running()
+            server = the_server()
             assert server.ask(do="status")["kernels"] == [pid]
             os.kill(pid, signal.SIGKILL)
             until(lambda: server.ask(do="status")["kernels"] == [])
