@@ -3,6 +3,7 @@
 import numpy as np
 
 from slotscope.rules import RULES, rule
+from slotscope.rules.training import Each, Training
 
 SHAPES = ((), (3,), (2, 3), (2, 3, 4))
 #: Of the gradients, step by step, so that it shows where an epsilon of 1/4 goes.
@@ -40,18 +41,14 @@ def gradients(shapes):
 
 def by_rule(law, shapes, weight_decay=0.0):
     """The states after each step, by label: ``p0``, ``momentum/p0``, ``u_product``."""
-    values = parameters(shapes)
-    slots = [law.initial(value) for value in values]
-    states = []
-    for t, step in enumerate(gradients(shapes)):
-        state = {}
-        for n, gradient in enumerate(step):
-            decayed = values[n] * (1.0 - weight_decay * law.rate(t))
-            values[n], slots[n] = law.step(decayed, gradient, slots[n], t)
-            state[f"p{n}"] = values[n]
-            state |= {k if k in WIDE else f"{k}/p{n}": v for k, v in slots[n].items()}
-        states.append(state)
-    return states
+    training = Training(Each(law), weight_decay=weight_decay)
+    states = training.states(parameters(shapes), gradients(shapes))[1:]
+    return [{_label(k): v for k, v in state.items() if k not in NO_SLOTS} for state in states]
+
+
+def _label(label):
+    slot = label.partition("/")[0]
+    return slot if slot in WIDE else label
 
 
 def by_keras(engine, name, shapes, way, config):

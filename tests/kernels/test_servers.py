@@ -19,11 +19,6 @@ from slotscope.kernels.server import wire
 pytestmark = pytest.mark.kernels
 
 
-def test_a_server_has_one_thread(warm, start):
-    start(warm)
-    assert the_server().ask(do="status")["threads"] == 1
-
-
 def test_two_sessions_that_start_one_at_once_get_one(warm):
     script = f"""
         import os

@@ -7,7 +7,8 @@ from engine_cases import on
 from tools.mutants import __main__ as command
 from tools.mutants import page
 from tools.mutants.hunt import KILLED, LOST, SURVIVED, Result, hunt
-from tools.mutants.operators import OPERATORS, NoSuchPlaceError
+from tools.mutants.operators import OPERATORS
+from tools.mutants.places import NoSuchPlaceError
 from tools.mutants.splice import mutated
 from tools.mutants.table import BadTableError, Mutant, mutants
 

@@ -24,7 +24,7 @@ from slotscope.checks.themes import equivalences
 from slotscope.checks.verdict import Outcome, Verdict
 from slotscope.engines import Engine
 from slotscope.processes.on_engine import on_two_devices
-from tools.mutants.operators import NoSuchPlaceError
+from tools.mutants.places import NoSuchPlaceError
 from tools.mutants.splice import mutated
 from tools.mutants.table import Mutant
 

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from tools.mutants.operators import OPERATORS, NoSuchPlaceError
+from tools.mutants.operators import OPERATORS
+from tools.mutants.places import NoSuchPlaceError
 
 _KINDS = ("property", "classmethod", "staticmethod", "setter")
 _count = itertools.count()

@@ -22,59 +22,23 @@ SERVER = Path(__file__).parent / "server"
 
 #: Beginnings of the names of variables that are read at start or import.
 PREFIXES = (
-    "ARROW_",
-    "BLIS_",
-    "CUBLAS_",
-    "CUDA_",
-    "CUDNN_",
-    "DEBUGPY",
-    "DEBUG_PYDEVD_",
-    "DNNL_",
-    "FBGEMM_",
-    "FLEXIBLAS",
-    "GEVENT_",
-    "GLIBC_",
-    "GOMP_",
-    "GOTO_",
-    "HIP_",
-    "JE_",
-    "KMP_",
-    "LC_",
-    "LD_",
-    "MALLOC_",
-    "MATPLOTLIB",
-    "MKL_",
-    "MPL",
-    "NCCL_",
-    "NPY_",
-    "NUMEXPR_",
-    "NUMPY_",
-    "NVIDIA_",
-    "OMP_",
-    "ONEDNN_",
-    "OPENBLAS_",
-    "PROTOCOL_BUFFERS_",
-    "PYCHARM_DEBUG",
-    "PYDEV",
-    "PYTHON",
-    "ROCM_",
-    "SCIPY_",
-    "SKLEARN_",
+    # The interpreter, the C library, debuggers.
+    *("DEBUGPY", "DEBUG_PYDEVD_", "GEVENT_", "GLIBC_", "JE_", "LC_", "LD_", "MALLOC_"),
+    *("PYCHARM_DEBUG", "PYDEV", "PYTHON"),
+    # Threads and linear algebra.
+    *("BLIS_", "DNNL_", "FBGEMM_", "FLEXIBLAS", "GOMP_", "GOTO_", "KMP_", "MKL_", "OMP_"),
+    *("ONEDNN_", "OPENBLAS_"),
+    # Accelerators.
+    *("CUBLAS_", "CUDA_", "CUDNN_", "HIP_", "NCCL_", "NVIDIA_", "ROCM_"),
+    # Packages.
+    *("ARROW_", "MATPLOTLIB", "MPL", "NPY_", "NUMEXPR_", "NUMPY_", "PROTOCOL_BUFFERS_"),
+    *("SCIPY_", "SKLEARN_"),
     *(name for framework in FRAMEWORKS for name in framework.variables),
 )
-NAMES = frozenset(
-    {
-        "HOME",
-        "IPYTHONENABLE",
-        "LANG",
-        "LANGUAGE",
-        "LIBTPU_INIT_ARGS",
-        "NPROC",
-        "PATHS_FROM_ECLIPSE_TO_PYTHON",
-        "TZ",
-        "VIRTUAL_ENV",
-    }
-)
+NAMES = {
+    *("HOME", "IPYTHONENABLE", "LANG", "LANGUAGE", "LIBTPU_INIT_ARGS", "NPROC"),
+    *("PATHS_FROM_ECLIPSE_TO_PYTHON", "TZ", "VIRTUAL_ENV"),
+}
 CALM = "background_thread:false"
 #: Of one session, or of one kernel: a server that outlives both must not have them.
 PERSONAL = ("JPY_", "JUPYTER", "PYTEST_")
