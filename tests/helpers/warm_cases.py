@@ -88,15 +88,6 @@ class Kernel:
             self.manager.shutdown_kernel(**{"now": True, **options})
 
 
-def alive(pid):
-    """Whether a process runs; one that has ended and was not waited for doesn't."""
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
-        return False
-    return status.rpartition(")")[2].split()[0] != "Z"
-
-
 def notebook(*cells):
     """A notebook of these code cells."""
     return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])

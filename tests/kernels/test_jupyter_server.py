@@ -4,8 +4,7 @@ import os
 import signal
 
 import pytest
-from waiting import HANGS, until
-from warm_cases import alive
+from waiting import HANGS, ended, until
 
 pytestmark = pytest.mark.kernels
 
@@ -39,14 +38,14 @@ def test_a_kernel_of_jupyterlab(lab, warm):
     second = pid(client)
     client.stop_channels()
     assert second != first
-    assert not alive(first)
+    assert ended(first)
 
     os.kill(second, signal.SIGKILL)
-    until(lambda: not alive(second))
+    until(lambda: ended(second))
     client = lab.client_of_restarted(kernel)
     third = pid(client)
     client.stop_channels()
     assert third != second
 
     lab.process.kill()
-    until(lambda: not alive(third))
+    until(lambda: ended(third))

@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from waiting import until
-from warm_cases import ADD, PARENT, alive, the_server
+from waiting import ended, until
+from warm_cases import ADD, PARENT, the_server
 
 from slotscope.errors import KernelServerError
 from slotscope.kernels import launch, servers
@@ -46,7 +46,7 @@ def test_a_server_killed_in_mid_use_costs_another_try(warm, start, monkeypatch, 
                 connection.settimeout(0.5)
             else:
                 os.kill(self.pid, signal.SIGKILL)
-                until(lambda: not alive(self.pid))
+                until(lambda: ended(self.pid))
         return connection
 
     original = servers.Server.connect

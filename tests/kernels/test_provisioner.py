@@ -10,8 +10,8 @@ import textwrap
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
-from waiting import HANGS, until
-from warm_cases import PARENT, alive, notebook, the_server
+from waiting import HANGS, ended, until
+from warm_cases import PARENT, notebook, the_server
 
 from slotscope.kernels import servers
 from slotscope.kernels.provisioner import STARTED
@@ -125,7 +125,7 @@ def test_a_kernel_is_restarted(warm, start, now):
     kernel.client.wait_for_ready(timeout=HANGS)
     assert kernel.run("print(kept)") == "NameError"
     assert kernel.pid != former
-    assert not alive(former)
+    assert ended(former)
     assert STARTED == {"warm": 2}
 
 
@@ -190,7 +190,7 @@ def test_a_kernel_ends_with_the_process_that_started_it(warm, independent):
         owner.kill()
         owner.wait()
         if not independent:
-            until(lambda: not alive(pid))
+            until(lambda: ended(pid))
         else:
             server = the_server()
             assert server.ask(do="status")["kernels"] == [pid]

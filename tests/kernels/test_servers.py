@@ -8,8 +8,8 @@ import sys
 import textwrap
 
 import pytest
-from waiting import HANGS, until
-from warm_cases import ADD, PARENT, alive, install, the_server
+from waiting import HANGS, ended, until
+from warm_cases import ADD, PARENT, install, the_server
 
 from slotscope.errors import KernelServerError
 from slotscope.kernels import servers
@@ -66,9 +66,9 @@ def test_a_server_ends_when_idle(runtime, start):
     kernel = start("brief")
     pid = the_server().pid
     assert kernel.run("import time; time.sleep(1.5); print(2)") == "2"
-    assert alive(pid), "it has a kernel"
+    assert not ended(pid), "it has a kernel"
     kernel.stop()
-    until(lambda: not alive(pid))
+    until(lambda: ended(pid))
     assert {path.suffix for path in servers.folder().iterdir()} == {".lock", ".log"}
 
 
@@ -82,7 +82,7 @@ def test_children_are_waited_for(warm, start):
 def test_a_killed_server_takes_no_kernel_with_it_and_the_next_one_gets_another(warm, start):
     kernel, former = start(warm), the_server().pid
     os.kill(former, signal.SIGKILL)
-    until(lambda: not alive(former))
+    until(lambda: ended(former))
     assert start(warm).run(ADD) == "2"
     assert the_server().pid != former
     assert STARTED == {"warm": 2}
@@ -96,7 +96,7 @@ def test_a_kernel_whose_server_is_gone_can_be_killed(warm, start):
     kernel, former = start(warm), the_server().pid
     os.kill(former, signal.SIGKILL)
     kernel.manager.shutdown_kernel(now=True)
-    until(lambda: not alive(kernel.pid))
+    until(lambda: ended(kernel.pid))
     assert not kernel.manager.is_alive()
 
 
@@ -136,7 +136,7 @@ def test_what_configures_the_imports_makes_a_server_out_of_date(warm, start, tmp
     assert STARTED == {"warm": 2}
     assert kernel.run(ADD) == "2"
     kernel.stop()
-    until(lambda: not alive(former))
+    until(lambda: ended(former))
 
 
 def test_a_package_in_a_folder_of_the_users_is_not_imported_before_the_notebook(

@@ -11,6 +11,7 @@ import functools
 import re
 
 from repository_root import ROOT
+from source_places import places
 
 TENSORS = ("numpy", "item", "cpu", "__array__", "convert_to_numpy")
 FACTORIES = (
@@ -78,17 +79,6 @@ def trees(*folders):
         for file in sorted((ROOT / folder).rglob("*.py")):
             found.append((file.relative_to(top).as_posix(), ast.parse(file.read_text("utf-8"))))
     assert found
-    return found
-
-
-def places(tree, matches, scope=()):
-    """The names of the functions and classes in which a node matches."""
-    found = set()
-    for node in ast.iter_child_nodes(tree):
-        own = getattr(node, "name", None) if hasattr(node, "body") else None
-        if matches(node):
-            found.add(".".join(scope) or "<module>")
-        found |= places(node, matches, (*scope, own) if own else scope)
     return found
 
 

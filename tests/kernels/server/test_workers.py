@@ -4,8 +4,8 @@ import json
 import os
 
 import pytest
-from waiting import until
-from warm_cases import alive, install
+from waiting import ended, until
+from warm_cases import install
 
 pytestmark = pytest.mark.kernels
 
@@ -98,7 +98,7 @@ def test_workers_end_with_their_kernel(warm, start):
     kernel = start(warm)
     pid = json.loads(kernel.run(SEEN.format(variable="MINE")))["pid"]
     kernel.stop()
-    until(lambda: not alive(pid))
+    until(lambda: ended(pid))
 
 
 def test_a_kernel_that_is_asked_to_end_does_not_wait_for_its_twin(warm, start):
@@ -106,7 +106,7 @@ def test_a_kernel_that_is_asked_to_end_does_not_wait_for_its_twin(warm, start):
     process, twin = kernel.manager.provisioner.process, twin_of(kernel)
     kernel.stop(now=False)
     assert process.returncode == 0  # not by the signal that follows where this takes too long
-    until(lambda: not alive(twin))
+    until(lambda: ended(twin))
 
 
 def test_a_kernel_that_had_workers_ends_by_itself_and_leaves_nothing(warm, start):
@@ -116,7 +116,7 @@ def test_a_kernel_that_had_workers_ends_by_itself_and_leaves_nothing(warm, start
     tracker = int(kernel.run(TRACKER))
     kernel.stop(now=False)
     assert process.returncode == 0
-    until(lambda: not alive(worker) and not alive(tracker))
+    until(lambda: ended(worker) and ended(tracker))
 
 
 def test_a_kernel_whose_twin_is_gone_has_ordinary_workers(warm, start):
