@@ -1,12 +1,9 @@
 """What surrounds a rule, against numbers worked out by hand from the documented formulas."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
 from slotscope.rules import rule
-from slotscope.rules.loss_scaling import LossScaling
 from slotscope.rules.training import DIALECTS, Each, Training
 
 KERAS_3, TF_KERAS = DIALECTS["keras-3"], DIALECTS["tf_keras"]
@@ -131,15 +128,3 @@ def test_a_parameter_without_a_gradient_takes_part_in_nothing():
     training = descent(weight_decay=0.25, clipnorm=1.0, gradient_accumulation_steps=2)
     assert path(training, [[1.0, None]] * 2, (8.0, 8.0), "p1") == [8, 8, 8]
     assert path(training, [[1.0, None]] * 2, (8.0, 8.0), "p0") == [8, 8, 5]
-
-
-def test_a_call_that_overflows_is_skipped_and_halves_the_scale():
-    """And two good calls in a row double it; tf_keras counts the skipped call all the same."""
-    scaling = LossScaling(descent(), initial=4.0)
-    gradients = each(1.0, 1.0, np.inf, 1.0)
-    assert path(scaling, gradients) == [8, 7, 6, 6, 5]
-    assert path(scaling, gradients, label="dynamic_scale") == [4, 4, 8, 4, 4]
-    assert path(scaling, gradients, label="step_counter") == [0, 1, 0, 0, 1]
-    assert path(scaling, gradients, label="iterations") == [0, 1, 2, 2, 3]
-    counting = dataclasses.replace(scaling, counts_skipped=True)
-    assert path(counting, gradients, label="iterations") == [0, 1, 2, 3, 4]
