@@ -22,7 +22,7 @@ DEVICE = r"(?i)/?(cpu|gpu|cuda|tpu|mps|xpu)(:\d+)?"
 TO_NUMPY = {
     "what Engine.read or Model.get_weights returned": (
         "checks/themes/gradients.py _ends",
-        "checks/problems/state.py state_of",
+        "checks/problems/state.py Trained.state",
         "recording/recorder.py Recorder._record",
         "recording/recorder.py _native",
         "recording/statistics.py describe",

@@ -17,7 +17,7 @@ from slotscope.checks.problems.inspection import objects, same_objects, variable
 from slotscope.checks.problems.recorded_fits import TwoFits
 from slotscope.checks.problems.saving import save
 from slotscope.checks.problems.small_models import Fitted, model_of, second_model
-from slotscope.checks.problems.state import State, Trajectory, of, state_of
+from slotscope.checks.problems.state import State, Trained, Trajectory, of
 from slotscope.checks.problems.steps import Run, last
 from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.subjects.variants import made, remade, with_momentum
@@ -95,13 +95,13 @@ def check_a_new_optimizer_starts_afresh(subject: Subject) -> None:
     fitted = model_of(subject)
     fitted.fit(stop=8)
     old = fitted.model.optimizer
-    before = state_of(fitted.engine, old, {})
+    before = Trained(fitted.engine, old).state
     weights = {label: a for label, a in fitted.state.items() if label.startswith("weight ")}
     with fitted.engine.scope():
         new = subject.make(fitted.engine)
     fitted.compile(new)
     fitted.fit(start=8, stop=16)
-    after = state_of(fitted.engine, old, {})
+    after = Trained(fitted.engine, old).state
     same_state(before, after, "the training with the new optimizer changed the old one")
 
     def never_another() -> Trajectory:
