@@ -21,7 +21,6 @@ DEVICE = r"(?i)/?(cpu|gpu|cuda|tpu|mps|xpu)(:\d+)?"
 
 TO_NUMPY = {
     "what Engine.read or Model.get_weights returned": (
-        "checks/themes/gradients.py _ends",
         "checks/problems/state.py Trained.state",
         "recording/recorder.py Recorder._record",
         "recording/recorder.py _native",
@@ -32,32 +31,21 @@ TO_NUMPY = {
         "story/slot_norms.py _compared",
     ),
     "parameters and gradients that the checks themselves chose": (
-        "checks/themes/equivalences.py <module>",
-        "checks/problems/features.py _sparse",
         "checks/problems/features.py multiplied",
         "checks/problems/features.py problem_of",
-        "checks/themes/gradients.py _sparse",
-        "checks/themes/gradients.py check_parameter_to_be_overwritten_becomes_its_gradient",
         "checks/problems/own_rule.py Itself.initial",
         "checks/problems/own_rule.py Itself.step",
         "checks/problems/linear_model.py <module>",
         "checks/problems/linear_model.py applied",
         "checks/data/method_refusals.py _set_iterations",
-        "checks/themes/pairs.py check_sparse_gradient_is_clipped_as_the_dense_one",
         "checks/problems/exact_problems.py exact",
+        "checks/problems/exact_problems.py sparse",
         "checks/problems/steps.py Run.__init__",
-        "checks/themes/values.py <module>",
-        "checks/themes/values.py check_float64_follows_the_rule",
-        "checks/themes/values.py check_gradients_of_every_size_follow_the_rule",
         "story/one_weight.py train",
         "story/precision.py rounded",
         "story/precision.py survey",
     ),
-    "the state of a rule, which is NumPy's": (
-        "checks/themes/equivalences.py _scale_after",
-        "checks/problems/rounding.py Rounded.step",
-    ),
-    "a state that an engine's get_weights returned": ("checks/themes/persistence.py offered",),
+    "the state of a rule, which is NumPy's": ("checks/problems/rounding.py Rounded.step",),
     "a number that a comparison made of arrays": (
         "checks/problems/comparing.py _tolerance",
         "checks/problems/rounding.py _shaken",
@@ -73,11 +61,6 @@ TO_NUMPY = {
 }
 
 OF_TENSORS = {
-    "Engine's own member": (
-        "checks/themes/construction.py check_apply_gradients_returns_the_step_counter",
-        "checks/themes/gradients.py check_a_step_leaves_its_gradients_as_they_were",
-        "checks/themes/pairs.py check_iterations_are_steps_not_calls",
-    ),
     "a NumPy scalar among the arguments of a constructor": (
         "checks/subjects/constructor_call.py shortest",
         "checks/subjects/config_arguments.py through_json.plain",
@@ -175,8 +158,9 @@ def makes_an_array(node):
 
 
 def reads_a_tensor(node):
-    _, dot, name = called(node).rpartition(".")
-    return bool(dot) and name in TENSORS
+    of, dot, name = called(node).rpartition(".")
+    engines_own = name == "convert_to_numpy" and of.rpartition(".")[2] == "engine"
+    return bool(dot) and name in TENSORS and not engines_own
 
 
 def forks(node):
@@ -260,6 +244,7 @@ def test_the_rules_see_what_they_are_for():
         (hides_a_name, "from os import fork"),
         (hides_a_name, "from concurrent.futures import ProcessPoolExecutor"),
         (reads_a_tensor, "weight.value.cpu()"),
+        (reads_a_tensor, "ops.convert_to_numpy(weight)"),
         (reads_a_tensor, "def f():\n    return weight.numpy()"),
         (forks, "os.fork()"),
         (forks, "multiprocessing.Pool(2)"),
@@ -277,5 +262,6 @@ def test_the_rules_see_what_they_are_for():
         (forks, "concurrent.futures.ProcessPoolExecutor(1, context)"),
         (makes_a_torch_tensor, "torch.as_tensor(x, device=place)"),
         (makes_an_array, "np.sum(x)"),
+        (reads_a_tensor, "run.engine.convert_to_numpy(weight)"),
     ):
         assert not doing(matches, source=source), source
