@@ -76,6 +76,11 @@ class Fitted:
         self._trained().take(state)
 
     @property
+    def optimizer(self) -> Any:
+        """The optimizer that the model was compiled with last."""
+        return self.model.optimizer
+
+    @property
     def state(self) -> State:
         """Copies of all weights and optimizer variables, in float64, by number and label."""
         return self._trained().state
