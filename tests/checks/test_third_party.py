@@ -81,21 +81,14 @@ def pairs(names_of):
 @pytest.mark.parametrize(("engine", "name"), pairs(HANDFUL))
 def test_a_correct_optimizer_passes_the_quick_set(engine, name):
     """Whoever wrote it, in whatever style."""
-    assert on_engine(engine, judged_quickly, name) == {}
-
-
-def judged_quickly(engine, name):
-    return judged(engine, name, quick=True)
+    assert on_engine(engine, partial(judged, name=name, quick=True)) == {}
 
 
 @pytest.mark.parametrize("name", ODD)
 def test_a_step_that_looks_at_names_and_an_argument_that_is_a_list_are_no_violation(name):
     """Models have names of their own, and Keras wraps lists and dicts."""
-    assert on_engine(TORCH, judged_alike_and_kept, name) == {}
-
-
-def judged_alike_and_kept(engine, name):
-    return judged(engine, name, themes=["equivalences", "persistence", "configs"])
+    themes = ["equivalences", "persistence", "configs"]
+    assert on_engine(TORCH, partial(judged, name=name, themes=themes)) == {}
 
 
 def counted(engine):
