@@ -1,11 +1,8 @@
 """What all tests have in common."""
 
-import importlib.util
-
 import pytest
+from engine_cases import settle_the_backend
 from repository_root import ROOT
-
-import slotscope
 
 #: Folders whose tests need no framework in their own process.
 WITHOUT_FRAMEWORK = ("cli", "repository", "sweep", "tools", "report/runs", "report/checks")
@@ -13,8 +10,6 @@ WITHOUT_FRAMEWORK = ("cli", "repository", "sweep", "tools", "report/runs", "repo
 
 @pytest.fixture(scope="module", autouse=True)
 def backend(request):
-    """Keras 3 runs on TensorFlow in the tests' own process, whichever of them comes first."""
-    if request.path.relative_to(ROOT / "tests").as_posix().startswith(WITHOUT_FRAMEWORK):
-        return
-    if importlib.util.find_spec("tensorflow"):  # not for the tests of the core alone
-        assert slotscope.engine("keras-tensorflow").keras
+    """Where a test may import a framework, the backend is settled before; ``on`` does so itself."""
+    if not request.path.relative_to(ROOT / "tests").as_posix().startswith(WITHOUT_FRAMEWORK):
+        settle_the_backend()

@@ -1,8 +1,10 @@
 """Which checks there are, and which of them are run."""
 
+import re
 import sys
 
 import pytest
+from repository_root import ROOT
 
 from slotscope.checks import themes
 from slotscope.checks.check import CHECKS
@@ -31,6 +33,15 @@ def another(tmp_path, monkeypatch):
     theme_names.cache_clear()
     CHECKS[:] = before
     del sys.modules[f"{themes.__name__}.another"]
+
+
+def test_the_guide_names_every_theme_in_its_order():
+    """And each has a test of its name."""
+    guide = (ROOT / "docs" / "checking.md").read_text("utf-8")
+    listed = guide.partition("The themes are")[2].partition(";")[0]
+    assert tuple(re.findall(r"`(\w+)`", listed)) == theme_names()
+    tests = {file.stem for file in (ROOT / "tests/checks/themes").glob("test_*.py")}
+    assert tests == {f"test_{name}" for name in theme_names()}
 
 
 def test_a_theme_is_one_file(another):

@@ -1,20 +1,16 @@
 """``slotscope check``, as a person and a CI job type it."""
 
 import json
-import tempfile
 import textwrap
-from pathlib import Path
 
 import junitparser
 import pytest
 from click.testing import CliRunner
-from engine_cases import on
 
 from slotscope.checking import isolated
 from slotscope.checks.selection import checks
 from slotscope.cli import main
 from slotscope.cli.check import worst
-from slotscope.errors import SlotscopeError
 from slotscope.processes import limits
 
 TWICE = "check_same_run_twice_ends_the_same"
@@ -59,9 +55,6 @@ class DiesOnce(Right):
             open("died", "w").close()
             os._exit(3)
         self.assign_sub(variable, learning_rate * gradient)
-
-
-instance = Right()
 
 
 def rule(parameter, gradient, slots, iteration):
@@ -229,30 +222,6 @@ def test_bad_usage_is_told_apart(here, command, said):
     done = run(*command)
     assert done.exit_code == 2, done.output
     assert said in " ".join(done.output.split())
-
-
-@on("keras-torch")
-def test_what_is_asked_for_and_cannot_be_is_refused(engine):
-    from slotscope.checking.request import Request
-    from slotscope.checks.selection import select
-
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "optimizers_of_a_test.py"
-        file.write_text(OPTIMIZERS)
-        for target, more, said in (
-            (f"{file}:Rigth", {}, "Did you mean 'Right'"),
-            (f"{file}:rule", {}, "needs parameter, gradient, slots, iteration"),
-            (f"{file}:instance", {"settings": (("a", 1),)}, "is an instance"),
-            (f"{file}:Right", {"settings": (("a", 1),)}, "Right raised .*Error"),
-            ("Adam", {"settings": (("beta_9", 1),)}, r"Adam\(beta_9=1\) is refused"),
-            ("Adem", {}, "Did you mean 'Adam'"),
-            ("Adam", {"themes": ("valeus",)}, "Did you mean 'values'"),
-            ("Adam", {"themes": ("nonsense",)}, "There are: construction, identity"),
-            ("Adam", {"keyword": "nothing of the kind"}, "No check is left"),
-        ):
-            request = Request(target, engine=engine.name, **more)
-            with pytest.raises(SlotscopeError, match=said):
-                select(request.subject(), **request.selection)
 
 
 def test_an_interrupt_ends_with_what_there_is(here, monkeypatch):

@@ -1,4 +1,4 @@
-"""A correct custom optimizer for Keras 3, its rule, and a way to break it in one place."""
+"""A correct custom optimizer for Keras 3, and its rule."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import sys
 import cloudpickle
 import numpy as np
 
-from slotscope.checking.check_optimizer import check_optimizer
 from slotscope.rules import Rule
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -29,12 +28,17 @@ class HeavyBall(Rule):
         return parameter - self.rate(iteration) * m, {"momentum": m}
 
 
-def heavy_ball(engine, **methods):
-    """The optimizer's class, with ``methods`` in the place of its own."""
-    keras = engine.keras
-    ops = keras.ops
+def heavy_ball(engine, wrong=None):
+    """The optimizer's class; with a class ``wrong`` before it, one that does as that class says.
 
-    class Mine(keras.optimizers.Optimizer):
+    What such a class may say otherwise is a method each: ``make_slots``, which ``slot`` belongs to
+    a variable, what of the gradient is ``used`` in it, and in which ``direction`` the step goes.
+    """
+    keras = engine.keras
+
+    class Right(keras.optimizers.Optimizer):
+        ops = keras.ops
+
         def __init__(self, learning_rate=0.125, friction=0.5, **kwargs):
             super().__init__(learning_rate, **kwargs)
             self.friction = friction
@@ -43,6 +47,9 @@ def heavy_ball(engine, **methods):
             if self.built:
                 return
             super().build(variables)
+            self.make_slots(variables)
+
+        def make_slots(self, variables):
             self.momentums = self.add_optimizer_variables(variables, "momentum")
 
         def slot(self, variable):
@@ -51,11 +58,11 @@ def heavy_ball(engine, **methods):
         def update_step(self, gradient, variable, learning_rate):
             m = self.slot(variable)
             self.assign(m, self.used(m, gradient))
-            rate = ops.cast(learning_rate, variable.dtype)
+            rate = self.ops.cast(learning_rate, variable.dtype)
             self.assign_sub(variable, rate * self.direction(m, variable))
 
         def used(self, m, gradient):
-            return ops.add(self.friction * m, gradient)
+            return self.ops.add(self.friction * m, gradient)
 
         def direction(self, m, variable):
             return m
@@ -63,23 +70,4 @@ def heavy_ball(engine, **methods):
         def get_config(self):
             return {**super().get_config(), "friction": self.friction}
 
-    for name, method in methods.items():
-        setattr(Mine, name, method)
-    return Mine
-
-
-def verdicts(engine, id="", rule=HeavyBall, themes=(), **methods):
-    """What the checks say of the optimizer with ``methods``: {id: (verdict, reason)}."""
-    cls = heavy_ball(engine, **methods)
-    only = [id] if id else []
-    reference = rule() if rule else None
-    report = check_optimizer(
-        lambda: cls(), reference=reference, engine=engine, only=only, themes=list(themes)
-    )
-    return {outcome.id: (str(outcome.verdict), outcome.reason) for outcome in report.outcomes}
-
-
-def said(engine, id, rule=HeavyBall, **methods):
-    """Verdict and reason of the check ``id``, as one text."""
-    ((verdict, reason),) = verdicts(engine, id, rule, **methods).values()
-    return f"{verdict}: {reason}"
+    return Right if wrong is None else type(wrong.__name__, (wrong, Right), {})

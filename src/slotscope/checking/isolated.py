@@ -18,11 +18,11 @@ from typing import TypeVar
 
 from slotscope.checking.check_optimizer import planned
 from slotscope.checking.request import Request
-from slotscope.checks.plan import Plan, Planned
+from slotscope.checks.plan import Plan
 from slotscope.checks.runner import given_up, outcome_of, record
 from slotscope.checks.selection import select
 from slotscope.checks.subjects.subject import Subject
-from slotscope.checks.verdict import Outcome, Verdict
+from slotscope.checks.verdict import Outcome, Planned, Verdict
 from slotscope.engines import engine
 from slotscope.processes.limits import (
     STOPPED_LIMIT,

@@ -20,7 +20,6 @@ from slotscope.checking.assembling import known
 from slotscope.checking.check_optimizer import planned
 from slotscope.checks.check import Item
 from slotscope.checks.data.known_differences import Difference, judged, stale
-from slotscope.checks.plan import Planned
 from slotscope.checks.runner import outcome_of, record
 from slotscope.checks.selection import select
 from slotscope.checks.subjects.subject import Subject, subject_of
@@ -124,7 +123,7 @@ class OptimizerCheck:
     @property
     def unknown(self) -> Outcome:
         """An outcome of this check, for an entry to match."""
-        return record(Planned.of(self.item), Verdict.VIOLATED, "")
+        return record(self.item.planned, Verdict.VIOLATED, "")
 
     def __call__(self) -> None:
         """Pass, fail, or be skipped, as the verdict says."""

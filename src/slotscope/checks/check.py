@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from slotscope.checks.subjects.subject import Subject
+from slotscope.checks.verdict import Planned
 
 Function = Callable[..., None]
 F = TypeVar("F", bound=Function)
@@ -68,9 +69,14 @@ class Item:
     case: str
 
     @property
+    def planned(self) -> Planned:
+        """What is to be said of it, which any process understands."""
+        return Planned(self.check.name, self.case, self.check.theme, self.check.sentence)
+
+    @property
     def id(self) -> str:
         """``check_name[case]``, or the name alone."""
-        return f"{self.check.name}[{self.case}]" if self.case else self.check.name
+        return self.planned.id
 
     @property
     def quick(self) -> bool:

@@ -7,26 +7,7 @@ from dataclasses import dataclass
 
 from slotscope.checks.check import Item
 from slotscope.checks.subjects.subject import Subject
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """One check and case that will be run; its fields are those of an Outcome."""
-
-    check: str
-    case: str
-    theme: str
-    sentence: str
-
-    @classmethod
-    def of(cls, item: Item) -> Planned:
-        """What is to be said of ``item``."""
-        return cls(item.check.name, item.case, item.check.theme, item.check.sentence)
-
-    @property
-    def id(self) -> str:
-        """``check_name[case]``, or the name alone."""
-        return f"{self.check}[{self.case}]" if self.case else self.check
+from slotscope.checks.verdict import Planned
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +49,7 @@ def plan_of(subject: Subject, items: Sequence[Item], all_ids: Sequence[str] = ()
         engine=subject.engine.name,
         versions=subject.engine.versions,
         builtin=subject.builtin,
-        items=[Planned.of(item) for item in items],
+        items=[item.planned for item in items],
         seconds=sum(item.check.seconds for item in items),
         ordinary=subject.ordinary,
         names=subject.names,

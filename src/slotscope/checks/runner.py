@@ -10,13 +10,14 @@ from slotscope.checks.check import Item
 from slotscope.checks.data import known_differences
 from slotscope.checks.example import example_of
 from slotscope.checks.no_output import quiet
-from slotscope.checks.plan import Planned, plan_of
+from slotscope.checks.plan import plan_of
 from slotscope.checks.short_traceback import shortened
 from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.verdict import (
     NotApplicable,
     NotReproducible,
     Outcome,
+    Planned,
     Verdict,
     Violation,
 )
@@ -49,7 +50,7 @@ def run(
     stopped = 0
     for item in items:
         if stopped >= STOPPED_LIMIT:
-            yield given_up(Planned.of(item))
+            yield given_up(item.planned)
             continue
         outcome = outcome_of(subject, item, time_limit)
         stopped += outcome.stopped
@@ -78,7 +79,7 @@ def outcome_of(subject: Subject, item: Item, time_limit: float = TIME_LIMIT) -> 
     if said is Verdict.VIOLATED:
         fields["example"] = example_of(subject, item.id, None if known else violation)
     seconds = time.perf_counter() - start
-    return record(Planned.of(item), said, **fields, seconds=seconds)
+    return record(item.planned, said, **fields, seconds=seconds)
 
 
 def _known(subject: Subject, item: Item) -> bool:
@@ -106,9 +107,8 @@ def attempt(
 
 def record(planned: Planned, verdict: Verdict, reason: str = "", **more: Any) -> Outcome:
     """The outcome of what was planned; ``more`` are further fields of :class:`Outcome`."""
-    names = ("check", "case", "theme", "sentence")
-    fields = {name: getattr(planned, name) for name in names}
-    return Outcome(**fields, verdict=verdict, reason=reason, **more)
+    said = (planned.check, planned.case, planned.theme, planned.sentence)
+    return Outcome(*said, verdict, reason, **more)
 
 
 def given_up(planned: Planned) -> Outcome:

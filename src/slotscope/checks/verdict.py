@@ -47,14 +47,32 @@ class NotReproducible(Exception):  # noqa: N818
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """One check of one optimizer, done.
+class Planned:
+    """One check of one optimizer, to be done.
 
     Attributes:
         check: name of the check function.
         case: which of its cases; empty where it has one.
         theme: the module it comes from.
         sentence: what it claims, the first line of its docstring.
+    """
+
+    check: str
+    case: str
+    theme: str
+    sentence: str
+
+    @property
+    def id(self) -> str:
+        """``check_name[case]``, or the name alone."""
+        return f"{self.check}[{self.case}]" if self.case else self.check
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Planned):
+    """One check of one optimizer, done.
+
+    Attributes:
         verdict: what became of it.
         reason: why, in words; empty where it holds.
         example: code that shows a violation.
@@ -64,10 +82,6 @@ class Outcome:
         stopped: whether it was ended because it hung or waited, or its process died.
     """
 
-    check: str
-    case: str
-    theme: str
-    sentence: str
     verdict: Verdict
     reason: str = ""
     example: str = ""
@@ -75,11 +89,6 @@ class Outcome:
     seconds: float = 0.0
     page: str = ""
     stopped: bool = False
-
-    @property
-    def id(self) -> str:
-        """``check_name[case]``, or the name alone."""
-        return f"{self.check}[{self.case}]" if self.case else self.check
 
 
 @dataclass(frozen=True, repr=False)

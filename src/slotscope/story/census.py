@@ -7,14 +7,12 @@ many calls, when, and whether training ever moved it.
 
 from __future__ import annotations
 
-import contextlib
-import logging
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from slotscope.checks.problems.warnings_and_logs import without_advice
 from slotscope.engines import Engine
 from slotscope.recording.recording import Recording
 from slotscope.recording.records import Variable
@@ -142,15 +140,3 @@ def _row(recording: Recording, variable: Variable, constructor: str) -> dict[str
         "moved": bool((values != start).any()),
         "label": variable.label,
     }
-
-
-@contextlib.contextmanager
-def without_advice() -> Iterator[None]:
-    """TensorFlow's advice on the deprecated calls of old optimizers stays out of the story."""
-    logger = logging.getLogger("tensorflow")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from slotscope.checks.problems.warnings_and_logs import without_advice
 from slotscope.engines import Engine
 from slotscope.recording.watch import watch
 from slotscope.rules import RULES, rule
 from slotscope.rules.training import DIALECTS, Each, Training
 from slotscope.story.batches import Weights, apart, rule_states
-from slotscope.story.census import without_advice
 from slotscope.story.digits import shuffled, softmax_regression
 
 #: The generation that Keras 3 is, and those before it, each called as an engine that runs it.

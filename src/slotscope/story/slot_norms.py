@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from slotscope.checks.problems.warnings_and_logs import without_advice
 from slotscope.engines import Engine
 from slotscope.recording.recording import Recording
 from slotscope.recording.watch import watch
 from slotscope.rules import RULES, rule
 from slotscope.rules.training import DIALECTS, Each, Training
 from slotscope.story.batches import apart, rule_states
-from slotscope.story.census import without_advice
 from slotscope.story.digits import shuffled, softmax_regression
 
 #: What an optimizer is asked for besides its defaults: without it, SGD of Keras 3 has no slot.

@@ -1,12 +1,17 @@
 """The checks of features in pairs: one that is broken is caught, alone or where two meet."""
 
-import heavy_ball
-from engine_cases import on
-from heavy_ball import said, verdicts
+import functools
 
-from slotscope.checking.check_optimizer import check_optimizer
+import checked
+from checked import clean, every_mistake, holds
+from engine_cases import on
+from heavy_ball import HeavyBall, heavy_ball
+
 from slotscope.checks.problems.features import pairs_of, parts_of
 from slotscope.checks.subjects.subject import builtin, subject_of
+
+caught = functools.partial(checked.caught, rule=HeavyBall)
+passes = functools.partial(checked.passes, rule=HeavyBall)
 
 TORCH, JAX, TENSORFLOW = "keras-torch", "keras-jax", "keras-tensorflow"
 PAIR = "check_features_together_do_what_each_promises"
@@ -38,139 +43,133 @@ def test_the_pairs_are_those_that_the_constructor_takes(engine):
 @on(TORCH)
 def test_a_correct_optimizer_is_clean_by_its_rule_and_by_itself(engine):
     """A rule that it brings, and the optimizer itself without any feature, say the same."""
-    for rule in (heavy_ball.HeavyBall, None):
-        found = verdicts(engine, rule=rule, themes=["pairs"])
-        assert not [id for id, (verdict, _) in found.items() if verdict == "violated"]
-        assert sum(verdict == "holds" for verdict, _ in found.values()) > 80
+    for rule in (HeavyBall(), None):
+        clean(engine, heavy_ball(engine), 81, reference=rule, themes=["pairs"])
 
 
 @on(JAX, TENSORFLOW)
 def test_a_correct_optimizer_is_clean_where_steps_are_traced(engine):
     """A few pairs of each kind."""
-    for case in ("accumulation", "LossScaleOptimizer", "clipnorm+use_ema", "schedule+missing"):
-        for rule in (heavy_ball.HeavyBall, None):
-            assert said(engine, f"{PAIR}[{case}]", rule=rule) == "holds: "
+    cases = ("accumulation", "LossScaleOptimizer", "clipnorm+use_ema", "schedule+missing")
+    for rule in (HeavyBall(), None):
+        holds(engine, heavy_ball(engine), *(f"{PAIR}[{c}]" for c in cases), reference=rule)
 
 
-@on(TORCH)
-def test_a_feature_that_does_nothing_is_caught(engine):
-    """The constructor takes it, and then it is not there."""
-    caught = {
-        "clipvalue": {"_clip_gradients": lambda self, grads: grads},
-        "weight_decay": {"_apply_weight_decay": lambda self, variables: None},
-        "use_ema": {"_update_model_variables_moving_average": lambda self, variables: None},
-    }
-    for feature, methods in caught.items():
-        assert said(engine, f"{PAIR}[{feature}]", **methods).startswith("violated: "), feature
-        alone = said(engine, f"{PAIR}[{feature}]", rule=None, **methods)
-        assert alone.startswith("not applicable: its class has its own _"), alone
+OWN = "its class has its own _"
+unjudged = functools.partial(checked.caught, verdict="not applicable")
 
 
-@on(TORCH)
-def test_an_optimizer_that_counts_calls_for_steps_is_caught_without_a_rule(engine):
+@caught(f"{PAIR}[clipvalue]", "")
+@unjudged(f"{PAIR}[clipvalue]", OWN)
+class ClipsNothing:
+    """The constructor takes the argument, and then it is not there."""
+
+    def _clip_gradients(self, grads):
+        return grads
+
+
+@caught(f"{PAIR}[weight_decay]", "")
+@unjudged(f"{PAIR}[weight_decay]", OWN)
+class DecaysNothing:
+    def _apply_weight_decay(self, variables):
+        pass
+
+
+@caught(f"{PAIR}[use_ema]", "")
+@unjudged(f"{PAIR}[use_ema]", OWN)
+class AveragesNothing:
+    def _update_model_variables_moving_average(self, variables):
+        pass
+
+
+@caught(f"{PAIR}[accumulation]", "p0[0, 0] after step 2", rule=None)
+class CountsCallsForSteps:
     """Under accumulation the two differ."""
-    ops = engine.keras.ops
 
-    def fading(self, m, variable):
-        return m / (1.0 + ops.cast(self._iterations, m.dtype))
-
-    def right(self, m, variable):
-        return m / (1.0 + ops.cast(self.iterations, m.dtype))
-
-    for rule, methods in ((None, {"direction": fading}), (None, {"direction": right})):
-        text = said(engine, f"{PAIR}[accumulation]", rule=rule, **methods)
-        assert text.startswith("violated: p0[0, 0] after step 2") == (
-            methods["direction"] is fading
-        )
+    def direction(self, m, variable):
+        return m / (1.0 + self.ops.cast(self._iterations, m.dtype))
 
 
-@on(TORCH)
-def test_a_learning_rate_of_its_own_is_caught_where_a_schedule_is(engine):
+@passes(f"{PAIR}[accumulation]", rule=None)
+class CountsSteps:
+    def direction(self, m, variable):
+        return m / (1.0 + self.ops.cast(self.iterations, m.dtype))
+
+
+@caught(f"{PAIR}[schedule]", "p0[0, 0]", holds=[f"{PAIR}[clipnorm]"])
+class ReadsItsRateOnce:
     """It holds with a number, and with everything else."""
 
+    def make_slots(self, variables):
+        super().make_slots(variables)
+        self.first_rate = float(self.learning_rate)
+
     def update_step(self, gradient, variable, learning_rate):
-        m = self.momentums[self._get_variable_index(variable)]
-        m.assign(self.friction * m + gradient)
-        variable.assign(variable - self.first_rate * m)
-
-    def build(self, variables):
-        if not self.built:
-            type(self).__bases__[0].build(self, variables)
-            self.momentums = self.add_optimizer_variables(variables, "momentum")
-            self.first_rate = float(self.learning_rate)
-
-    methods = {"update_step": update_step, "build": build}
-    assert said(engine, f"{PAIR}[clipnorm]", **methods) == "holds: "
-    assert said(engine, f"{PAIR}[schedule]", **methods).startswith("violated: p0[0, 0]")
+        super().update_step(gradient, variable, self.first_rate)
 
 
-@on(TORCH)
-def test_a_step_of_its_own_around_the_base_class_is_not_judged_without_a_rule(engine):
-    """Whether it comes before the clipping or after is its own affair."""
+@unjudged(f"{PAIR}[clipnorm]", "its class has its own apply, and no rule was given")
+class HalvesBeforeOrAfterTheClipping:
+    """Which of them is its own affair."""
 
     def apply(self, grads, trainable_variables=None):
-        halves = [None if g is None else g / 2 for g in grads]
-        type(self).__bases__[0].apply(self, halves, trainable_variables)
-
-    text = said(engine, f"{PAIR}[clipnorm]", rule=None, apply=apply)
-    assert text == "not applicable: its class has its own apply, and no rule was given"
+        super().apply([None if g is None else g / 2 for g in grads], trainable_variables)
 
 
-@on(TORCH)
-def test_two_clippings_may_be_refused(engine):
-    """Nothing else may."""
-    text = said(engine, f"{PAIR}[clipnorm+clipvalue]")
-    assert text.startswith("not applicable: its constructor refuses two clippings: Only one")
+@unjudged(f"{PAIR}[clipnorm+clipvalue]", "its constructor refuses two clippings: Only one")
+class RefusesTwoClippings:
+    """As Keras does, which may; nothing else may be refused."""
 
 
-@on(TORCH)
-def test_an_average_that_is_not_written_back_is_caught(engine):
-    """At the end of fit, and by finalize_variable_values."""
-    check = "check_average_becomes_the_parameters_in_the_end"
-    lost = {"finalize_variable_values": lambda self, variables: None}
-    for case in ("fit", "finalize_variable_values"):
-        assert said(engine, f"{check}[{case}]") == "holds: "
-        assert "in the end, each parameter is its average: " in said(
-            engine, f"{check}[{case}]", **lost
-        )
+AVERAGE = "check_average_becomes_the_parameters_in_the_end"
+IN_THE_END = "in the end, each parameter is its average: "
+STEPS = "check_iterations_are_steps_not_calls"
 
 
-@on(TORCH)
-def test_iterations_that_count_calls_are_caught(engine):
-    """Two calls are one step."""
-    check = "check_iterations_are_steps_not_calls"
-    assert said(engine, check) == "holds: "
-    calls = {"iterations": property(lambda self: self._iterations)}
-    assert "iterations is 1 after 1 calls; 0 were steps" in said(engine, check, **calls)
+@passes(AVERAGE)
+@passes(STEPS)
+class Right:
+    pass
 
 
-@on(TENSORFLOW)
-def test_a_norm_of_parts_is_not_the_norm_of_the_sum(engine):
-    """What Keras makes of a sparse gradient is known; what tf.clip_by_norm makes of a dense one
-    is right."""
-    check = "check_sparse_gradient_is_clipped_as_the_dense_one"
-    report = check_optimizer(lambda: engine.optimizer("SGD"), engine=engine, only=[check])
-    assert {str(o.verdict) for o in report.outcomes} == {"known difference"}
+@caught(f"{AVERAGE}[fit]", IN_THE_END)
+@caught(f"{AVERAGE}[finalize_variable_values]", IN_THE_END)
+class KeepsItsAverages:
+    def finalize_variable_values(self, variables):
+        pass
 
-    def clip(self, grads):
-        tf = engine.keras.src.backend.tensorflow.core.tf
-        whole = [tf.convert_to_tensor(g) for g in grads]
-        return type(self).__bases__[0]._clip_gradients(self, whole)
 
-    for case in ("clipnorm", "clipvalue", "global_clipnorm"):
-        assert said(engine, f"{check}[{case}]", _clip_gradients=clip) == "holds: "
+@caught(STEPS, "iterations is 1 after 1 calls; 0 were steps")
+class ShowsCalls:
+    iterations = property(lambda self: self._iterations)
+
+
+SPARSE = "check_sparse_gradient_is_clipped_as_the_dense_one"
+
+
+@passes(SPARSE, TENSORFLOW)
+class ClipsTheSum:
+    """What tf.clip_by_norm makes of a dense gradient is right."""
+
+    def _clip_gradients(self, grads):
+        import tensorflow as tf
+
+        return super()._clip_gradients([tf.convert_to_tensor(g) for g in grads])
+
+
+@caught(SPARSE, "", TENSORFLOW, base="SGD", rule=None, verdict="known difference")
+class ClipsTheParts:
+    """Keras's own: what it makes of a sparse gradient is known."""
+
+
+test_every_mistake_is_caught = every_mistake(__name__)
 
 
 @on("keras-2.1", "tf_keras-legacy", "tf_keras")
 def test_generations_clip_as_they_say(engine):
     """By the norm of all gradients together, or of each."""
-    for feature in ("clipnorm", "clipvalue"):
-        report = check_optimizer(
-            lambda: engine.optimizer("SGD", learning_rate=0.125),
-            engine=engine,
-            only=[f"{PAIR}[{feature}]"],
-        )
-        assert report.exit_code == 0, report.of("violated")
+    make = functools.partial(engine.optimizer, "SGD", learning_rate=0.125)
+    holds(engine, make, f"{PAIR}[clipnorm]", f"{PAIR}[clipvalue]")
 
 
 @on("tf_keras")
@@ -181,11 +180,7 @@ def test_an_older_optimizer_without_a_rule_is_its_own(engine):
         def update_step(self, gradient, variable):
             super().update_step(gradient / 2, variable)
 
-    subject = subject_of(lambda: Halving(0.125), engine=engine)
-    assert "use_ema" in parts_of(subject)
-    report = check_optimizer(
-        lambda: Halving(0.125),
-        engine=engine,
-        only=[f"{PAIR}[{case}]" for case in ("clipnorm", "use_ema", "weight_decay+use_ema")],
-    )
-    assert [str(o.verdict) for o in report.outcomes] == ["holds"] * 3, report.outcomes
+    make = functools.partial(Halving, 0.125)
+    assert "use_ema" in parts_of(subject_of(make, engine=engine))
+    cases = ("clipnorm", "use_ema", "weight_decay+use_ema")
+    holds(engine, make, *(f"{PAIR}[{case}]" for case in cases))

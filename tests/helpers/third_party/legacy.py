@@ -7,6 +7,12 @@ with the imports taken from outside.
 import numpy as np
 
 
+def momentum_rule(parameter, gradient, slots, iteration):
+    """The rule of ``Momentum`` and of ``Heavy``."""
+    m = 0.5 * slots.get("momentum", 0.0) + gradient
+    return parameter - 0.01 * m, {"momentum": m}
+
+
 def modern(tf, keras):
     """tf_keras's own style: ``build`` and ``update_step`` on ``tf.Variable``."""
 
@@ -91,11 +97,11 @@ def modern(tf, keras):
         def update_step(self, gradient, variable):
             super().update_step(tf.convert_to_tensor(gradient) * 0.5, variable)
 
-    def reference(parameter, gradient, slots, iteration):
-        m = 0.5 * slots.get("momentum", 0.0) + gradient
-        return parameter - 0.01 * m, {"momentum": m}
-
-    return {"Momentum": (Momentum, reference), "Belief": (Belief, None), "Gentle": (Gentle, None)}
+    return {
+        "Momentum": (Momentum, momentum_rule),
+        "Belief": (Belief, None),
+        "Gentle": (Gentle, None),
+    }
 
 
 def legacy(tf, keras):
@@ -165,11 +171,7 @@ def legacy(tf, keras):
         def __init__(self, learning_rate=0.002, epsilon=1e-3, name="Quiet", **kwargs):
             super().__init__(learning_rate=learning_rate, epsilon=epsilon, name=name, **kwargs)
 
-    def reference(parameter, gradient, slots, iteration):
-        m = 0.5 * slots.get("momentum", 0.0) + gradient
-        return parameter - 0.01 * m, {"momentum": m}
-
-    return {"Heavy": (Heavy, reference), "Signs": (Signs, None), "Quiet": (Quiet, None)}
+    return {"Heavy": (Heavy, momentum_rule), "Signs": (Signs, None), "Quiet": (Quiet, None)}
 
 
 def updates(K, base):  # noqa: N803 - as everybody called it

@@ -139,165 +139,118 @@ class PID(Simple):
         self.assign_add(p, integral + kd * derivative)
 
 
-class NovoGrad(Optimizer):
+class NovoGrad(Simple):
     """Ginsburg et al. 2019 (arXiv:1905.11286), algorithm 1: one scalar for each parameter."""
 
-    def __init__(self, learning_rate=0.01, beta_1=0.95, beta_2=0.98, epsilon=1e-8, **kwargs):
-        super().__init__(learning_rate=learning_rate, **kwargs)
-        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+    slot_names = ("m",)
+    defaults = MappingProxyType({"beta_1": 0.95, "beta_2": 0.98, "epsilon": 1e-8})
 
     def build(self, variables):
         if self.built:
             return
         super().build(variables)
-        self.m = self.add_optimizer_variables(variables, "m")
         self.v = [
             self.add_variable(shape=(), dtype=p.dtype, name=f"v_{n}")
             for n, p in enumerate(variables)
         ]
 
-    def update_step(self, gradient, variable, learning_rate):
-        index = self._get_variable_index(variable)
-        m, v = self.m[index], self.v[index]
-        gradient = ops.cast(gradient, variable.dtype)
-        square = ops.sum(ops.square(gradient))
-        first = ops.equal(self.iterations, 0)
-        self.assign(v, ops.where(first, square, self.beta_2 * v + (1 - self.beta_2) * square))
-        step = gradient / (ops.sqrt(v) + self.epsilon)
-        self.assign(m, ops.where(first, step, self.beta_1 * m + step))
-        self.assign_sub(variable, ops.cast(learning_rate, variable.dtype) * m)
-
-    def get_config(self):
-        own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
-        return {**super().get_config(), **own}
+    def move(self, g, p, rate, t):
+        b1, b2, epsilon = self.own.values()
+        (m,), v = self.slots(p), self.v[self._get_variable_index(p)]
+        square = ops.sum(ops.square(g))
+        self.assign(v, ops.where(t > 1, b2 * v + (1 - b2) * square, square))
+        step = g / (ops.sqrt(v) + epsilon)
+        self.assign(m, ops.where(t > 1, b1 * m + step, step))
+        self.assign_sub(p, rate * m)
 
 
-class LARS(Optimizer):
+class LARS(Simple):
     """You et al. 2017 (arXiv:1708.03888), algorithm 1: a trust ratio for each layer."""
 
-    def __init__(self, learning_rate=0.1, momentum=0.5, trust=0.01, l2=0.01, **kwargs):
-        super().__init__(learning_rate=learning_rate, **kwargs)
-        self.momentum, self.trust, self.l2 = momentum, trust, l2
+    slot_names = ("velocity",)
+    defaults = MappingProxyType({"momentum": 0.5, "trust": 0.01, "l2": 0.01})
 
-    def build(self, variables):
-        if self.built:
-            return
-        super().build(variables)
-        self._v = self.add_optimizer_variables(variables, "velocity")
-
-    def update_step(self, gradient, variable, learning_rate):
-        v = self._v[self._get_variable_index(variable)]
-        gradient = ops.cast(gradient, variable.dtype)
-        p, g = ops.norm(ops.reshape(variable, (-1,))), ops.norm(ops.reshape(gradient, (-1,)))
-        below = g + self.l2 * p
-        ratio = ops.where(ops.logical_and(p > 0, g > 0), self.trust * p / (below + 1e-12), 1.0)
-        local = ops.cast(learning_rate, variable.dtype) * ops.cast(ratio, variable.dtype)
-        self.assign(v, self.momentum * v + local * (gradient + self.l2 * variable))
-        self.assign_sub(variable, v)
-
-    def get_config(self):
-        own = {"momentum": self.momentum, "trust": self.trust, "l2": self.l2}
-        return {**super().get_config(), **own}
+    def move(self, g, p, rate, t):
+        momentum, trust, l2 = self.own.values()
+        (v,) = self.slots(p)
+        lengths = [ops.norm(ops.reshape(array, (-1,))) for array in (p, g)]
+        ratio = trust * lengths[0] / (lengths[1] + l2 * lengths[0] + 1e-12)
+        both = ops.logical_and(lengths[0] > 0, lengths[1] > 0)
+        local = rate * ops.cast(ops.where(both, ratio, 1.0), p.dtype)
+        self.assign(v, momentum * v + local * (g + l2 * p))
+        self.assign_sub(p, v)
 
 
-class Lookahead(Optimizer):
+class Lookahead(Simple):
     """Zhang et al. 2019 (arXiv:1907.08610), algorithm 1, around SGD: slow weights are copies."""
 
-    def __init__(self, learning_rate=0.1, sync_period=3, slow_step=0.5, **kwargs):
-        super().__init__(learning_rate=learning_rate, **kwargs)
-        self.sync_period, self.slow_step = sync_period, slow_step
+    slot_names = ("slow",)
+    defaults = MappingProxyType({"sync_period": 3, "slow_step": 0.5})
 
-    def build(self, variables):
-        if self.built:
-            return
-        super().build(variables)
-        self.slow = self.add_optimizer_variables(variables, "slow")
-
-    def update_step(self, gradient, variable, learning_rate):
-        slow = self.slow[self._get_variable_index(variable)]
-        now, before = ops.convert_to_tensor(variable), ops.convert_to_tensor(slow)
-        start = ops.where(ops.equal(self.iterations, 0), now, before)
-        fast = now - ops.cast(learning_rate, variable.dtype) * gradient
-        sync = ops.equal((self.iterations + 1) % self.sync_period, 0)
-        slow_now = ops.where(sync, start + self.slow_step * (fast - start), start)
+    def move(self, g, p, rate, t):
+        period, part = self.own.values()
+        (slow,) = self.slots(p)
+        now, before = ops.convert_to_tensor(p), ops.convert_to_tensor(slow)
+        start = ops.where(t > 1, before, now)
+        fast = now - rate * g
+        sync = ops.equal((self.iterations + 1) % period, 0)
+        slow_now = ops.where(sync, start + part * (fast - start), start)
         self.assign(slow, slow_now)
-        self.assign(variable, ops.where(sync, slow_now, fast))
-
-    def get_config(self):
-        own = {"sync_period": self.sync_period, "slow_step": self.slow_step}
-        return {**super().get_config(), **own}
+        self.assign(p, ops.where(sync, slow_now, fast))
 
 
-class Anchored(Optimizer):
+class Anchored(Simple):
     """Pulls towards where it was built: a slot that ``build`` makes a copy of the parameter."""
 
-    def __init__(self, learning_rate=0.1, pull=0.125, **kwargs):
-        super().__init__(learning_rate=learning_rate, **kwargs)
-        self.pull = pull
+    slot_names = ("anchor",)
+    defaults = MappingProxyType({"pull": 0.125})
 
     def build(self, variables):
         if self.built:
             return
         super().build(variables)
-        self.anchors = []
-        for variable in variables:
-            anchor = self.add_variable_from_reference(variable, "anchor")
-            anchor.assign(ops.copy(variable))
-            self.anchors.append(anchor)
+        for anchor, variable in zip(self._anchor, variables, strict=True):
+            if anchor is not None:  # nothing steps a parameter that is overwritten
+                anchor.assign(ops.copy(variable))
 
-    def update_step(self, gradient, variable, learning_rate):
-        anchor = self.anchors[self._get_variable_index(variable)]
-        pulled = gradient + self.pull * (variable - anchor)
-        self.assign_sub(variable, ops.cast(learning_rate, variable.dtype) * pulled)
-
-    def get_config(self):
-        return {**super().get_config(), "pull": self.pull}
+    def move(self, g, p, rate, t):
+        (anchor,) = self.slots(p)
+        self.assign_sub(p, rate * (g + self.own["pull"] * (p - anchor)))
 
 
-class Factored(Optimizer):
+class Factored(Simple):
     """Rows and columns of a matrix's squares apart (Shazeer & Stern 2018, algorithm 2)."""
 
-    def __init__(self, learning_rate=0.01, beta=0.75, **kwargs):
-        super().__init__(learning_rate=learning_rate, **kwargs)
-        self.beta = beta
+    defaults = MappingProxyType({"beta": 0.75})
 
     def build(self, variables):
         if self.built:
             return
         super().build(variables)
-        self.rows, self.columns, self.wholes = [], [], []
-        for n, v in enumerate(variables):
-            shape = v.shape
-            if len(shape) < 2:
-                row, column, whole = None, None, self.add_variable(shape, name=f"whole_{n}")
-            else:
-                row = self.add_variable(shape[:-1], name=f"row_{n}")
-                column = self.add_variable((*shape[:-2], shape[-1]), name=f"column_{n}")
-                whole = None
-            self.rows.append(row)
-            self.columns.append(column)
-            self.wholes.append(whole)
+        self.factors = [list(self._factors(n, v.shape)) for n, v in enumerate(variables)]
 
-    def update_step(self, gradient, variable, learning_rate):
-        index = self._get_variable_index(variable)
-        g = ops.cast(gradient, "float32")
-        square = ops.square(g) + 1e-12
-        if self.wholes[index] is not None:
-            whole = self.wholes[index]
-            self.assign(whole, self.beta * whole + (1 - self.beta) * square)
-            scale = ops.sqrt(ops.convert_to_tensor(whole))
+    def _factors(self, n, shape):
+        if len(shape) < 2:
+            yield self.add_variable(shape, name=f"whole_{n}")
         else:
-            row, column = self.rows[index], self.columns[index]
-            self.assign(row, self.beta * row + (1 - self.beta) * ops.mean(square, axis=-1))
-            self.assign(column, self.beta * column + (1 - self.beta) * ops.mean(square, axis=-2))
-            mean = ops.mean(row, axis=-1, keepdims=True)
-            below = ops.expand_dims(row / mean, -1) * ops.expand_dims(column, -2)
-            scale = ops.sqrt(below)
-        step = ops.cast(learning_rate, "float32") * g / scale
-        self.assign_sub(variable, ops.cast(step, variable.dtype))
+            yield self.add_variable(shape[:-1], name=f"row_{n}")
+            yield self.add_variable((*shape[:-2], shape[-1]), name=f"column_{n}")
 
-    def get_config(self):
-        return {**super().get_config(), "beta": self.beta}
+    def move(self, g, p, rate, t):
+        beta, g = self.own["beta"], ops.cast(g, "float32")
+        square = ops.square(g) + 1e-12
+        found = self.factors[self._get_variable_index(p)]
+        if len(found) == 1:
+            self.assign(found[0], beta * found[0] + (1 - beta) * square)
+            scale = ops.sqrt(ops.convert_to_tensor(found[0]))
+        else:
+            for axis, factor in zip((-1, -2), found, strict=True):
+                mean = ops.mean(square, axis=axis)
+                self.assign(factor, beta * factor + (1 - beta) * mean)
+            row, column = found
+            mean = ops.mean(row, axis=-1, keepdims=True)
+            scale = ops.sqrt(ops.expand_dims(row / mean, -1) * ops.expand_dims(column, -2))
+        self.assign_sub(p, ops.cast(ops.cast(rate, "float32") * g / scale, p.dtype))
 
 
 PAPERS = {

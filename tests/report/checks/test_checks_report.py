@@ -9,8 +9,8 @@ import junitparser
 import pytest
 from rich.console import Console
 
-from slotscope.checks.plan import Plan, Planned
-from slotscope.checks.verdict import Outcome, Verdict
+from slotscope.checks.plan import Plan
+from slotscope.checks.verdict import Outcome, Planned, Verdict
 from slotscope.errors import BadCheckArgumentError
 from slotscope.report.checks.page import fragment, page
 from slotscope.report.checks.report import Report

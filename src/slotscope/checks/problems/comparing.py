@@ -20,6 +20,7 @@ changes is added.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -77,9 +78,19 @@ def same_state(expected: State, found: State, what: str, tolerance: Tolerance = 
         raise Violation(f"{what}: {said}")
 
 
-def within(part: float, expected: State) -> Tolerance:
-    """A tolerance relative to the largest element."""
-    return lambda label: part * np.max(np.abs(expected[label]), initial=0.0)
+def nearly_same_states(expected: Trajectory, found: Trajectory, what: str) -> None:
+    """Raise unless two runs have the same states, but for some roundings of the largest element.
+
+    Raises:
+        Violation: they differ; ``what`` is the sentence that is broken.
+    """
+    for step, (promised, actual) in enumerate(zip(expected, found, strict=True)):
+        tolerance = functools.partial(_of_the_largest, promised)
+        same_state(promised, actual, f"{what} after step {step}", tolerance)
+
+
+def _of_the_largest(state: State, label: str) -> Any:
+    return 64 * EPSILON["float32"] * np.max(np.abs(state[label]), initial=0.0)
 
 
 def whole(expected: State, found: State) -> tuple[State, State]:

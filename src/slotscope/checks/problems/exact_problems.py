@@ -46,6 +46,11 @@ def chosen(
     ]
 
 
+def sparse(rows: Sequence[int], step: int, scale: float = 1.0) -> SparseGradient:
+    """A gradient of the matrix of :data:`PAIR` that has these rows alone, in this order."""
+    return SparseGradient(exact((len(rows), 3), scale, step), np.array(rows, np.int32), PAIR[0])
+
+
 def features_of(subject: Subject, changes: dict[str, Any]) -> dict[str, Any]:
     """What surrounds the steps of the subject with ``changes``: arguments of ``Training``."""
 

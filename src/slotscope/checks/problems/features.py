@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from slotscope.checks.problems.exact_problems import PAIR, chosen, exact
+from slotscope.checks.problems.exact_problems import PAIR, chosen, sparse
 from slotscope.checks.subjects.subject import Subject
 from slotscope.engines import SparseGradient
 
@@ -143,7 +143,7 @@ def problem_of(subject: Subject, case: str) -> Problem:
     ]
     if "sparse" in names:
         for number, step in enumerate(gradients):
-            step[0] = _sparse(number, SCALES[number])
+            step[0] = sparse([3, 1, 0, 2], number, SCALES[number])
     if "missing" in names:
         for step in gradients:
             step[1] = None
@@ -151,11 +151,6 @@ def problem_of(subject: Subject, case: str) -> Problem:
         # When a call has been counted, and before the scale grows.
         gradients[1] = [_overflown(gradients[1][0]), *gradients[1][1:]]
     return Problem(names, changes, fields, gradients)
-
-
-def _sparse(number: int, scale: float) -> SparseGradient:
-    rows = np.array([3, 1, 0, 2], np.int32)
-    return SparseGradient(exact((4, 3), scale, number), rows, (4, 3))
 
 
 def _overflown(gradient: Any) -> Any:

@@ -6,24 +6,30 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from slotscope.engines import Engine, OptimizerVariable
+from slotscope.checks.problems.small_models import Fitted
+from slotscope.checks.problems.state import Trained
+from slotscope.checks.problems.steps import Run
+from slotscope.engines import OptimizerVariable
+
+#: An optimizer on its engine.
+AtWork = Run | Fitted | Trained
 
 
-def variables(engine: Engine, optimizer: Any) -> list[OptimizerVariable]:
-    """What ``optimizer`` shows, in its order."""
-    with engine.scope():
-        return engine.variables(optimizer)
+def variables(at_work: AtWork) -> list[OptimizerVariable]:
+    """What its optimizer shows, in its order."""
+    with at_work.engine.scope():
+        return at_work.engine.variables(at_work.optimizer)
 
 
-def labels(engine: Engine, optimizer: Any) -> list[str]:
-    """``slot/parameter`` of all that ``optimizer`` shows, in its order."""
-    return [variable.label for variable in variables(engine, optimizer)]
+def labels(at_work: AtWork) -> list[str]:
+    """``slot/parameter`` of all that its optimizer shows, in its order."""
+    return [variable.label for variable in variables(at_work)]
 
 
-def objects(engine: Engine, optimizer: Any) -> list[Any]:
-    """The variable objects that ``optimizer`` shows, in its order."""
-    with engine.scope():
-        return engine.shows(optimizer)
+def objects(at_work: AtWork) -> list[Any]:
+    """The variable objects that its optimizer shows, in its order."""
+    with at_work.engine.scope():
+        return at_work.engine.shows(at_work.optimizer)
 
 
 def same_objects(before: Sequence[Any], after: Sequence[Any]) -> bool:

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 
 from slotscope.checks.problems.small_models import Fitted
-from slotscope.checks.problems.state import Trajectory
+from slotscope.checks.problems.state import Trained, Trajectory
 from slotscope.checks.problems.steps import Run
 from slotscope.checks.subjects.subject import Subject
-from slotscope.engines import Engine
 
 #: Batches in one epoch, and the rows in each.
 BATCHES, ROWS = 6, 2
@@ -69,11 +68,11 @@ class Linear(Fitted):
             model.compile(optimizer=subject.make(engine), loss=product, **(compiled or {}))
         super().__init__(engine, model, *_data(), ROWS)
 
-    def _whole(self) -> tuple[Engine, Any, dict[str, Any], dict[str, str], Any]:
+    def _trained(self) -> Trained:
         with self.engine.scope():
             labelled = {f"p{n}": weight for n, weight in enumerate(self.model.trainable_weights)}
         names = {self.engine.path(weight): label for label, weight in labelled.items()}
-        return self.engine, self.model.optimizer, labelled, names, self.model
+        return Trained(self.engine, self.model.optimizer, labelled, names, self.model)
 
 
 def gradients(rows: int = ROWS, bias: bool = True) -> list[list[np.ndarray]]:

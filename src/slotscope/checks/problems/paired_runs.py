@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import ClassVar
 
 from slotscope.checks.problems.comparing import in_both, same_end
 from slotscope.checks.problems.exact_problems import chosen, values
-from slotscope.checks.problems.linear_model import Linear, product
+from slotscope.checks.problems.linear_model import Linear, applied, finished, product
 from slotscope.checks.problems.state import State, Trajectory
 from slotscope.checks.problems.steps import Run, trajectory
 from slotscope.checks.subjects.requirements import own_classes
@@ -54,6 +55,27 @@ def stepped(subject: Subject, numbers: list[int], way: str = "") -> Trajectory:
 def plain_steps(subject: Subject) -> Trajectory:
     """The plain steps on all parameters, with which most checks compare, done once a subject."""
     return subject.once("plain steps", lambda: stepped(subject, ALL))
+
+
+def ends_like_steps(
+    subject: Subject, other: Callable[[], State], how: str, rule: Rule | None = None
+) -> None:
+    """Raise unless ``other`` ends as the plain steps of ``subject`` on all parameters.
+
+    Args:
+        subject: makes the optimizer of the plain steps.
+        other: the last state of what is compared with them.
+        how: says in words how ``other`` goes about it.
+        rule: for the tolerance; None: equal to the last bit.
+    """
+    what, known = f"{STEPS} steps {how}", plain_steps(subject)
+    ends_alike(lambda: stepped(subject, ALL), other, what, rule=rule, known=known)
+
+
+def ends_like_applied(subject: Subject, other: Callable[[], State], what: str) -> None:
+    """Raise unless ``other``, a model's training, ends as its gradients given to single steps."""
+    rule = arithmetic(subject)
+    ends_alike(lambda: finished(applied(subject)), other, f"six batches {what}", rule=rule)
 
 
 def _renamed(label: str, names: dict[str, str]) -> str:

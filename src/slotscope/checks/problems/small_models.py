@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from slotscope.checks.problems.state import State, give_state, state_of
+from slotscope.checks.problems.state import State, Trained
 from slotscope.checks.subjects.subject import Subject
 from slotscope.engines import Engine
 
@@ -73,20 +73,24 @@ class Fitted:
 
     def take(self, state: State) -> None:
         """Give every weight and slot, but not the learning rate, its value in ``state``."""
-        give_state(state, *self._whole())
+        self._trained().take(state)
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer that the model was compiled with last."""
+        return self.model.optimizer
 
     @property
     def state(self) -> State:
         """Copies of all weights and optimizer variables, in float64, by number and label."""
-        return state_of(*self._whole())
+        return self._trained().state
 
-    def _whole(self) -> tuple[Engine, Any, dict[str, Any], dict[str, str], Any]:
-        """The arguments of :func:`state_of`."""
+    def _trained(self) -> Trained:
         # In the order of get_weights: in Keras 2.1 model.weights puts frozen ones last.
         with self.engine.scope():
             weights = [weight for layer in self.model.layers for weight in layer.weights]
         labelled = {f"weight {number}": weight for number, weight in enumerate(weights)}
-        return self.engine, self.model.optimizer, labelled, {}, self.model
+        return Trained(self.engine, self.model.optimizer, labelled, model=self.model)
 
 
 def model_of(

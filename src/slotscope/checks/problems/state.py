@@ -8,7 +8,7 @@ the first of them before any step, the last after the last step.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,61 +18,56 @@ from slotscope.engines import Engine, OptimizerVariable
 State = dict[str, np.ndarray]
 Trajectory = list[State]
 
-_NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
+@dataclass(frozen=True)
+class Trained:
+    """What has a state: an optimizer, and the parameters that it trains.
 
-def state_of(
-    engine: Engine,
-    optimizer: Any,
-    parameters: Mapping[str, Any],
-    names: Mapping[str, str] = _NO_NAMES,
-    model: Any = None,
-) -> State:
-    """The state as it is now, without what has no value yet.
-
-    Args:
+    Attributes:
         engine: in whose scope they are.
         optimizer: whose variables are read.
-        parameters: by label.
+        parameters: by label, float32 where they are given a state.
         names: what a parameter is called in the label of a slot, by its path.
         model: that is trained, if it is one.
     """
-    with engine.scope():
-        found = engine.variables(optimizer, model)
-        refs = [*parameters.values(), *(variable.ref for variable in found)]
-        values = engine.read(refs, engine.at_rest())
-    labels = [*parameters, *(_label(variable, names) for variable in found)]
-    return {
-        label: np.asarray(value, np.float64)
-        for label, value in zip(labels, values, strict=True)
-        if value is not None
-    }
 
+    engine: Engine
+    optimizer: Any
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    model: Any = None
 
-def give_state(
-    state: State,
-    engine: Engine,
-    optimizer: Any,
-    parameters: Mapping[str, Any],
-    names: Mapping[str, str] = _NO_NAMES,
-    model: Any = None,
-) -> None:
-    """Give every parameter and slot, but not the learning rate, its value in ``state``.
+    @property
+    def state(self) -> State:
+        """The state as it is now, without what has no value yet."""
+        with self.engine.scope():
+            found = self._variables()
+            refs = [*self.parameters.values(), *(variable.ref for _, variable in found)]
+            values = self.engine.read(refs, self.engine.at_rest())
+        labels = [*self.parameters, *(label for label, _ in found)]
+        return {
+            label: np.asarray(value, np.float64)
+            for label, value in zip(labels, values, strict=True)
+            if value is not None
+        }
 
-    The other arguments are those of :func:`state_of`; parameters are float32.
-    """
-    with engine.scope():
-        for variable in engine.variables(optimizer, model):
-            label = _label(variable, names)
-            if variable.slot != "learning_rate" and label in state:
-                engine.assign(variable.ref, state[label].astype(variable.dtype))
-        for label, parameter in parameters.items():
-            engine.assign(parameter, state[label].astype("float32"))
+    def take(self, state: State) -> None:
+        """Give every parameter and slot, but not the learning rate, its value in ``state``."""
+        with self.engine.scope():
+            for label, variable in self._variables():
+                if variable.slot != "learning_rate" and label in state:
+                    self.engine.assign(variable.ref, state[label].astype(variable.dtype))
+            for label, parameter in self.parameters.items():
+                self.engine.assign(parameter, state[label].astype("float32"))
 
-
-def _label(variable: OptimizerVariable, names: Mapping[str, str]) -> str:
-    name = names.get(variable.parameter, variable.parameter)
-    return f"{variable.slot}/{name}" if name else variable.slot
+    def _variables(self) -> list[tuple[str, OptimizerVariable]]:
+        """The optimizer's variables, each with its label."""
+        found = self.engine.variables(self.optimizer, self.model)
+        owners = [self.names.get(variable.parameter, variable.parameter) for variable in found]
+        return [
+            (f"{variable.slot}/{owner}" if owner else variable.slot, variable)
+            for variable, owner in zip(found, owners, strict=True)
+        ]
 
 
 def of(parameters: Collection[str], state: State) -> State:

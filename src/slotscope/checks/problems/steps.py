@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from slotscope.checks.problems.comparing import difference
-from slotscope.checks.problems.state import State, Trajectory, give_state, state_of
+from slotscope.checks.problems.state import State, Trained, Trajectory
 from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.verdict import NotApplicable, NotReproducible
 from slotscope.engines import Engine, Gradient
@@ -75,8 +75,9 @@ class Run:
         self._step = stepper(
             self.optimizer, self.parameters, like or arrays, way or self.engine.ways[0]
         )
-        self._labelled = {f"p{number}": p for number, p in enumerate(self.parameters)}
-        self._names = {self.engine.path(p): label for label, p in self._labelled.items()}
+        labelled = {f"p{number}": p for number, p in enumerate(self.parameters)}
+        owners = {self.engine.path(p): label for label, p in labelled.items()}
+        self._trained = Trained(self.engine, self.optimizer, labelled, owners)
 
     def step(self, gradients: Sequence[Gradient]) -> None:
         """One step with ``gradients``, one for each parameter."""
@@ -90,12 +91,12 @@ class Run:
 
     def take(self, state: State) -> None:
         """Give every parameter and slot, but not the learning rate, its value in ``state``."""
-        give_state(state, self.engine, self.optimizer, self._labelled, self._names)
+        self._trained.take(state)
 
     @property
     def state(self) -> State:
         """Copies of all parameters and optimizer variables."""
-        return state_of(self.engine, self.optimizer, self._labelled, self._names)
+        return self._trained.state
 
 
 def trajectory(

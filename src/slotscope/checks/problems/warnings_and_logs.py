@@ -46,12 +46,18 @@ def listening() -> Iterator[list[str]]:
 @contextlib.contextmanager
 def unwarned() -> Iterator[None]:
     """Without the warnings about gradients that are missing on purpose."""
+    with without_advice(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextlib.contextmanager
+def without_advice() -> Iterator[None]:
+    """TensorFlow keeps what it logs, but for errors: its advice on calls of old optimizers."""
     logger = logging.getLogger("tensorflow")
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        yield
     finally:
         logger.setLevel(level)

@@ -18,9 +18,14 @@ from slotscope.checks.problems.inspection import (
 )
 from slotscope.checks.problems.recorded_fits import TwoFits, eight_batches
 from slotscope.checks.problems.small_models import model_of
-from slotscope.checks.problems.state import State
+from slotscope.checks.problems.state import State, Trained
 from slotscope.checks.problems.steps import Run, last
-from slotscope.checks.subjects.requirements import needs_dtype, needs_schedules
+from slotscope.checks.subjects.requirements import (
+    compiled_way,
+    needs_dtype,
+    needs_schedules,
+    promises_one_build,
+)
 from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.subjects.variants import loss_scaled
 from slotscope.checks.verdict import NotApplicable, Violation
@@ -50,7 +55,7 @@ def check_slots_are_as_promised(subject: Subject) -> None:
     rule = subject.expected()
     arrays = values(ALIKE)
     run = Run(subject, arrays)
-    found = {v.label: v for v in variables(run.engine, run.optimizer)}
+    found = {v.label: v for v in variables(run)}
     for parameter, array in zip(run.parameters, arrays, strict=True):
         start = rule.initial(array)
         promised = start or rule.step(array, array, start, 0)[1]
@@ -79,7 +84,7 @@ def check_slots_have_the_dtype_of_their_parameter(subject: Subject, case: str) -
         raise NotApplicable("it may keep its slots in another precision")
     needs_dtype(subject, case)
     run = Run(subject, values([(4, 3)]), dtype=case)
-    for variable in variables(run.engine, run.optimizer):
+    for variable in variables(run):
         if variable.parameter and variable.dtype != case:
             raise Violation(f"{variable.label} is {variable.dtype}, its parameter is {case}")
 
@@ -88,7 +93,7 @@ def check_slots_have_the_dtype_of_their_parameter(subject: Subject, case: str) -
 def check_parameters_of_one_shape_have_slots_alike(subject: Subject) -> None:
     """Two parameters of the same shape have slots of the same names, shapes and dtypes."""
     run = Run(subject, values(ALIKE))
-    found = variables(run.engine, run.optimizer)
+    found = variables(run)
     paths = [run.engine.path(parameter) for parameter in run.parameters]
     alike = {
         path: sorted((v.slot, v.shape, v.dtype) for v in found if v.parameter == path)
@@ -107,8 +112,8 @@ def check_every_variable_is_listed_once(subject: Subject) -> None:
     """Every variable is listed once, and the step counter is the first of them."""
     run = Run(subject, values(ALIKE))
     engine, optimizer = run.engine, run.optimizer
-    listed = objects(engine, optimizer)
-    found = variables(engine, optimizer)
+    listed = objects(run)
+    found = variables(run)
     if len(set(map(id, listed))) < len(listed):
         counts = Counter(map(id, listed))
         twice = {v.label for v in found if counts[id(v.ref)] > 1}
@@ -122,7 +127,7 @@ def check_every_variable_is_listed_once(subject: Subject) -> None:
 def check_every_variable_has_a_name_of_its_own(subject: Subject) -> None:
     """No two variables have the same path: by it ``get_state_tree`` and a reader know them."""
     run = Run(subject, values(ALIKE))
-    names = Counter(variable.name for variable in variables(run.engine, run.optimizer))
+    names = Counter(variable.name for variable in variables(run))
     twice = [f"{count} are called {name}" for name, count in names.items() if count > 1]
     if twice:
         raise Violation(f"of {names.total()} variables {', '.join(twice)}")
@@ -132,12 +137,12 @@ def check_every_variable_has_a_name_of_its_own(subject: Subject) -> None:
 def check_the_list_of_variables_is_the_callers_own(subject: Subject) -> None:
     """Who empties the list that ``variables`` returns takes no variable from the optimizer."""
     run = Run(subject, values(PAIR))
-    before = objects(run.engine, run.optimizer)
+    before = objects(run)
     listed = getattr(run.optimizer, "variables", None)
     if not isinstance(listed, list) or not run.engine.lists_anew:
         raise NotApplicable("in this generation it is no list, or the optimizer's own")
     listed.clear()
-    if not same_objects(before, objects(run.engine, run.optimizer)):
+    if not same_objects(before, objects(run)):
         raise Violation("the list that variables returned was emptied, and so was the optimizer")
 
 
@@ -147,7 +152,7 @@ def check_the_order_of_variables_is_fixed(subject: Subject) -> None:
     orders = []
     for _ in range(2):
         run = Run(subject, values(ALIKE))
-        orders.append([(v.label, v.shape) for v in variables(run.engine, run.optimizer)])
+        orders.append([(v.label, v.shape) for v in variables(run)])
     first, second = orders
     if first != second:
         raise Violation(f"the order was {first}, then {second}; files keep slots by their order")
@@ -164,7 +169,7 @@ def check_compiling_makes_nothing(subject: Subject) -> None:
         optimizer = subject.make(fitted.engine)
         before = fitted.engine.shows(optimizer)
         fitted.model.compile(optimizer=optimizer, loss="mse")
-    after = objects(fitted.engine, optimizer)
+    after = objects(Trained(fitted.engine, optimizer))
     if not same_objects(before, after):
         raise Violation(f"compile changed the list of variables from {before} to {after}")
 
@@ -173,12 +178,12 @@ def check_compiling_makes_nothing(subject: Subject) -> None:
 def check_steps_make_no_variables(subject: Subject, case: str) -> None:
     """Once it is built, no step adds a variable, drops one, or puts another in its place."""
     run = Run(subject, values(PAIR), way=case)
-    before = objects(run.engine, run.optimizer)
-    names = labels(run.engine, run.optimizer)
+    before = objects(run)
+    names = labels(run)
     for number, gradients in enumerate(chosen(PAIR, 3), 1):
         run.step(gradients)
-        if not same_objects(before, objects(run.engine, run.optimizer)):
-            now = labels(run.engine, run.optimizer)
+        if not same_objects(before, objects(run)):
+            now = labels(run)
             raise Violation(f"after step {number}, there are {changed(names, now)}")
 
 
@@ -292,15 +297,15 @@ def check_building_again_keeps_the_slots(subject: Subject, case: str) -> None:
     run, steps = Run(subject, values(PAIR)), chosen(PAIR, 4)
     done = 2 if case == "after two steps" else 0
     run.steps(steps[:done])
-    listed, names, before = objects(run.engine, run.optimizer), _labels(run), run.state
+    listed, names, before = objects(run), labels(run), run.state
     with contextlib.suppress(ValueError, RuntimeError):  # refused
         run.engine.build(run.optimizer, run.parameters)
     problem = ""
-    if not same_objects(listed, objects(run.engine, run.optimizer)):
-        problem = f"there are {changed(names, _labels(run))}"
+    if not same_objects(listed, objects(run)):
+        problem = f"there are {changed(names, labels(run))}"
     else:
         problem = difference(before, run.state)
-    if problem and not _promises(subject):
+    if problem and not promises_one_build(subject):
         raise NotApplicable(
             f"its base class does not promise it; here {problem}. An early return from build, `if"
             " self.built: return`, as every optimizer of Keras has it, would keep the slots"
@@ -311,33 +316,13 @@ def check_building_again_keeps_the_slots(subject: Subject, case: str) -> None:
     same_state(last(subject, values(PAIR), steps), run.steps(steps[done:]).state, what)
 
 
-def _labels(run: Run) -> list[str]:
-    return labels(run.engine, run.optimizer)
-
-
-def _promises(subject: Subject) -> bool:
-    """Whether it is one of Keras's own optimizers, derives from one, or should do as one does.
-
-    The base class alone promises nothing of a second ``build``, and the example in its
-    documentation makes new slots.
-    """
-    with subject.engine.scope():
-        classes = {cls.__name__ for cls in type(subject.make()).__mro__}
-    known = set(subject.engine.optimizer_names)
-    try:
-        ruled = not isinstance(subject.expected(), FunctionRule)
-    except NotApplicable:
-        ruled = False
-    return subject.builtin or ruled or bool(classes & known)
-
-
 @check(cases=("others", "one more"), quick=("others",))
 def check_unknown_parameters_are_refused_or_served(subject: Subject, case: str) -> None:
     """A parameter for which it was not built is refused, or gets slots beside those there are."""
     run = Run(subject, values(PAIR))
     engine, optimizer = run.engine, run.optimizer
     run.step(chosen(PAIR, 1)[0])
-    before, found = run.state, [v for v in variables(engine, optimizer) if v.parameter]
+    before, found = run.state, [v for v in variables(run) if v.parameter]
     unknown = engine.parameters([exact(PAIR[0], shift=2)], "float32")
     given = unknown if case == "others" else [*run.parameters, *unknown]
     gradients = [exact(PAIR[0]), exact(PAIR[1]), exact(PAIR[0], shift=1)][-len(given) :]
@@ -346,12 +331,12 @@ def check_unknown_parameters_are_refused_or_served(subject: Subject, case: str) 
     except (ValueError, KeyError, RuntimeError):
         same_state(before, run.state, "it refused the step, but not before it changed")
         return
-    now = objects(engine, optimizer)
+    now = objects(run)
     gone = [v.label for v in found if id(v.ref) not in map(id, now)]
     if gone:
         raise Violation(f"it took a new parameter, and no longer shows {', '.join(gone)}")
     own = sum(v.parameter == engine.path(run.parameters[0]) for v in found)
-    new = sum(bool(v.parameter) for v in variables(engine, optimizer)) - len(found)
+    new = sum(bool(v.parameter) for v in variables(run)) - len(found)
     if new != own:
         raise Violation(
             f"it took a new parameter and made {new} slots for it; one of this shape has {own}"
@@ -365,7 +350,7 @@ def check_unknown_parameters_are_refused_or_served(subject: Subject, case: str) 
 def check_a_new_learning_rate_reaches_the_next_step(subject: Subject, case: str) -> None:
     """After ``learning_rate`` is set, the next steps are those of one that was made with it."""
     what, _, compiled = case.partition(", ")
-    way = _compiled_way(subject) if compiled else ""
+    way = compiled_way(subject) if compiled else ""
     steps, after = chosen(PAIR, 4)[:2], chosen(PAIR, 4)[2:]
     run = Run(subject, values(PAIR), way=way).steps(steps)
     engine = run.engine
@@ -392,15 +377,3 @@ def check_a_new_learning_rate_reaches_the_next_step(subject: Subject, case: str)
     if difference(straight.steps(after).state, taken.steps(after).state):
         raise NotApplicable("its variables do not hold all of its state: nothing to compare with")
     raise Violation(f"after the {what} was set, {said}")
-
-
-def _compiled_way(subject: Subject) -> str:
-    """The way of compiled steps.
-
-    Raises:
-        NotApplicable: there is none, or it is the only one.
-    """
-    for way in ("compiled", "jit"):
-        if way in subject.engine.ways:
-            return way
-    raise NotApplicable(f"{subject.engine.name} has no other way to compile a step")

@@ -11,7 +11,7 @@ done again, and one that differs from itself is not reproducible.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,8 @@ from slotscope.checks.problems.paired_runs import (
     STEPS,
     arithmetic,
     ends_alike,
+    ends_like_applied,
+    ends_like_steps,
     only_local,
     plain_steps,
     stepped,
@@ -33,17 +35,23 @@ from slotscope.checks.problems.paired_runs import (
 from slotscope.checks.problems.state import State, Trajectory
 from slotscope.checks.problems.steps import Run
 from slotscope.checks.subjects.requirements import own_get_config
+from slotscope.checks.subjects.spellings import (
+    RATE,
+    RATES,
+    SPELLINGS,
+    named,
+    spelled,
+    with_rate,
+)
 from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.subjects.variants import (
     loss_scaled,
     made,
     portable,
-    remade,
     steady_of,
     with_arguments,
 )
-from slotscope.checks.verdict import NotApplicable, Violation
-from slotscope.engines import Engine
+from slotscope.checks.verdict import NotApplicable
 from slotscope.processes.limits import prepared
 from slotscope.processes.on_engine import on_two_devices, ready_two_devices
 from slotscope.rules import FunctionRule
@@ -66,14 +74,9 @@ def check_every_way_to_ask_for_a_step_ends_the_same(subject: Subject, case: str 
     engine = subject.engine
     if not case:
         raise NotApplicable(f"{engine.name} has one way to ask for a step")
-    plain = engine.ways[0]
-    ends_alike(
-        lambda: stepped(subject, ALL),
-        lambda: stepped(subject, ALL, case)[-1],
-        f"{STEPS} steps by {case!r} and by {plain!r}",
-        rule=arithmetic(subject) if case in engine.compiled_ways else None,
-        known=plain_steps(subject),
-    )
+    rule = arithmetic(subject) if case in engine.compiled_ways else None
+    how = f"by {case!r} and by {engine.ways[0]!r}"
+    ends_like_steps(subject, lambda: stepped(subject, ALL, case)[-1], how, rule)
 
 
 #: Ways of training in which every operation is done by itself, as in a single step.
@@ -110,12 +113,8 @@ def check_every_way_of_training_ends_like_single_steps(subject: Subject, case: s
 def check_every_order_of_parameters_ends_the_same(subject: Subject) -> None:
     """A step does the same for a parameter whatever place it has among the others."""
     only_local(subject)
-    ends_alike(
-        lambda: stepped(subject, ALL),
-        lambda: stepped(subject, ALL[::-1])[-1],
-        f"{STEPS} steps on the parameters in reverse order",
-        known=plain_steps(subject),
-    )
+    how = "on the parameters in reverse order"
+    ends_like_steps(subject, lambda: stepped(subject, ALL[::-1])[-1], how)
 
 
 @check()
@@ -156,8 +155,7 @@ def check_a_second_optimizer_leaves_the_first_alone(subject: Subject, case: str)
             other.step([2 * gradient for gradient in gradients])
         return first.state if first else stepped(subject, ALL)[-1]
 
-    what = f"{STEPS} steps beside another optimizer, {case}"
-    ends_alike(lambda: stepped(subject, ALL), beside, what, known=plain_steps(subject))
+    ends_like_steps(subject, beside, f"beside another optimizer, {case}")
 
 
 @check(cases=("two fits of one epoch", "evaluation in between"))
@@ -207,8 +205,6 @@ def check_accumulated_small_batches_end_like_the_big_ones(subject: Subject, case
     ends_alike(big, small, f"six batches accumulated by three ({case})", rule=arithmetic(subject))
 
 
-RATE = 0.125
-
 #: What else an optimizer in a LossScaleOptimizer is asked for.
 SCALED: dict[str, dict[str, Any]] = {
     "as it is": {},
@@ -257,24 +253,7 @@ def _scale_after(subject: Subject, steps: int) -> State:
         Training(Each(FunctionRule())), **SCALINGS.get(subject.engine.generation, {})
     )
     numbers = scaling.scales([[]] * steps)[-1]
-    return {n: np.asarray(float(v)) for n, v in zip(scaling.shown, numbers, strict=False)}
-
-
-def _schedule(engine: Engine) -> Any:
-    if engine.schedules is None:
-        raise NotApplicable(f"{engine.name} has no learning rate schedules")
-    return engine.schedules.PiecewiseConstantDecay([2], [RATE, RATE])
-
-
-#: The learning rate that a constructor gets, for the same number in the end.
-RATES: dict[str, Callable[[Engine], Any]] = {
-    "constant schedule": _schedule,
-    "constant schedule in fit": _schedule,
-    "function": lambda engine: lambda *step: RATE,
-    "variable": lambda engine: engine.parameters([np.asarray(RATE)], "float32")[0],
-    "NumPy scalar": lambda engine: np.float64(RATE),
-    "assigned later": lambda engine: 4 * RATE,
-}
+    return {n: np.full((), float(v)) for n, v in zip(scaling.shown, numbers, strict=False)}
 
 
 @check(cases=tuple(RATES))
@@ -282,37 +261,12 @@ def check_every_spelling_of_the_learning_rate_ends_the_same(subject: Subject, ca
     """A learning rate does the same as a number, a variable, a function and a constant schedule."""
     number = with_arguments(subject, learning_rate=RATE)
 
-    def create(engine: Engine) -> Any:
-        try:
-            optimizer = subject.make(engine, learning_rate=RATES[case](engine))
-        except (TypeError, ValueError) as error:
-            raise NotApplicable(f"its constructor refuses a {case}: {error}") from None
-        if case == "assigned later":
-            engine.set_learning_rate(optimizer, RATE)
-        return optimizer
-
-    other = made(subject, create)
-    what = f"with the learning rate {case!r} and as a number"
+    other = with_rate(subject, case)
+    how = f"with the learning rate {case!r} and as a number"
     if "fit" in case:
-        ends_alike(
-            lambda: finished(applied(number)),
-            lambda: trained(other, "fit"),
-            f"six batches {what}",
-            rule=arithmetic(number),
-        )
+        ends_like_applied(number, lambda: trained(other, "fit"), how)
     else:
-        ends_alike(
-            lambda: stepped(number, ALL), lambda: stepped(other, ALL)[-1], f"{STEPS} steps {what}"
-        )
-
-
-SPELLINGS: dict[str, Callable[[Subject, Engine, Any], Any]] = {
-    "from_config": lambda _, engine, optimizer: remade(engine, optimizer),
-    "deserialize": lambda subject, engine, optimizer: engine.keras.optimizers.deserialize(
-        engine.keras.optimizers.serialize(optimizer),
-        custom_objects=None if subject.builtin else {subject.name: type(optimizer)},
-    ),
-}
+        ends_like_steps(number, lambda: stepped(other, ALL)[-1], how)
 
 
 @check(cases=tuple(SPELLINGS))
@@ -320,13 +274,8 @@ def check_every_spelling_of_the_optimizer_ends_the_same(subject: Subject, case: 
     """An optimizer made from the config of another one does what that one does."""
     if not own_get_config(subject, type(subject.make())):
         raise NotApplicable("its class has no get_config of its own")
-    other = made(subject, lambda engine: SPELLINGS[case](subject, engine, subject.make(engine)))
-    ends_alike(
-        lambda: stepped(subject, ALL),
-        lambda: stepped(other, ALL)[-1],
-        f"{STEPS} steps by {case}",
-        known=plain_steps(subject),
-    )
+    other = spelled(subject, case)
+    ends_like_steps(subject, lambda: stepped(other, ALL)[-1], f"by {case}")
 
 
 @check(cases=("steps", "fit"))
@@ -335,25 +284,14 @@ def check_its_name_stands_for_its_defaults(subject: Subject, case: str) -> None:
     if not subject.builtin:
         raise NotApplicable("a name stands only for Keras's own optimizers")
     name = subject.name.lower()
-
-    def named(engine: Engine) -> Any:
-        try:
-            return engine.named(name)
-        except ValueError as error:
-            raise Violation(f"{name!r} stands for no optimizer: {error}") from None
-
     plain = made(subject, lambda engine: engine.optimizer(subject.name))
-    by_name = made(subject, named)
+    by_name = named(subject, name)
     if case == "steps":
-        what = f"{STEPS} steps by {name!r} and by the class without arguments"
-        ends_alike(lambda: stepped(plain, ALL), lambda: stepped(by_name, ALL)[-1], what)
+        how = f"by {name!r} and by the class without arguments"
+        ends_like_steps(plain, lambda: stepped(by_name, ALL)[-1], how)
     else:
-        ends_alike(
-            lambda: finished(applied(plain)),
-            lambda: trained(by_name, "fit"),
-            f"six batches of compile({name!r}) and of the class without arguments",
-            rule=arithmetic(plain),
-        )
+        how = f"of compile({name!r}) and of the class without arguments"
+        ends_like_applied(plain, lambda: trained(by_name, "fit"), how)
 
 
 @check()
@@ -367,9 +305,8 @@ def check_two_devices_end_like_one(subject: Subject) -> None:
     elsewhere = portable(subject)
     ready = functools.partial(ready_two_devices, subject.engine)
     prepared("a process with two devices", ready)
-    ends_alike(
-        lambda: finished(applied(subject)),
+    ends_like_applied(
+        subject,
         lambda: on_two_devices(subject.engine, trained, elsewhere, "fit"),
-        "six batches of fit on two devices and as single steps",
-        rule=arithmetic(subject),
+        "of fit on two devices and as single steps",
     )

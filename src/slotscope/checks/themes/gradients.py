@@ -7,19 +7,18 @@ from typing import Any
 import numpy as np
 
 from slotscope.checks.check import check
-from slotscope.checks.problems.comparing import difference, same_state, within
+from slotscope.checks.problems.comparing import difference, nearly_same_states, same_state
 from slotscope.checks.problems.exact_problems import (
     PAIR,
     against_rule,
     chosen,
     dense,
-    exact,
     features_of,
+    sparse,
     training_of,
     values,
 )
-from slotscope.checks.problems.rounding import EPSILON
-from slotscope.checks.problems.state import State, of
+from slotscope.checks.problems.state import State, Trained, of
 from slotscope.checks.problems.steps import Gradients, Run, last, reproducible, trajectory
 from slotscope.checks.problems.warnings_and_logs import listening, unwarned
 from slotscope.checks.subjects.other_hyperparameters import changed_values
@@ -32,7 +31,6 @@ from slotscope.checks.subjects.requirements import (
 )
 from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.verdict import NotApplicable, NotReproducible, Violation
-from slotscope.engines import SparseGradient
 
 PLACE, SECONDS = 4, 0.1
 
@@ -113,8 +111,7 @@ def check_parameter_to_be_overwritten_becomes_its_gradient(subject: Subject, cas
     for number in marked:
         due: np.ndarray = np.max([step[number] for step in steps[-every:]], axis=0)
         what = f"{len(steps)} gradients came for p{number}, which is to be overwritten"
-        overwritten = {f"p{number}": np.asarray(due, np.float64)}
-        same_state(overwritten, {label: found[label] for label in overwritten}, what)
+        same_state({f"p{number}": due}, {f"p{number}": found[f"p{number}"]}, what)
     if found["iterations"] != len(steps):
         raise Violation(f"after {len(steps)} steps, iterations is {found['iterations']:g}")
     plain = last(subject, values(ALIKE), steps, way=way, **changes)
@@ -150,12 +147,10 @@ def _overwriting(subject: Subject, marked: list[int], way: str = "", **changes: 
 def check_parameters_of_one_name_keep_their_own_slots(subject: Subject) -> None:
     """Two parameters of one name and shape, as two models can have them, are not mixed up."""
     told_apart, namesakes = (_ends(subject, together) for together in (True, False))
-    for number, (expected, found) in enumerate(zip(told_apart, namesakes, strict=True)):
-        what = "beside another parameter of its name"
-        same_state({f"p{number}": expected}, {f"p{number}": found}, what)
+    same_state(told_apart, namesakes, "beside another parameter of its name")
 
 
-def _ends(subject: Subject, together: bool) -> list[np.ndarray]:
+def _ends(subject: Subject, together: bool) -> State:
     """Two parameters after three steps: named together, and so apart, or each by itself."""
     engine = subject.engine.fresh()
     arrays, steps = values(ALIKE[:2]), chosen(ALIKE[:2], 3)
@@ -165,8 +160,9 @@ def _ends(subject: Subject, together: bool) -> list[np.ndarray]:
     step = engine.stepper(optimizer, parameters, steps[0], engine.ways[0])
     for gradients in steps:
         step(gradients)
-    with engine.scope():
-        return [np.asarray(a, np.float64) for a in engine.read(parameters, engine.at_rest())]
+    labelled = {f"p{number}": parameter for number, parameter in enumerate(parameters)}
+    state = Trained(engine, optimizer, labelled).state
+    return {label: state[label] for label in labelled}
 
 
 @check(cases=lambda s: ("float32", "float16", "bfloat16") if s.builtin else ("float32",))
@@ -261,10 +257,8 @@ ROWS = {
 
 def _sparse(case: str) -> Gradients:
     """Gradients of which the matrix's has those rows alone."""
-    return [
-        [SparseGradient(exact((len(rows), 3), 1.0, n), np.array(rows, np.int32), (4, 3)), vector]
-        for n, (rows, (_, vector)) in enumerate(zip(ROWS[case], chosen(PAIR, 4), strict=True))
-    ]
+    both = zip(ROWS[case], chosen(PAIR, 4), strict=True)
+    return [[sparse(rows, n), vector] for n, (rows, (_, vector)) in enumerate(both)]
 
 
 @check(cases=tuple(ROWS))
@@ -277,9 +271,7 @@ def check_sparse_gradients_equal_dense_ones(subject: Subject, case: str) -> None
         return
     sparse_states = reproducible(subject, values(PAIR), steps)
     states = reproducible(subject, values(PAIR), dense(steps))
-    for number, (actual, expected) in enumerate(zip(sparse_states, states, strict=True)):
-        what = f"sparse and dense gradients differ after step {number}"
-        same_state(expected, actual, what, within(64 * EPSILON["float32"], expected))
+    nearly_same_states(states, sparse_states, "sparse and dense gradients differ")
 
 
 @check(cases=lambda subject: changed_values(subject) if subject.engine.takes_sparse else ())

@@ -17,7 +17,7 @@ from slotscope.checks.problems.inspection import objects, same_objects, variable
 from slotscope.checks.problems.recorded_fits import TwoFits
 from slotscope.checks.problems.saving import save
 from slotscope.checks.problems.small_models import Fitted, model_of, second_model
-from slotscope.checks.problems.state import State, Trajectory, of, state_of
+from slotscope.checks.problems.state import State, Trained, Trajectory, of
 from slotscope.checks.problems.steps import Run, last
 from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.subjects.variants import made, remade, with_momentum
@@ -48,7 +48,7 @@ def check_using_the_model_leaves_the_slots(subject: Subject) -> None:
     """``evaluate``, ``predict`` and ``save`` change no slot, no counter and no weight."""
     fitted = _cheap(subject)
     fitted.fit(stop=8)
-    listed, before = objects(fitted.engine, fitted.model.optimizer), fitted.state
+    listed, before = objects(fitted), fitted.state
     uses: dict[str, Callable[[], None]] = {
         "evaluate": fitted.evaluate,
         "predict": fitted.predict,
@@ -56,7 +56,7 @@ def check_using_the_model_leaves_the_slots(subject: Subject) -> None:
     }
     for what, use in uses.items():
         use()
-        if not same_objects(listed, objects(fitted.engine, fitted.model.optimizer)):
+        if not same_objects(listed, objects(fitted)):
             raise Violation(f"after {what} the optimizer shows other variables")
         same_state(before, fitted.state, f"{what} changed the state")
 
@@ -95,13 +95,13 @@ def check_a_new_optimizer_starts_afresh(subject: Subject) -> None:
     fitted = model_of(subject)
     fitted.fit(stop=8)
     old = fitted.model.optimizer
-    before = state_of(fitted.engine, old, {})
+    before = Trained(fitted.engine, old).state
     weights = {label: a for label, a in fitted.state.items() if label.startswith("weight ")}
     with fitted.engine.scope():
         new = subject.make(fitted.engine)
     fitted.compile(new)
     fitted.fit(start=8, stop=16)
-    after = state_of(fitted.engine, old, {})
+    after = Trained(fitted.engine, old).state
     same_state(before, after, "the training with the new optimizer changed the old one")
 
     def never_another() -> Trajectory:
@@ -191,7 +191,7 @@ def check_a_layer_unfrozen_later_is_refused_or_served(subject: Subject) -> None:
 
 def _slots(fitted: Fitted, layer: str) -> int:
     """How many slots the parameters of ``layer`` have."""
-    found = variables(fitted.engine, fitted.model.optimizer)
+    found = variables(fitted)
     return sum(layer in variable.parameter for variable in found)
 
 
@@ -257,7 +257,7 @@ def check_a_second_model_does_not_take_the_slots(subject: Subject, case: str) ->
     fitted = _cheap(with_momentum(subject))
     fitted.fit(stop=8)
     optimizer = fitted.model.optimizer
-    before, found = fitted.state, variables(fitted.engine, optimizer)
+    before, found = fitted.state, variables(fitted)
     second = second_model(fitted, 3 if case == "same shapes" else 5)
     try:
         second.compile(optimizer, **fitted.engine.cheaply)
@@ -265,7 +265,7 @@ def check_a_second_model_does_not_take_the_slots(subject: Subject, case: str) ->
     except REFUSALS:
         same_state(before, fitted.state, "it refused a second model, but not before it changed")
         return
-    now = objects(fitted.engine, optimizer)
+    now = objects(fitted)
     gone = [v.label for v in found if v.parameter and id(v.ref) not in map(id, now)]
     if gone:
         raise Violation(f"it took a second model, and no longer shows {', '.join(gone)}")

@@ -11,8 +11,15 @@ from typing import Any
 import numpy as np
 
 from slotscope.checks.check import check
-from slotscope.checks.problems.comparing import follows_rule, same_state, within
-from slotscope.checks.problems.exact_problems import PAIR, chosen, dense, exact, training_of, values
+from slotscope.checks.problems.comparing import follows_rule, nearly_same_states, same_state
+from slotscope.checks.problems.exact_problems import (
+    PAIR,
+    chosen,
+    dense,
+    sparse,
+    training_of,
+    values,
+)
 from slotscope.checks.problems.failing_run import BrokenRule, FailingRun
 from slotscope.checks.problems.features import (
     CLIPPINGS,
@@ -24,7 +31,6 @@ from slotscope.checks.problems.features import (
 )
 from slotscope.checks.problems.linear_model import Linear
 from slotscope.checks.problems.own_rule import itself_of
-from slotscope.checks.problems.rounding import EPSILON
 from slotscope.checks.problems.small_models import model_of
 from slotscope.checks.problems.steps import Gradients, Run, reproducible, trajectory
 from slotscope.checks.problems.warnings_and_logs import unwarned
@@ -37,7 +43,6 @@ from slotscope.checks.subjects.requirements import (
 from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.subjects.variants import loss_scaled, steady_of, with_arguments
 from slotscope.checks.verdict import NotApplicable, Violation
-from slotscope.engines import SparseGradient
 from slotscope.rules import FunctionRule, Rule
 from slotscope.rules.loss_scaling import SCALINGS, LossScaling
 from slotscope.rules.training import FEATURES
@@ -117,16 +122,11 @@ def check_sparse_gradient_is_clipped_as_the_dense_one(subject: Subject, case: st
     """A sparse gradient in which a row comes twice is clipped as the dense one it stands for."""
     needs_sparse(subject)
     changes = PARTS[case].arguments
-    rows = np.array([2, 0, 2, 1, 3, 2], np.int32)
-    sparse: Gradients = [
-        [SparseGradient(exact((6, 3), 1.0, n), rows, (4, 3)), vector]
-        for n, (_, vector) in enumerate(chosen(PAIR, 2))
-    ]
-    actual = trajectory(subject, values(PAIR), sparse, **changes)
-    expected = trajectory(subject, values(PAIR), dense(sparse), **changes)
-    for step, (found, promised) in enumerate(zip(actual, expected, strict=True)):
-        what = f"with {case}, sparse and dense gradients differ after step {step}"
-        same_state(promised, found, what, within(64 * EPSILON["float32"], promised))
+    rows = [2, 0, 2, 1, 3, 2]
+    steps: Gradients = [[sparse(rows, n), vector] for n, (_, vector) in enumerate(chosen(PAIR, 2))]
+    actual = trajectory(subject, values(PAIR), steps, **changes)
+    expected = trajectory(subject, values(PAIR), dense(steps), **changes)
+    nearly_same_states(expected, actual, f"with {case}, sparse and dense gradients differ")
 
 
 # ---- where features end

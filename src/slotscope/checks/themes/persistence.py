@@ -15,13 +15,14 @@ import numpy as np
 from slotscope.checks.check import check
 from slotscope.checks.problems import saving
 from slotscope.checks.problems.comparing import config_difference, difference, same_end, same_state
-from slotscope.checks.problems.exact_problems import PAIR, chosen, values
+from slotscope.checks.problems.exact_problems import PAIR, chosen
+from slotscope.checks.problems.handed_over import TAKEN, give, started, stranger, taken, ways
 from slotscope.checks.problems.killed_training import train_and_die
 from slotscope.checks.problems.saving import Course, course_of
 from slotscope.checks.problems.steps import Run
 from slotscope.checks.problems.warnings_and_logs import listening
-from slotscope.checks.subjects.subject import Subject, builtin
-from slotscope.checks.subjects.variants import FEATURES, featured
+from slotscope.checks.subjects.subject import Subject
+from slotscope.checks.subjects.variants import FEATURES
 from slotscope.checks.verdict import NotApplicable, NotReproducible, Violation
 
 PLACE, SECONDS = 7, 0.5
@@ -129,42 +130,6 @@ def check_saving_changes_nothing(subject: Subject, case: str) -> None:
 # ---- values, without a file
 
 
-def _own_variables(run: Run) -> dict[str, np.ndarray]:
-    store: dict[str, np.ndarray] = {}
-    run.optimizer.save_own_variables(store)
-    return store
-
-
-#: How a state is taken out of an optimizer, by the name of the method that gives it to another.
-TAKEN: dict[str, Callable[[Run], Any]] = {
-    "set_weights": lambda run: run.engine.get_weights(run.optimizer),
-    "load_own_variables": _own_variables,
-}
-
-
-def taken(run: Run, way: str) -> Any:
-    """The state of a run's optimizer."""
-    with run.engine.scope():
-        return TAKEN[way](run)
-
-
-def give(run: Run, way: str, state: Any) -> None:
-    """Give a run's optimizer another state."""
-    with run.engine.scope():
-        getattr(run.optimizer, way)(state)
-
-
-def started(subject: Subject, feature: str, steps: int) -> Run:
-    """A run of some steps."""
-    way = subject.engine.branching_way if feature in ("accumulation", "loss scale") else ""
-    return Run(featured(subject, feature), values(PAIR), way=way).steps(chosen(PAIR, steps))
-
-
-def ways(subject: Subject) -> list[str]:
-    """Those of :data:`TAKEN` that the engine has."""
-    return [name for name in TAKEN if name in formats(subject)]
-
-
 def moved(subject: Subject) -> Iterator[str]:
     """What is checked of states that are handed over: ``way: feature``."""
     for feature in (*FEATURES, "loss scale", "schedule"):
@@ -213,7 +178,7 @@ def offered(subject: Subject, case: str) -> tuple[Run, Exception | None, list[st
     run = started(subject, "as it is", 2)
     state, before = taken(run, way), run.state
     arrays: list[np.ndarray] = list(state.values()) if isinstance(state, dict) else state
-    bad: Any = UNFIT[kind]([np.asarray(array + 1, array.dtype) for array in arrays])
+    bad: Any = UNFIT[kind]([np.full_like(array, array + 1) for array in arrays])
     if isinstance(state, dict):
         bad = {str(number): array for number, array in enumerate(bad)}
     raised = None
@@ -287,24 +252,3 @@ def check_a_file_of_another_optimizer_is_not_taken_silently(subject: Subject, ca
         raise Violation(
             f"{subject.name} took {taken_over[-1]} from a {format.name} file of {other.name}"
         )
-
-
-def stranger(subject: Subject, alike: bool) -> Subject:
-    """A built-in optimizer of another class, with as many variables of the same shapes, or not.
-
-    Raises:
-        NotApplicable: there is none.
-    """
-    engine = subject.engine
-    mine = shapes(subject)
-    for name in engine.optimizer_names:
-        other = builtin(engine, name, learning_rate=0.25)
-        if name != subject.name and (shapes(other) == mine) is alike:
-            return other
-    raise NotApplicable(f"{engine.name} has no optimizer with {'such' if alike else 'other'} slots")
-
-
-def shapes(subject: Subject) -> list[tuple[int, ...]]:
-    """The shapes of the variables, in order."""
-    run = started(subject, "as it is", 0)
-    return [value.shape for value in taken(run, "set_weights")]

@@ -16,6 +16,7 @@ from slotscope.checks.problems.exact_problems import (
     training_of,
     values,
 )
+from slotscope.checks.problems.features import multiplied
 from slotscope.checks.problems.rounding import EPSILON
 from slotscope.checks.problems.steps import Run, reproducible, trajectory
 from slotscope.checks.subjects.other_hyperparameters import changed_values
@@ -77,7 +78,7 @@ def check_gradients_of_every_size_follow_the_rule(subject: Subject, case: str) -
     """Gradients that are tiny, huge, zero, or of changing size are used as the rule says."""
     gradients = chosen(PAIR, len(SCALES[case]))
     scaled = [
-        [np.asarray(g * scale, np.float32) for g in step]
+        [multiplied(gradient, scale) for gradient in step]
         for step, scale in zip(gradients, SCALES[case], strict=True)
     ]
     states = against_rule(subject, values(PAIR), scaled)
@@ -109,7 +110,7 @@ def check_parameters_of_zero_follow_the_rule(subject: Subject) -> None:
 MANY: dict[str, list[np.ndarray]] = {
     "changing": [exact((), 1.0, step) for step in range(100)],
     "steady, then alternating": [
-        np.asarray(0.375 if step < 60 or step % 2 else -0.375, np.float32) for step in range(100)
+        np.full((), 0.375 if step < 60 or step % 2 else -0.375, np.float32) for step in range(100)
     ],
 }
 
@@ -183,7 +184,7 @@ def check_float64_follows_the_rule(subject: Subject, case: str) -> None:
             changes["weight_decay"] = 0.125
     gradients = chosen(PAIR, 4)
     if case == "at gradients that are not":
-        gradients = [[np.asarray(g, np.float64) / 3 for g in step] for step in gradients]
+        gradients = [[g.astype(np.float64) / 3 for g in step] for step in gradients]
     against_rule(subject, values(PAIR), gradients, dtype="float64", **changes)
 
 

@@ -1,0 +1,96 @@
+"""The checks of configs: each catches what breaks its sentence, and no more."""
+
+from checked import caught, clean, every_mistake, holds
+from engine_cases import on
+from heavy_ball import heavy_ball
+
+
+@on("keras-torch")
+def test_nothing_is_violated_by_a_correct_custom_optimizer(engine):
+    """What Keras's own base class gets wrong is a known difference of every optimizer."""
+    for theme in ("configs", "arguments"):
+        clean(engine, heavy_ball(engine), 1, themes=[theme])
+
+
+KEPT = "check_a_config_keeps_every_argument"
+LOST = "friction is 0.25 before and 0.5 after"
+
+
+@caught(f"{KEPT}[as it is]", LOST, friction=0.25)
+@caught(f"{KEPT}[friction]", LOST)
+class ForgetsAnArgument:
+    def get_config(self):
+        return {k: v for k, v in super().get_config().items() if k != "friction"}
+
+
+@caught(f"{KEPT}[friction]", "friction=0.25 is 0.5 in the config")
+class ReportsADefault:
+    def get_config(self):
+        return {**super().get_config(), "friction": 0.5}
+
+
+JSON = "check_a_config_is_json[as it is]"
+
+
+@caught(JSON, "set is not a value of JSON")
+class ConfigOfASet:
+    def get_config(self):
+        return {**super().get_config(), "friction": {0.5}}
+
+
+@caught(JSON, "Variable is not a value")
+class ConfigOfTheVariableItself:
+    def get_config(self):
+        return {**super().get_config(), "learning_rate": self._learning_rate}
+
+
+@caught("check_a_config_is_the_callers_own", "'name' is gone")
+class GivesAwayItsOwnConfig:
+    def get_config(self):
+        if not hasattr(self, "config"):
+            self.config = dict(super().get_config())
+        return self.config
+
+
+@caught(
+    "check_a_config_tells_the_present_learning_rate[in use]",
+    "was set to 0.0625; its config says 0.125",
+)
+class TellsItsFirstRate:
+    def __init__(self, learning_rate=0.125, **kwargs):
+        super().__init__(learning_rate=learning_rate, **kwargs)
+        self.first = learning_rate
+
+    def get_config(self):
+        return {**super().get_config(), "learning_rate": self.first}
+
+
+@caught(
+    "check_a_config_can_be_used_again[from_config]",
+    "from_config changed the dict it was given: 'friction' is gone",
+)
+class TakesFromItsConfig:
+    """The second optimizer from one config would miss what the first one took."""
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(friction=config.pop("friction"), **config)
+
+
+test_every_mistake_is_caught = every_mistake(__name__)
+
+
+@on("keras-torch")
+def test_an_optimizer_without_a_get_config_is_clean_at_its_defaults(engine):
+    """With others it is not: a file brings it back with its defaults."""
+
+    class Ball(engine.keras.optimizers.Optimizer):
+        def __init__(self, learning_rate=0.125, friction=0.5, **kwargs):
+            super().__init__(learning_rate=learning_rate, **kwargs)
+            self.friction = friction
+
+        def update_step(self, gradient, variable, learning_rate):
+            self.assign_sub(variable, self.friction * learning_rate * gradient)
+
+    holds(engine, Ball, KEPT, "check_training_resumes_from_a_file[.keras]")
+    holds(engine, heavy_ball(engine), KEPT)
