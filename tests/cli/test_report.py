@@ -1,6 +1,7 @@
 """``slotscope report``: two files, or an error that says which one and what to do."""
 
 import re
+import sys
 
 import pandas as pd
 from commands import command
@@ -8,8 +9,6 @@ from repository_root import ROOT
 from sweep_folders import make, run
 
 import slotscope
-from slotscope.errors import ReportUnavailableError
-from slotscope.report.runs import page as runs_page
 
 
 def test_the_command_writes_the_page_and_the_table(tmp_path):
@@ -82,13 +81,15 @@ def test_the_command_says_what_is_wrong(tmp_path, monkeypatch):
     result = command("report", tmp_path)
     assert result.exit_code == 1
     assert "Error: The folder" in result.output
-    monkeypatch.setattr(
-        runs_page,
-        "_library",
-        lambda: (_ for _ in ()).throw(ReportUnavailableError("To mend it: ...")),
-    )
+    monkeypatch.setitem(sys.modules, "itables", None)
     folder = make(tmp_path / "runs", [run({"rate": 1})])
-    assert "Error: To mend it" in command("report", folder).output
+    result = command("report", folder)
+    assert result.exit_code == 1
+    assert result.output.splitlines()[1:] == [
+        "Error: The page's table is sorted and filtered by DataTables, which the package itables"
+        " brings, and that isn't installed.",
+        "To mend it: python -m pip install slotscope[notebooks]",
+    ]
 
 
 def test_the_guide_s_example_is_of_columns_that_momentum_has(tmp_path, monkeypatch):

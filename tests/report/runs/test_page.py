@@ -244,7 +244,8 @@ def test_no_notebook_is_needed(tmp_path):
     torn, missing = folder.glob("*/notebook.ipynb")
     torn.write_text("torn {")
     missing.unlink()
-    page = runs_page.write_page(scan(folder), folder / "page.html").read_text()
+    runs_page.write(scan(folder), folder / "page.html")
+    page = (folder / "page.html").read_text()
     assert "<h1>A sweep</h1>" in page
     links = set(re.findall(r'href="([^"]*notebook\.ipynb)"', page))
     assert links == {f"{torn.parent.name}/notebook.ipynb"}

@@ -15,12 +15,10 @@ import warnings
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from importlib import metadata
-from os import PathLike
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from slotscope.errors import ReportUnavailableError
 from slotscope.files import whole
 from slotscope.report.page_templates import environment
 from slotscope.report.results.as_text import brief, cut, printable
@@ -36,21 +34,17 @@ from slotscope.sweep.run_records import DONE, FAILED
 _FAILURES, _LINKS = 20, 12
 
 
-def write_page(sweep: SweepFolder, out: str | PathLike[str]) -> Path:
-    """Write the page of a sweep; it appears whole or not at all.
+def write(sweep: SweepFolder, out: Path) -> tuple[str, ...]:
+    """Write the page of a sweep; it appears whole or not at all, and lacks nothing.
 
     Args:
         sweep: as :func:`~slotscope.report.runs.folder.scan` found it.
         out: path of the page. Its links are relative: move it together with the folder.
-
-    Raises:
-        ReportUnavailableError: the package that has the table's code is not installed.
     """
-    out = Path(out)
     text = page(sweep, out.parent)
     with whole(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    return out
+    return ()
 
 
 def page(sweep: SweepFolder, place: Path) -> str:
@@ -130,14 +124,8 @@ def _environment() -> Any:
 @functools.cache
 def _library() -> dict[str, str]:
     """Script and style of DataTables, as itables brings them, base64."""
-    try:
-        from itables.options import dt_bundle
-    except ImportError as error:
-        raise ReportUnavailableError(
-            "The page's table is sorted and filtered by DataTables, which the package itables"
-            " brings, and that isn't installed.\nTo mend it: python -m pip install"
-            " slotscope[notebooks]"
-        ) from error
+    from itables.options import dt_bundle
+
     script = Path(dt_bundle)
     return {
         "script": base64.b64encode(script.read_bytes()).decode("ascii"),
