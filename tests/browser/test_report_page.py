@@ -11,7 +11,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 from sweep_folders import failure, make, run, thousand
 from waiting import HANGS
 
-from slotscope.report.runs import page as runs_page
+from slotscope.report.runs import sweep_page
 from slotscope.report.runs.folder import scan
 
 pytestmark = pytest.mark.browser
@@ -47,7 +47,7 @@ def browser(start):
 def written(folder, runs):
     """The page of these runs, in their folder."""
     path = make(folder, runs) / "report.html"
-    runs_page.write(scan(folder), path)
+    sweep_page.write(scan(folder), path)
     return path
 
 

@@ -10,7 +10,7 @@ from sweep_folders import make, run
 
 import slotscope.cli
 from slotscope.report.checks import formats as checks_formats
-from slotscope.report.checks.report import Report
+from slotscope.report.checks.checks_report import Report
 from slotscope.report.formats import Format
 from slotscope.report.runs import formats as runs_formats
 

@@ -18,7 +18,7 @@ from slotscope.report.checks.formats import FORMATS
 
 if TYPE_CHECKING:
     from slotscope.checking.request import Request
-    from slotscope.report.checks.report import Report
+    from slotscope.report.checks.checks_report import Report
     from slotscope.report.formats import Format
 
 #: Exit codes: nothing violated, something violated, bad usage, nothing violated but something

@@ -11,7 +11,7 @@ FORMATS = (
     Format(
         "html",
         ".html",
-        "slotscope.report.runs.page:write",
+        "slotscope.report.runs.sweep_page:write",
         help="The page to write.  [default: report.html in FOLDER]",
         option="out",
         file="report.html",

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 from sweep_folders import OPTIMIZERS, RATES, failure, make, run, thousand
 
-from slotscope.report.runs import page as runs_page
+from slotscope.report.runs import sweep_page
 from slotscope.report.runs.failures import failures
 from slotscope.report.runs.figure_axes import grid_of
 from slotscope.report.runs.figures import figures
@@ -26,7 +26,7 @@ def many(tmp_path_factory):
 def page_of(runs):
     """The page without what comes from a library."""
     sweep = SweepFolder(runs[0].notebook.parents[1], tuple(runs), "some.ipynb")
-    text = runs_page.page(sweep, sweep.folder)
+    text = sweep_page.page(sweep, sweep.folder)
     return re.sub(r"base64,[\w+/=]+|[\w+/]{1000,}=*", "", text)
 
 
@@ -244,7 +244,7 @@ def test_no_notebook_is_needed(tmp_path):
     torn, missing = folder.glob("*/notebook.ipynb")
     torn.write_text("torn {")
     missing.unlink()
-    runs_page.write(scan(folder), folder / "page.html")
+    sweep_page.write(scan(folder), folder / "page.html")
     page = (folder / "page.html").read_text()
     assert "<h1>A sweep</h1>" in page
     links = set(re.findall(r'href="([^"]*notebook\.ipynb)"', page))
