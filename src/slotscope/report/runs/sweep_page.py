@@ -14,13 +14,11 @@ import os
 import warnings
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from importlib import metadata
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from slotscope.files import whole
-from slotscope.report.page_templates import environment
+from slotscope.report.page_templates import rendered
 from slotscope.report.results.as_text import brief, cut, printable
 from slotscope.report.runs.failures import failures
 from slotscope.report.runs.figure_axes import Grid, grid_of
@@ -62,39 +60,36 @@ def _page(sweep: SweepFolder, place: Path) -> str:
     shown, same = columns_of(ordered, grid)
     same_versions, differing = _versions(runs)
     drawn, undrawn = figures(runs, grid)
-    text: str = (
-        _environment()
-        .get_template("runs.html.jinja")
-        .render(
-            title=sweep.notebook or "A sweep",
-            runs=ordered,
-            failed=sum(run.status == FAILED for run in runs),
-            started=_minute(min(run.started for run in runs)),
-            ended=_minute(max(run.started + timedelta(seconds=run.seconds) for run in runs)),
-            seconds=sum(run.seconds for run in runs),
-            versions=same_versions,
-            differing=differing,
-            headline=headline,
-            tone=tone,
-            notes=sweep.notes,
-            warning=sweep.warning,
-            failures=failures(runs, grid.varying),
-            failures_shown=_FAILURES,
-            links_shown=_LINKS,
-            figures=drawn,
-            undrawn=undrawn,
-            columns=shown,
-            same=same,
-            elsewhere=elsewhere(runs),
-            mute=_mute(runs),
-            partly=not all(run.results for run in runs),
-            link=functools.partial(_link, place),
-            about=functools.partial(_about, grid),
-            library=_library(),
-            version=metadata.version("slotscope"),
-        )
+    return rendered(
+        "runs.html.jinja",
+        cut=cut,
+        duration=_duration,
+        title=sweep.notebook or "A sweep",
+        runs=ordered,
+        failed=sum(run.status == FAILED for run in runs),
+        started=_minute(min(run.started for run in runs)),
+        ended=_minute(max(run.started + timedelta(seconds=run.seconds) for run in runs)),
+        seconds=sum(run.seconds for run in runs),
+        versions=same_versions,
+        differing=differing,
+        headline=headline,
+        tone=tone,
+        notes=sweep.notes,
+        warning=sweep.warning,
+        failures=failures(runs, grid.varying),
+        failures_shown=_FAILURES,
+        links_shown=_LINKS,
+        figures=drawn,
+        undrawn=undrawn,
+        columns=shown,
+        same=same,
+        elsewhere=elsewhere(runs),
+        mute=_mute(runs),
+        partly=not all(run.results for run in runs),
+        link=functools.partial(_link, place),
+        about=functools.partial(_about, grid),
+        library=_library(),
     )
-    return text
 
 
 def headline_of(sweep: SweepFolder) -> tuple[str, str]:
@@ -114,11 +109,6 @@ def headline_of(sweep: SweepFolder) -> tuple[str, str]:
     if sweep.damaged:
         parts.append(f"{len(sweep.damaged)} cannot be read")
     return ", ".join(parts) + ".", "bad" if failed else ""
-
-
-@functools.cache
-def _environment() -> Any:
-    return environment(cut=cut, duration=_duration)
 
 
 @functools.cache
