@@ -133,12 +133,6 @@ def test_a_damaged_run_is_named_in_a_warning_and_the_others_are_read(tmp_path):
         slotscope.results(folder)
 
 
-def test_a_run_that_has_not_finished_is_not_in_the_table(tmp_path):
-    folder = make(tmp_path / "runs", [run({"rate": 1}), run({"rate": 2})])
-    next(folder.glob("*/run.json")).unlink()
-    assert len(slotscope.results(folder)) == 1
-
-
 def test_a_missing_or_empty_folder_says_what_was_expected(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no folder .*slotscope sweep"):
         slotscope.results(tmp_path / "none")

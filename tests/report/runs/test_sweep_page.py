@@ -131,15 +131,6 @@ def test_results_beyond_those_drawn_are_named(read):
     assert (len(drawn), [u.name for u in undrawn]) == (4, ["m5", "m6"])
 
 
-def test_a_random_sample_is_drawn_over_each_of_its_parameters(read):
-    runs = read(*(run({"a": i / 64, "b": i * 37 % 64}, {"loss": i % 7}) for i in range(64)))
-    drawn, _ = figures(runs, grid_of(runs))
-    assert [figure.alt.partition(".")[0] for figure in drawn] == ["loss over a", "loss over b"]
-    assert [figure.caption for figure in drawn] == [
-        f"loss over {name}. Each point is a run." for name in "ab"
-    ]
-
-
 def test_an_error_is_told_once_with_what_its_runs_have_in_common(many):
     of_type, died = failures(many, grid_of(many).varying)
     assert (of_type.error.name, len(of_type.runs)) == ("TypeError", 160)
@@ -182,28 +173,35 @@ def test_the_table_tells_runs_apart_and_no_more(many):
     assert [name for name, _ in same] == ["batches", "note", "steps"]
 
 
-def test_what_is_the_same_among_the_runs_with_results_says_so(read):
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ([], "<summary>The same in every run</summary>"),
+        (
+            [run({"rate": 3}, error=failure("no"))],
+            "The same in every run, as for results: in every run that has them<",
+        ),
+    ],
+    ids=["all have results", "one has none"],
+)
+def test_what_is_the_same_says_in_which_runs(read, more, said):
     done = [run({"rate": r}, {"loss": r, "steps": 3}) for r in (1, 2)]
-    assert "<summary>The same in every run</summary>" in page_of(read(*done))
+    assert said in page_of(read(*done, *more))
 
 
-def test_what_is_the_same_where_a_run_has_none_says_so(read):
-    done = [run({"rate": r}, {"loss": r, "steps": 3}) for r in (1, 2)]
-    text = page_of(read(*done, run({"rate": 3}, error=failure("no"))))
-    assert "The same in every run, as for results: in every run that has them<" in text
-
-
-def test_a_notebook_without_results_is_told_how_to_leave_some(read):
-    assert "No run left a result" in page_of(read(run({"rate": 1}), run({"rate": 2})))
-
-
-def test_with_one_result_nothing_is_told(read):
-    runs = read(run({"rate": 1}, {"loss": 1}), run({"rate": 2}))
-    assert "No run left a result" not in page_of(runs)
-
-
-def test_where_all_failed_the_notebook_is_not_blamed_for_having_no_results(read):
-    assert "No run left" not in page_of(read(run({"rate": 1}, error=failure("no"))))
+@pytest.mark.parametrize(
+    ("runs", "told"),
+    [
+        ([run({"rate": 1}), run({"rate": 2})], True),
+        ([run({"rate": 1}, {"loss": 1}), run({"rate": 2})], False),
+        ([run({"rate": 1}, error=failure("no"))], False),
+    ],
+    ids=["none has", "one has", "all failed"],
+)
+def test_a_notebook_is_told_how_to_leave_results_where_no_run_that_is_done_has_any(
+    read, runs, told
+):
+    assert ("No run left a result" in page_of(read(*runs))) == told
 
 
 def test_nothing_of_a_run_is_markup(read):
