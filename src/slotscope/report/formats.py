@@ -17,21 +17,6 @@ from slotscope.errors import ReportUnavailableError
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
-    """A package that slotscope itself does without.
-
-    Attributes:
-        package: its name.
-        use: what the report does with something that it brings, a sentence without its end.
-        extra: the extra of slotscope that installs it.
-    """
-
-    package: str
-    use: str
-    extra: str
-
-
-@dataclass(frozen=True, slots=True)
 class Format:
     """One way to write a report.
 
@@ -43,7 +28,8 @@ class Format:
         help: of the command's option; empty where there is none.
         option: the name of that option, where it is not the format's own.
         file: the name of its file, where one is written also if nobody asks for it.
-        needs: what must be installed for it.
+        needs: a package beyond slotscope's own dependencies, which its extra ``notebooks`` has.
+        use: what the report does with something that the package brings, a sentence without end.
     """
 
     name: str
@@ -52,7 +38,8 @@ class Format:
     help: str = ""
     option: str = ""
     file: str = ""
-    needs: tuple[Need, ...] = ()
+    needs: str = ""
+    use: str = ""
 
     @property
     def parameter(self) -> str:
@@ -63,13 +50,12 @@ class Format:
         """What writes it.
 
         Raises:
-            ReportUnavailableError: something that it needs is not installed.
+            ReportUnavailableError: the package that it needs is not installed.
         """
-        for need in self.needs:
-            if importlib.util.find_spec(need.package) is None:
-                raise ReportUnavailableError(
-                    f"{need.use}, which the package {need.package} brings, and that isn't"
-                    f" installed.\nTo mend it: python -m pip install slotscope[{need.extra}]"
-                )
+        if self.needs and importlib.util.find_spec(self.needs) is None:
+            raise ReportUnavailableError(
+                f"{self.use}, which the package {self.needs} brings, and that isn't installed."
+                "\nTo mend it: python -m pip install slotscope[notebooks]"
+            )
         found: Callable[..., Any] = pkgutil.resolve_name(self.written_by)
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slotscope.report.formats import Format, Need
+from slotscope.report.formats import Format
 
 #: Each is written by a function of a :class:`~slotscope.report.runs.folder.SweepFolder` and a path
 #: that returns, in words, what the file lacks.
@@ -15,8 +15,7 @@ FORMATS = (
         help="The page to write.  [default: report.html in FOLDER]",
         option="out",
         file="report.html",
-        needs=(
-            Need("itables", "The page's table is sorted and filtered by DataTables", "notebooks"),
-        ),
+        needs="itables",
+        use="The page's table is sorted and filtered by DataTables",
     ),
 )
