@@ -12,7 +12,7 @@ from .recording.recording import load as load
 from .recording.records import Event as Event
 from .recording.records import EventKind as EventKind
 from .recording.watch import watch as watch
-from .report.checks.report import Report as Report
+from .report.checks.checks_report import Report as Report
 from .report.results.reading import read_results as read_results
 from .report.results.result import result as result
 from .report.runs.folder import results as results

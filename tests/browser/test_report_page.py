@@ -11,8 +11,8 @@ from selenium.webdriver.support.wait import WebDriverWait
 from sweep_folders import failure, make, run, thousand
 from waiting import HANGS
 
+from slotscope.report.runs import sweep_page
 from slotscope.report.runs.folder import scan
-from slotscope.report.runs.page import write_page
 
 pytestmark = pytest.mark.browser
 
@@ -44,20 +44,22 @@ def browser(start):
     return start()
 
 
+def written(folder, runs):
+    """The page of these runs, in their folder."""
+    path = make(folder, runs) / "report.html"
+    sweep_page.write(scan(folder), path)
+    return path
+
+
 @pytest.fixture
 def page(tmp_path):
-    def page(runs):
-        folder = make(tmp_path / "a folder, ü", runs)
-        return write_page(scan(folder), folder / "report.html")
-
-    return page
+    return lambda runs: written(tmp_path / "a folder, ü", runs)
 
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory):
     """The page of a thousand runs."""
-    folder = make(tmp_path_factory.mktemp("large"), thousand())
-    return write_page(scan(folder), folder / "report.html")
+    return written(tmp_path_factory.mktemp("large"), thousand())
 
 
 def visit(browser, path):

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from commands import command
+from commands import command, refused
 
 import slotscope.cli
 from slotscope.cli import COMMANDS
@@ -41,15 +41,34 @@ def test_the_module_is_the_command(command):
 
 
 def test_an_unknown_command_is_refused():
-    assert command("engine").exit_code == 2
+    assert "No such command 'engine'" in refused("engine")
 
 
-def test_a_command_is_a_file_and_its_name():
+def test_every_command_is_a_file_and_its_name():
     folder = Path(slotscope.cli.__file__).parent
-    files = {path.stem for path in folder.glob("*.py")} - {"__init__", "notebook_options"}
-    assert files == set(COMMANDS)
+    options = {"format_options", "notebook_options"}
+    assert {path.stem for path in folder.glob("*.py")} - {"__init__", *options} == set(COMMANDS)
     listed = run("-m", "slotscope", "--help").stdout
     assert all(re.search(rf"^  {name}  ", listed, re.MULTILINE) for name in COMMANDS)
+
+
+GREET = """
+import click
+
+
+@click.command()
+def greet():
+    'Say hello.'
+    click.echo("hello")
+"""
+
+
+def test_a_new_command_is_one_file_and_one_line(tmp_path, monkeypatch):
+    (tmp_path / "greet.py").write_text(GREET)
+    monkeypatch.setattr(slotscope.cli, "__path__", [*slotscope.cli.__path__, str(tmp_path)])
+    monkeypatch.setattr(slotscope.cli, "COMMANDS", (*COMMANDS, "greet"))
+    assert command("greet").output == "hello\n"
+    assert re.search(r"^  greet +Say hello\.$", command("--help").output, re.MULTILINE)
 
 
 def test_help_imports_nothing_that_takes_time():

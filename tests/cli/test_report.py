@@ -1,15 +1,14 @@
 """``slotscope report``: two files, or an error that says which one and what to do."""
 
 import re
+import sys
 
 import pandas as pd
-from commands import command
+from commands import command, refused
 from repository_root import ROOT
 from sweep_folders import make, run
 
 import slotscope
-from slotscope.errors import ReportUnavailableError
-from slotscope.report.runs import page as runs_page
 
 
 def test_the_command_writes_the_page_and_the_table(tmp_path):
@@ -55,11 +54,8 @@ def test_a_page_that_cannot_be_written_leaves_what_was_there(tmp_path):
 def test_a_page_in_a_folder_that_is_not_there_is_refused_before_anything_is_read(tmp_path):
     (tmp_path / "file").write_text("")
     for place in (tmp_path / "none" / "deep", tmp_path / "file"):
-        out = place / "page.html"
-        result = command("report", tmp_path, "--out", out)
-        assert result.exit_code == 2
         said = f"There is no folder {place}. Make it, or choose another by --out."
-        assert said in result.stderr
+        assert said in refused("report", tmp_path, "--out", place / "page.html")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
@@ -82,13 +78,15 @@ def test_the_command_says_what_is_wrong(tmp_path, monkeypatch):
     result = command("report", tmp_path)
     assert result.exit_code == 1
     assert "Error: The folder" in result.output
-    monkeypatch.setattr(
-        runs_page,
-        "_library",
-        lambda: (_ for _ in ()).throw(ReportUnavailableError("To mend it: ...")),
-    )
+    monkeypatch.setitem(sys.modules, "itables", None)
     folder = make(tmp_path / "runs", [run({"rate": 1})])
-    assert "Error: To mend it" in command("report", folder).output
+    result = command("report", folder)
+    assert result.exit_code == 1
+    assert result.output.splitlines()[1:] == [
+        "Error: The page's table is sorted and filtered by DataTables, which the package itables"
+        " brings, and that isn't installed.",
+        "To mend it: python -m pip install slotscope[notebooks]",
+    ]
 
 
 def test_the_guide_s_example_is_of_columns_that_momentum_has(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """What tests of results share."""
 
 import nbformat
+import papermill
 import pytest
 
 import slotscope
@@ -23,3 +24,18 @@ def kept(monkeypatch):
         return nbformat.v4.new_notebook(cells=[cell])
 
     return keep
+
+
+@pytest.fixture
+def executed(tmp_path):
+    """A notebook of these cells that papermill ran, and its path."""
+
+    def execute(*sources):
+        cells = [nbformat.v4.new_code_cell(source) for source in sources]
+        kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+        notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+        nbformat.write(notebook, tmp_path / "in.ipynb")
+        out = tmp_path / "out.ipynb"
+        return papermill.execute_notebook(tmp_path / "in.ipynb", out, progress_bar=False), out
+
+    return execute

@@ -10,7 +10,7 @@ from slotscope.checks.data.known_differences import Difference
 from slotscope.checks.plan import Plan
 from slotscope.checks.verdict import Outcome
 from slotscope.errors import BadCheckArgumentError
-from slotscope.report.checks.report import Report
+from slotscope.report.checks.checks_report import Report
 from slotscope.report.checks.terminal import Display
 
 

@@ -14,7 +14,7 @@ from slotscope.checks.selection import checks, select
 from slotscope.checks.subjects.subject import Subject, subject_of
 from slotscope.engines import Engine
 from slotscope.processes.limits import TIME_LIMIT
-from slotscope.report.checks.report import Report
+from slotscope.report.checks.checks_report import Report
 from slotscope.report.checks.terminal import display
 from slotscope.rules import Rule
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import os
-import pkgutil
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,18 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from slotscope.cli.format_options import asked_formats, format_options
+from slotscope.report.checks import formats
+from slotscope.report.checks.formats import FORMATS
+
 if TYPE_CHECKING:
     from slotscope.checking.request import Request
-    from slotscope.report.checks.report import Report
-
-FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
-
-#: Each format of the report: the help of its option, and what makes its text, as module:function.
-FORMATS = {
-    "html": ("Write the report as a page.", "slotscope.report.checks.page:page"),
-    "json": ("Write every record.", "slotscope.report.checks.files:as_json"),
-    "junit": ("Write JUnit's XML, for CI.", "slotscope.report.checks.files:as_junit"),
-}
+    from slotscope.report.checks.checks_report import Report
+    from slotscope.report.formats import Format
 
 #: Exit codes: nothing violated, something violated, bad usage, nothing violated but something
 #: undecided, and what a shell has for Ctrl-C.
@@ -46,13 +41,6 @@ class Setting(click.ParamType):
             return name, ast.literal_eval(text)
         except (ValueError, SyntaxError):
             return name, text
-
-
-def formats(command: Any) -> Any:
-    """``command`` with an option for each format."""
-    for name, (help, _) in reversed(FORMATS.items()):
-        command = click.option(f"--{name}", type=FILE, help=help)(command)
-    return command
 
 
 @click.command("check")
@@ -88,7 +76,7 @@ def formats(command: Any) -> Any:
     show_default=True,
     help="Processes that share the checks.",
 )
-@formats
+@format_options(FORMATS, writable=True)
 @click.pass_context
 def check(
     context: click.Context,
@@ -110,14 +98,14 @@ def check(
     from slotscope.checking.request import Request
     from slotscope.errors import SlotscopeError
 
-    paths = {name: asked.pop(name) for name in FORMATS}
+    files = asked_formats(FORMATS, asked)
     request = Request(target, **asked)
     try:
         known = read_expected_failures(expected_failures) if expected_failures else {}
         reports, code = run(request, known, jobs)
     except SlotscopeError as error:
         raise click.UsageError(str(error), context) from error
-    write(reports, paths)
+    write(reports, files)
     interrupted = any(report.missing for report in reports)
     codes = [code, *(report.exit_code for report in reports)]
     context.exit(INTERRUPTED if interrupted else worst(codes))
@@ -211,11 +199,8 @@ def _unusable(request: Request, error: Exception) -> Exception:
     )
 
 
-def write(reports: Sequence[Report], paths: Mapping[str, Path | None]) -> None:
-    """Write the files that were asked for, by the name of each one's format."""
-    from slotscope.report.checks import files
-
-    for name, (_, form) in FORMATS.items():
-        if path := paths[name]:
-            files.write(pkgutil.resolve_name(form)(reports), path)
-            click.echo(f"written: {path}")
+def write(reports: Sequence[Report], files: Mapping[Format, Path]) -> None:
+    """Write the files that were asked for, and say so."""
+    for format, path in files.items():
+        formats.write(reports, format, path)
+        click.echo(f"written: {path}")

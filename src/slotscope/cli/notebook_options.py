@@ -35,7 +35,7 @@ def usage(context: click.Context) -> Iterator[None]:
     except BadParametersError as error:
         from rich.console import Console
 
-        from slotscope.report.runs.terminal import print_parameters
+        from slotscope.report.runs.sweep_in_terminal import print_parameters
 
         for mistake in error.mistakes:
             click.echo(f"Error: {mistake}", err=True)

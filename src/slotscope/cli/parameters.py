@@ -20,7 +20,7 @@ def parameters(context: click.Context, notebook: Path) -> None:
     with usage(context):
         from rich.console import Console
 
-        from slotscope.report.runs.terminal import print_parameters
+        from slotscope.report.runs.sweep_in_terminal import print_parameters
         from slotscope.sweep.declared.notebook_file import read_notebook
         from slotscope.sweep.declared.parameters import read_parameters
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
-_TABLE = "results.parquet"
+from slotscope.cli.format_options import asked_formats, format_options
+from slotscope.report.formats import Format
+from slotscope.report.runs.formats import FORMATS
 
 
 @click.command("report")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="The page to write.  [default: report.html in FOLDER]",
-)
-def report(folder: Path, out: Path | None) -> None:
+@format_options(FORMATS)
+def report(folder: Path, **options: Any) -> None:
     """One page of all runs of a sweep: failures, figures, a table; and the table as Parquet.
 
     FOLDER is the one that `slotscope sweep --out FOLDER` wrote. The page needs no network; its
@@ -29,62 +27,47 @@ def report(folder: Path, out: Path | None) -> None:
     """
     from slotscope.errors import SlotscopeError
 
-    if out and not out.parent.is_dir():
-        raise click.UsageError(
-            f"There is no folder {out.parent}. Make it, or choose another by --out."
-        )
+    out = options.get("out")
+    asked = asked_formats(FORMATS, options)
+    for path in asked.values():
+        if not path.parent.is_dir():
+            raise click.UsageError(
+                f"There is no folder {path.parent}. Make it, or choose another by --out."
+            )
+    beside = out.parent if out else folder
+    unasked = {format: beside / format.file for format in FORMATS if format.file}
     try:
-        page = out or folder / "report.html"
-        write(folder, page, page.with_name(_TABLE))
+        write(folder, {**unasked, **asked})
     except (SlotscopeError, OSError) as error:
         raise click.ClickException(str(error)) from error
 
 
-def write(folder: Path, page: Path, parquet: Path) -> None:
-    """Write both files, and say so.
+def write(folder: Path, files: Mapping[Format, Path]) -> None:
+    """Write each file, and say so, and what it lacks.
 
     Raises:
         NoRunsError, OSError: there are no runs, or the folder cannot be read.
-        ReportUnavailableError: what the page needs is not installed.
+        ReportUnavailableError: what a format needs is not installed.
         ReportNotWrittenError: a file cannot be written.
     """
+    from slotscope.errors import ReportNotWrittenError
     from slotscope.report.results.as_text import printable
-    from slotscope.report.runs.data_frame import table
     from slotscope.report.runs.folder import scan
-    from slotscope.report.runs.page import write_page
-    from slotscope.report.runs.parquet import write_parquet
 
     found = scan(folder)
     for note in found.notes:
         click.echo(printable(note), err=True)
     if found.warning:
         click.echo(f"Warning: {printable(found.warning)}", err=True)
-    with _written(parquet):
-        lacking = write_parquet(table(found.runs), parquet)
-    click.echo(f"written: {parquet}")
-    if lacking.columns:
-        names = printable(", ".join(lacking.columns))
-        click.echo(f"left out of it, as Parquet cannot hold them: {names}")
-    if lacking.values:
-        odd = printable(", ".join(f"{name} ({count})" for name, count in lacking.values.items()))
-        click.echo(f"null in it, as most values of the column are of another kind: {odd}")
-    with _written(page):
-        write_page(found, page)
-    click.echo(f"written: {page}")
-
-
-@contextlib.contextmanager
-def _written(path: Path) -> Iterator[None]:
-    """
-    Raises:
-        ReportNotWrittenError: what is done within this can't write ``path``.
-    """
-    from slotscope.errors import ReportNotWrittenError
-
-    try:
-        yield
-    except OSError as error:
-        raise ReportNotWrittenError(
-            f"{path} can't be written: {error.strerror or error}. Make room for it, or choose"
-            " another place by --out."
-        ) from error
+    for format, path in files.items():
+        writer = format.writer()
+        try:
+            lacking = writer(found, path)
+        except OSError as error:
+            raise ReportNotWrittenError(
+                f"{path} can't be written: {error.strerror or error}. Make room for it, or choose"
+                f" another place by --{'out' if format.file else format.parameter}."
+            ) from error
+        click.echo(f"written: {path}")
+        for line in lacking:
+            click.echo(printable(line))

@@ -57,7 +57,7 @@ def run(
     if outcome.error is None:
         click.echo(f"written: {output}")
         context.exit(RAN)
-    from slotscope.report.runs.terminal import problem
+    from slotscope.report.runs.sweep_in_terminal import problem
 
     click.echo(f"{problem(outcome.error)}\nwritten as far as it came: {output}", err=True)
     context.exit(INTERRUPTED if outcome.error.kind == "interrupted" else FAILED)

@@ -80,7 +80,7 @@ def sweep(
     """
     try:
         with usage(context):
-            from slotscope.report.runs.terminal import LastingConsole
+            from slotscope.report.runs.sweep_in_terminal import LastingConsole
             from slotscope.sweep.declared.notebook_file import read_notebook
             from slotscope.sweep.executed.preflight import check_kernel
             from slotscope.sweep.store import Store
@@ -146,7 +146,7 @@ def planned(
     Raises:
         UnknownKernelError: there is something to run, and its kernel is not installed here.
     """
-    from slotscope.report.runs.terminal import print_plan, print_waiting
+    from slotscope.report.runs.sweep_in_terminal import print_plan, print_waiting
     from slotscope.sweep.asked.due_runs import make_plan
     from slotscope.sweep.executed.preflight import check_kernel
 
@@ -172,7 +172,7 @@ def swept(plan: SweepPlan, store: Store, task: Task, where: Place, console: Cons
     if not plan.waiting:
         return DONE
     from slotscope.errors import SchedulerError, SweepFolderError
-    from slotscope.report.runs.terminal import print_summary, watched
+    from slotscope.report.runs.sweep_in_terminal import print_summary, watched
     from slotscope.sweep.executed.driver import SweepDriver
 
     with watched(len(plan.waiting), console) as watcher:

@@ -20,12 +20,15 @@ class EventKind(StrEnum):
         size: of the marker, in points.
         colour: of the marker, as matplotlib reads it; most are Okabe and Ito's, which
             colour-blind readers can tell apart.
+        is_step: whether it is steps of training: each counts, and stands at its number. All else
+            happens between two steps.
     """
 
     meaning: str
     marker: str
     size: float
     colour: str
+    is_step: bool
 
     CONSTRUCTED = (
         "constructed",
@@ -41,7 +44,7 @@ class EventKind(StrEnum):
         8,
         "#009E73",
     )
-    STEPPED = ("stepped", "the step counter moved", "|", 11, "#0072B2")
+    STEPPED = ("stepped", "the step counter moved", "|", 11, "#0072B2", True)
     COMPILED = ("compiled", "`model.compile` was called", "s", 6, "#555555")
     REPLACED = (
         "replaced",
@@ -78,11 +81,18 @@ class EventKind(StrEnum):
 
     # The defaults are for `EventKind(text)`, which finds a member and does not come here.
     def __new__(
-        cls, text: str, meaning: str = "", marker: str = "", size: float = 0, colour: str = ""
+        cls,
+        text: str,
+        meaning: str = "",
+        marker: str = "",
+        size: float = 0,
+        colour: str = "",
+        is_step: bool = False,
     ) -> EventKind:
         kind = str.__new__(cls, text)
         kind._value_ = text
         kind.meaning, kind.marker, kind.size, kind.colour = meaning, marker, size, colour
+        kind.is_step = is_step
         return kind
 
 

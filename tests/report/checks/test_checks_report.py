@@ -12,8 +12,8 @@ from rich.console import Console
 from slotscope.checks.plan import Plan
 from slotscope.checks.verdict import Outcome, Planned, Verdict
 from slotscope.errors import BadCheckArgumentError
+from slotscope.report.checks.checks_report import Report
 from slotscope.report.checks.page import fragment, page
-from slotscope.report.checks.report import Report
 from slotscope.report.checks.terminal import Terminal, display, headline, smallest
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from slotscope.recording.recording import Recording
-from slotscope.recording.records import Event, EventKind, Row
+from slotscope.recording.records import Event, Row
 from slotscope.report.figures.closed_form import closed_form_figure
 from slotscope.report.figures.distances import EXACT, distances_figure
 from slotscope.report.figures.events import events_figure
@@ -37,10 +37,6 @@ def test_the_key_names_each_kind_that_occurs():
     (key,) = figure.legends
     assert [text.get_text() for text in key.get_texts()] == ["stepped", "compiled"]
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["one", "two"]
-
-
-def test_every_kind_of_event_has_a_style_of_its_own():
-    assert len({(kind.marker, kind.size, kind.colour) for kind in EventKind}) == len(EventKind)
 
 
 def test_engines_that_agree_share_a_line():

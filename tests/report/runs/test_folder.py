@@ -1,177 +1,150 @@
-"""A folder of runs is one table: tidy, in order, with what went wrong in it."""
+"""What was asked for, by sweep.json, is what the table and the page are of."""
 
-import json
-import math
-import time
+import shutil
+import warnings
 
-import numpy as np
-import pandas as pd
 import pytest
-from matplotlib.figure import Figure
-from sweep_folders import failure, make, run, thousand
+from commands import command
+from sweep_folders import VERSIONS, failure, make, run
 
 import slotscope
 from slotscope.errors import DamagedRunWarning, NoRunsError
-from slotscope.recording.recording import Recording
-from slotscope.report.runs.parquet import write_parquet
+from slotscope.report.runs import sweep_page
+from slotscope.report.runs.figure_axes import grid_of
+from slotscope.report.runs.folder import scan
+from slotscope.report.runs.page_table import columns_of
+
+RUNS = [run({"rate": rate}, {"loss": rate * 2}) for rate in (0.5, 0.25, 0.125)]
+IDS = [record["id"] for record, _ in RUNS]
 
 
 @pytest.fixture
-def table(tmp_path):
-    return lambda *runs: slotscope.results(make(tmp_path / "runs", runs))
+def folder(tmp_path):
+    return tmp_path / "runs"
 
 
-@pytest.fixture(scope="module")
-def many(tmp_path_factory):
-    return make(tmp_path_factory.mktemp("many") / "runs", thousand())
+def headline(folder):
+    text, tone = sweep_page.headline_of(scan(folder))
+    page = sweep_page.page(scan(folder), folder)
+    assert f'<p class="headline {tone}">{text}</p>' in page
+    return text, tone
 
 
-def test_there_is_a_row_for_each_run_in_the_order_of_the_sweep(table):
-    rates = [0.5, 0.125, 0.25]
-    found = table(*(run({"rate": rate}, {"loss": rate * 2}) for rate in rates))
-    assert found["number"].tolist() == [0, 1, 2]
-    assert found["rate"].tolist() == rates
-    assert found["loss"].tolist() == [1.0, 0.25, 0.5]
-    assert found.index.tolist() == [run({"rate": rate})[0]["id"] for rate in rates]
-    assert found.columns.tolist() == [
-        *["number", "status", "rate", "loss", "error", "seconds", "attempts", "started"],
-        *["notebook", "version.keras", "version.slotscope"],
-    ]
+def test_only_what_was_asked_for_is_in_the_table_and_in_that_order(folder):
+    make(folder, RUNS, about={"runs": [IDS[2], IDS[0]]})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        table = slotscope.results(folder)
+    assert table.index.tolist() == [IDS[2], IDS[0]]
+    assert table["number"].tolist() == [0, 1]
 
 
-def test_a_failed_run_has_its_error_and_what_it_gave_before(table):
-    died = {"kind": "kernel died", "cell": None, "name": "", "message": ""}
-    found = table(
-        run({"rate": 1}, {"loss": 0.5}),
-        run({"rate": 2}, {"loss": 0.25}, error=failure("no", "KeyError")),
-        run({"rate": 3}, error=died, attempts=2),
-        run({"rate": 4}, error=failure("after 60 s", "", kind="time limit")),
+def test_runs_of_earlier_sweeps_are_counted_and_named(folder):
+    make(folder, RUNS, about={"runs": IDS[:1]})
+    said = f"2 runs of earlier sweeps are left out: {', '.join(sorted(IDS[1:]))}."
+    assert headline(folder) == ("The run is done.", "good")
+    assert said in sweep_page.page(scan(folder), folder)
+    assert said in command("report", folder).stderr
+    make(folder / "other", RUNS[:2], about={"runs": IDS[:1]})
+    assert scan(folder / "other").notes == [f"1 run of an earlier sweep is left out: {IDS[1]}."]
+
+
+def test_what_has_not_run_is_counted_and_nothing_is_green(folder):
+    make(folder, RUNS[:2], about={"runs": IDS})
+    assert headline(folder) == ("2 of 3 runs are done, 1 has not run.", "")
+    (folder / IDS[0] / "run.json").write_text("{")
+    assert headline(folder) == (
+        "1 of 3 runs is done, 1 has not run, 1 cannot be read.",
+        "",
     )
-    assert found["status"].tolist() == ["done", "failed", "failed", "failed"]
-    assert found["error"].tolist()[1:] == [
-        *["KeyError: no", "kernel died", "time limit: after 60 s"]
-    ]
-    assert pd.isna(found["error"].iloc[0])
-    assert found["loss"].tolist()[:2] == [0.5, 0.25]
-    assert found["attempts"].tolist() == [1, 1, 2, 1]
 
 
-def test_columns_have_the_type_of_what_is_in_them_also_where_something_is_missing(table):
-    results = {"count": 3, "good": True, "loss": math.nan, "word": "ü", "mixed": 1, "huge": 2**70}
-    found = table(
-        run({"rate": 1}, results),
-        run({"rate": 2.5}, {"mixed": "x"}),
-        run({"rate": 3}, error=failure("no")),
+def test_what_failed_is_said_first(folder):
+    failed = run({"rate": 1}, error=failure("no"))
+    make(folder, [RUNS[0], failed], about={"runs": [*IDS, failed[0]["id"]]})
+    assert headline(folder) == ("1 of 4 runs failed, 1 is done, 2 have not run.", "bad")
+
+
+def test_without_a_list_all_runs_are_taken_and_one_that_cannot_be_read_is_not_green(folder):
+    make(folder, RUNS)
+    (folder / "sweep.json").unlink()
+    assert headline(folder) == ("All 3 runs are done.", "good")
+    (folder / "sweep.json").write_text("[")
+    assert headline(folder) == ("All 3 runs are done.", "good")
+    (folder / IDS[0] / "run.json").write_text("{")
+    assert headline(folder) == ("2 of 3 runs are done, 1 cannot be read.", "")
+
+
+def test_runs_of_other_code_are_counted(folder):
+    now = {"code": "new", "package": "bb", "versions": "cc"}
+    make(
+        folder,
+        [*RUNS[:2], run({"rate": 9}, fingerprint=now)],
+        about={"fingerprint": now, "runs": IDS[:2]},
     )
-    assert {name: str(found[name].dtype) for name in ("rate", *results)} == {
-        "rate": "float64",
-        "count": "Int64",
-        "good": "boolean",
-        "loss": "float64",
-        "word": "str",
-        "mixed": "object",
-        "huge": "object",
-    }
-    assert found["count"].isna().tolist() == [False, True, True]
+    assert headline(folder) == ("All 2 runs are done.", "")
+    said = "2 runs were made by other code or versions, and have not run again yet."
+    assert said in sweep_page.page(scan(folder), folder)
 
 
-def test_a_name_that_is_taken_says_of_what_it_is(table):
-    found = table(run({"rate": 1, "seconds": 9}, {"rate": 2, "status": "x", "seconds": 3}))
-    row = found.iloc[0]
-    assert (row["rate"], row["result.rate"]) == (1, 2)
-    assert (row["seconds"], row["parameter.seconds"], row["result.seconds"]) == (1.25, 9, 3)
-    assert (row["status"], row["result.status"]) == ("done", "x")
+def test_runs_of_which_a_module_has_changed_since_are_counted(folder):
+    def made(rate, modules):
+        return run({"rate": rate}, fingerprint={"code": "aa", "modules": modules})
+
+    runs = [made(1, {"slotscope.a": "1"}), made(2, {"slotscope.b": "1"}), run({"rate": 3})]
+    modules = {"slotscope.a": "1", "slotscope.b": "2"}
+    about = {"versions": VERSIONS, "fingerprint": {"code": "aa", "modules": modules}}
+    make(folder, runs, about={**about, "runs": [record["id"] for record, _ in runs]})
+    assert scan(folder).outdated == 2  # one with `b`, and one that doesn't say which
 
 
-def test_names_of_columns_never_collide(table):
-    results = {"result.seconds": 1, "seconds": 2, "version.keras": 3, "parameter.seconds": 4}
-    found = table(run({"seconds": 5, "version": 6}, results))
-    assert found.columns.is_unique
-    assert sorted(found[name].iloc[0] for name in found if "seconds" in name) == [1, 1.25, 2, 4, 5]
-
-
-def test_arrays_tables_figures_and_recordings_are_objects(table):
-    frame = pd.DataFrame({"a": [1, 2]})
-    found = table(
-        run(
-            {"rate": 1},
-            {
-                "array": np.arange(3, dtype="f4"),
-                "table": frame,
-                "figure": Figure(figsize=(1, 1)),
-                "recording": Recording("keras-jax", {}, "SGD"),
-            },
-        )
-    )
-    row = found.iloc[0]
-    assert row["array"].dtype == np.float32
-    assert row["table"].equals(frame)
-    assert row["figure"].read().png.startswith(b"\x89PNG")
-    assert row["recording"].read().engine == "keras-jax"
-    assert str(row["figure"]) == f"a figure, in {row['notebook']}"
-
-
-def test_a_damaged_run_is_named_in_a_warning_and_the_others_are_read(tmp_path):
-    folder = make(tmp_path / "runs", [run({"rate": r}, {"loss": 1.0}) for r in range(7)])
-    records = sorted(folder.glob("*/run.json"))
-    records[0].write_text("{")
-    records[1].write_bytes(b"\xff\x00")
-    records[2].write_text("[]")
-    record = json.loads(records[3].read_text())
-    record["results"]["values"] = '{"loss": 2.0}'
-    records[3].write_text(json.dumps(record))
-    records[4].write_text(json.dumps({**record, "format": 2}))
-    whole = json.loads(records[5].read_text())
-    records[5].write_text(json.dumps({**whole, "started": "yesterday"}))
-    with pytest.warns(DamagedRunWarning, match="6 of 7 runs") as warned:
-        assert len(slotscope.results(folder)) == 1
-    assert all(path.parent.name in str(warned[0].message) for path in records[:6])
-    assert warned[0].filename == __file__
-    for path in records[6:]:
-        path.write_text("torn")
-    with pytest.raises(NoRunsError, match="7 of 7 runs cannot be read"):
+def test_none_of_those_asked_for_has_finished(folder):
+    make(folder, RUNS[:1], about={"runs": IDS[1:]})
+    with pytest.raises(NoRunsError, match="None of the 2 runs that were asked for has finished"):
         slotscope.results(folder)
 
 
-def test_a_run_that_has_not_finished_is_not_in_the_table(tmp_path):
-    folder = make(tmp_path / "runs", [run({"rate": 1}), run({"rate": 2})])
-    next(folder.glob("*/run.json")).unlink()
-    assert len(slotscope.results(folder)) == 1
+def test_a_copied_folder_counts_as_damaged_where_nothing_says_what_was_asked_for(folder):
+    make(folder, RUNS)
+    (folder / "sweep.json").unlink()
+    shutil.copytree(folder / IDS[0], folder / "a copy")
+    with pytest.warns(DamagedRunWarning, match=f"it belongs into a folder {IDS[0]}"):
+        assert len(slotscope.results(folder)) == 3
+    assert headline(folder) == ("3 of 4 runs are done, 1 cannot be read.", "")
 
 
-def test_a_missing_or_empty_folder_says_what_was_expected(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no folder .*slotscope sweep"):
-        slotscope.results(tmp_path / "none")
-    with pytest.raises(NoRunsError, match="holds no finished run"):
-        slotscope.results(tmp_path)
+def test_a_damaged_record_that_was_not_asked_for_is_a_note_and_no_warning(folder):
+    make(folder, RUNS, about={"runs": IDS[:2]})
+    (folder / IDS[2] / "run.json").write_text("{")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(slotscope.results(folder)) == 2
+    assert headline(folder) == ("All 2 runs are done.", "good")
+    said = "1 record that cannot be read is of no run that was asked for, and left out: "
+    assert scan(folder).notes == [
+        f"{said}{folder / IDS[2] / 'run.json'}: it is not JSON, or was cut off."
+    ]
+    assert scan(folder).warning == ""
+    (folder / IDS[1] / "run.json").write_text("{")
+    assert headline(folder) == ("1 of 2 runs is done, 1 cannot be read.", "")
+    assert scan(folder).warning.startswith(f"1 of 2 runs cannot be read and are left out: {folder}")
+    assert IDS[2] not in scan(folder).warning
 
 
-def test_a_thousand_runs_are_read_in_about_a_second(many):
-    start = time.process_time()
-    found = slotscope.results(many)
-    assert time.process_time() - start < 2
-    assert (len(found), found["loss"].count()) == (1000, 735)
-    assert (found["status"] == "failed").sum() == 181
+@pytest.mark.parametrize("content", ["{", "[]", '{"id": "of mine"}'])
+def test_a_file_of_that_name_in_a_folder_of_another_is_nobody_s_run(folder, content):
+    make(folder, RUNS)
+    (folder / "data").mkdir()
+    (folder / "data" / "run.json").write_text(content)
+    assert headline(folder) == ("All 3 runs are done.", "good")
+    assert scan(folder).notes == []
 
 
-def test_the_table_is_parquet_too_and_says_what_it_lacks(tmp_path):
-    results = {
-        "loss": 0.5,
-        "curve": np.arange(4.0).reshape(2, 2),
-        "figure": Figure(figsize=(1, 1)),
-        "table": pd.DataFrame({"a": [1]}),
-        "words": ["a", "b"],
-        "huge": 2**70,
-    }
-    folder = make(
-        tmp_path / "runs", [run({"rate": 1}, results), run({"rate": 2}, error=failure("no"))]
-    )
-    found = slotscope.results(folder)
-    lacking = write_parquet(found, tmp_path / "runs.parquet")
-    read = pd.read_parquet(tmp_path / "runs.parquet").set_index("run")
-    assert (lacking.columns, lacking.values) == (("figure", "table", "huge"), {})
-    assert read.columns.tolist() == [name for name in found if name not in lacking.columns]
-    assert [row.tolist() for row in read["curve"].iloc[0]] == [[0.0, 1.0], [2.0, 3.0]]
-    assert read["words"].iloc[0].tolist() == ["a", "b"]
-    assert read["loss"].isna().tolist() == [False, True]
-    assert read["started"].equals(found["started"])
+def test_a_parameter_that_a_run_was_not_given_is_its_default(folder):
+    make(folder, [*RUNS, run({}, {"loss": 3.0})])
+    runs = scan(folder).runs
+    (rate,) = [column for column in columns_of(runs, grid_of(runs))[0] if column.name == "rate"]
+    assert [cell.text for cell in rate.cells] == ["0.5", "0.25", "0.125", "(default)"]
+    assert rate.kind == "number"
+    assert "rate (default)" in sweep_page.page(scan(folder), folder)
+    assert slotscope.results(folder)["rate"].isna().tolist() == [False] * 3 + [True]

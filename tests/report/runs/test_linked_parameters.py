@@ -7,10 +7,7 @@ import numpy as np
 import pytest
 from sweep_folders import run
 
-from slotscope.report.runs.figure_axes import grid_of
-from slotscope.report.runs.figures import curves_span, figures
 from slotscope.report.runs.overlapping_lines import alternate
-from slotscope.report.runs.panels import curve_figure, scalar_figure
 
 
 def drawn(samples, seeds=(0,)):
@@ -34,11 +31,10 @@ def lines(figure):
 @pytest.mark.parametrize("seeds", [(0,), (0, 1, 2)], ids=["alone", "repeated"])
 def test_a_random_sample_is_points_over_each_of_its_parameters(read, seeds):
     runs = read(*drawn(20, seeds))
-    grid = grid_of(runs)
-    assert set(grid.sampled) == {"a", "d"}
-    over = [figure.caption for figure in figures(runs, grid)[0]]
+    assert set(runs.grid.sampled) == {"a", "d"}
+    over = [figure.caption for figure in runs.figures[0]]
     assert sorted(over) == [f"acc over {name}. Each point is a run." for name in ("a", "d")]
-    assert lines(scalar_figure(runs, grid.span, "acc")[0]) == []
+    assert lines(runs.scalar("acc")) == []
 
 
 def test_of_a_random_sample_of_many_parameters_what_is_not_drawn_is_told(read):
@@ -46,7 +42,7 @@ def test_of_a_random_sample_of_many_parameters_what_is_not_drawn_is_told(read):
     names = "abcdef"
     points = [{name: stream.random() for name in names} for _ in range(9)]
     runs = read(*(run(point, {"acc": sum(point.values())}) for point in points))
-    found, undrawn = figures(runs, grid_of(runs))
+    found, undrawn = runs.figures
     assert len(found) == 4
     assert [(u.name, u.reason) for u in undrawn] == [("acc over e", ""), ("acc over f", "")]
 
@@ -61,7 +57,7 @@ def test_a_parameter_beside_a_random_sample_colours_it(read):
             for optimizer in ("SGD", "Adam")
         )
     )
-    assert grid_of(runs).span.colour == "optimizer"
+    assert runs.span.colour == "optimizer"
 
 
 def test_zipped_numbers_of_one_order_are_one_axis(read):
@@ -69,46 +65,42 @@ def test_zipped_numbers_of_one_order_are_one_axis(read):
         *zipped([0.1, 0.2, 0.3, 0.4], [4, 3, 2, 1], seed=0),
         *zipped([0.1, 0.2, 0.3, 0.4], [4, 3, 2, 1], seed=1),
     )
-    grid = grid_of(runs)
-    assert (grid.span.x, grid.span.colour, grid.span.column) == ("a", None, None)
-    assert (grid.pooled, grid.sampled) == (("seed",), ())
-    (figure,), _ = figures(runs, grid)
+    assert (runs.span.x, runs.span.colour, runs.span.column) == ("a", None, None)
+    assert (runs.grid.pooled, runs.grid.sampled) == (("seed",), ())
+    (figure,), _ = runs.figures
     assert figure.caption == (
         "loss over a. Each point is a run, a line their median over seed. b goes with a."
     )
-    (line,) = lines(scalar_figure(runs, grid.span, "loss")[0])
+    (line,) = lines(runs.scalar())
     assert list(line.get_xdata()) == [0.1, 0.2, 0.3, 0.4]
 
 
 def test_zipped_names_lead_the_axis_and_are_not_joined(read):
     runs = read(*zipped([0.1, 0.3, 0.2], ["SGD", "Adam", "Ftrl"]))
-    grid = grid_of(runs)
-    assert (grid.span.x, grid.together) == ("b", {"b": ["a"]})
-    assert lines(scalar_figure(runs, grid.span, "loss")[0]) == []
+    assert (runs.span.x, runs.grid.together) == ("b", {"b": ["a"]})
+    assert lines(runs.scalar()) == []
 
 
 def test_zipped_numbers_of_no_one_order_are_points_over_each(read):
     runs = read(*zipped([0.1, 0.2, 0.3, 0.4], [30, 1, 200, 4]))
-    grid = grid_of(runs)
-    assert grid.sampled == ("a", "b")
-    assert lines(scalar_figure(runs, grid.span, "loss")[0]) == []
+    assert runs.grid.sampled == ("a", "b")
+    assert lines(runs.scalar()) == []
 
 
 def test_a_seed_that_was_zipped_leads_nothing(read):
     runs = read(*(run({"seed": s, "rate": r}, {"loss": r}) for s, r in ((0, 0.5), (1, 0.25))))
-    assert (grid_of(runs).span.x, grid_of(runs).together) == ("rate", {"rate": ["seed"]})
+    assert (runs.span.x, runs.grid.together) == ("rate", {"rate": ["seed"]})
 
 
 def test_a_part_of_a_grid_is_no_sample(read):
     points = [(a, b) for a in range(1, 11) for b in range(10)][:12]
     runs = read(*(run({"a": a, "b": b}, {"loss": a * b}) for a, b in points))
-    grid = grid_of(runs)
-    assert (grid.span.x, grid.span.colour, grid.sampled) == ("b", "a", ())
+    assert (runs.span.x, runs.span.colour, runs.grid.sampled) == ("b", "a", ())
 
 
 def test_a_median_is_of_several_runs(read):
     runs = read(*(run({"a": a, "seed": a % 2}, {"loss": a}) for a in range(6)))
-    assert "median" not in figures(runs, grid_of(runs))[0][0].caption
+    assert "median" not in runs.figures[0][0].caption
 
 
 def test_curves_that_lie_on_each_other_alternate_and_it_is_said(read):
@@ -116,15 +108,15 @@ def test_curves_that_lie_on_each_other_alternate_and_it_is_said(read):
     runs = read(
         *(run({"optimizer": o, "seed": s}, {"v": c}) for o, c in curves.items() for s in (0, 1))
     )
-    figure, _ = curve_figure(runs, curves_span(grid_of(runs)), "v")
+    figure = runs.curve()
     found = [(line.get_color(), line.is_dashed()) for line in lines(figure)]
     assert len({colour for colour, dashed in found if dashed}) == 2
     assert [dashed for _, dashed in found] == [True] * 4 + [False] * 2
     assert alternate(figure)
-    (curve,), _ = figures(runs, grid_of(runs))
+    (curve,), _ = runs.figures
     assert "Where lines lie on each other, their colours alternate." in curve.caption
 
 
 def test_curves_apart_do_not(read):
     runs = read(*(run({"rate": r}, {"v": np.arange(4) * r}) for r in (1, 2, 3)))
-    assert not alternate(curve_figure(runs, curves_span(grid_of(runs)), "v")[0])
+    assert not alternate(runs.curve())

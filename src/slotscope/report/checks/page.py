@@ -5,15 +5,13 @@ The page answers from the top down: does it hold, what does not and how to see i
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
-from importlib import metadata
 from itertools import groupby
 from typing import Any
 
 from slotscope.checks.verdict import Outcomes, Verdict
 from slotscope.report.checks.terminal import by_check, headline, smallest
-from slotscope.report.page_templates import environment
+from slotscope.report.page_templates import rendered
 
 #: What stands before the words of a verdict, for those who don't see its colour.
 MARKS = {
@@ -26,38 +24,31 @@ MARKS = {
 }
 
 
-@functools.cache
-def _environment() -> Any:
-    return environment(
-        Verdict=Verdict,
-        marks=MARKS,
-        by_check=by_check,
-        smallest=smallest,
-        headline=headline,
-        by_theme=by_theme,
-        key=key,
-        ending=ending,
-    )
-
-
 def page(reports: Sequence[Outcomes]) -> str:
     """A whole page for one optimizer or several."""
     names = list(dict.fromkeys(report.optimizer for report in reports))
     engines = list(dict.fromkeys(report.engine for report in reports))
     title = f"{names[0] if len(names) == 1 else f'{len(names)} optimizers'} on {', '.join(engines)}"
-    template = _environment().get_template("checks.html.jinja")
-    text: str = template.render(
-        title=title,
-        reports=reports,
-        version=metadata.version("slotscope"),
+    return rendered(
+        "checks.html.jinja", title=title, reports=reports, key=key, ending=ending, **_names()
     )
-    return text
 
 
 def fragment(report: Outcomes) -> str:
     """What a notebook shows: the verdict, the table and the violations, no times."""
-    text: str = _environment().get_template("fragment.html.jinja").render(report=report)
-    return text
+    return rendered("fragment.html.jinja", report=report, **_names())
+
+
+def _names() -> dict[str, Any]:
+    """What both templates know."""
+    return {
+        "Verdict": Verdict,
+        "marks": MARKS,
+        "by_check": by_check,
+        "by_theme": by_theme,
+        "smallest": smallest,
+        "headline": headline,
+    }
 
 
 def by_theme(report: Outcomes) -> list[tuple[str, list[Any]]]:

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from slotscope.report.figures.finishing import closed
-from slotscope.report.recordings.figure import COLOURS
+from slotscope.report.recordings.marks import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

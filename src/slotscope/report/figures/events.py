@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 from matplotlib.lines import Line2D
 
 from slotscope.recording.records import EventKind
 from slotscope.report.figures.finishing import closed
+from slotscope.report.recordings.marks import event_mark
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from slotscope.recording.recording import Recording
+
+#: Points that the lines of a mark are wide.
+_EDGE = 1.8
 
 
 def events_figure(
@@ -56,28 +60,19 @@ def events_figure(
 
 def draw_events(axes: Axes, recording: Recording, height: float) -> None:
     """The events of one recording, from left to right."""
-    between = Counter(e.iterations for e in recording.events if e.kind is not EventKind.STEPPED)
+    between = Counter(e.iterations for e in recording.events if not e.kind.is_step)
     seen: Counter[int] = Counter()
     for event in recording.events:
         place: float = event.iterations
-        if event.kind is not EventKind.STEPPED:
+        if not event.kind.is_step:
             seen[event.iterations] += 1
             place += seen[event.iterations] / (between[event.iterations] + 1)
-        axes.plot(place, height, **_style(event.kind))
+        axes.plot(place, height, **event_mark(event.kind), markeredgewidth=_EDGE)
 
 
 def draw_key(figure: Figure, recordings: Mapping[str, Recording]) -> None:
     """The name of each kind of event that occurs, below."""
     kinds = {event.kind for recording in recordings.values() for event in recording.events}
     shown = [kind for kind in EventKind if kind in kinds]
-    lines = [Line2D([], [], linestyle="", **_style(kind)) for kind in shown]
+    lines = [Line2D([], [], **event_mark(kind), markeredgewidth=_EDGE) for kind in shown]
     figure.legend(lines, shown, loc="outside lower center", ncols=len(shown), frameon=False)
-
-
-def _style(kind: EventKind) -> dict[str, Any]:
-    return {
-        "marker": kind.marker,
-        "markersize": kind.size,
-        "color": kind.colour,
-        "markeredgewidth": 1.8,
-    }

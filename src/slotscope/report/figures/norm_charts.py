@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from slotscope.report.figures.finishing import closed
-from slotscope.report.recordings.figure import COLOURS
+from slotscope.report.recordings.marks import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

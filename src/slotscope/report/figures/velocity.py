@@ -9,7 +9,7 @@ import numpy as np
 
 from slotscope.recording.records import EventKind
 from slotscope.report.figures.finishing import closed
-from slotscope.report.recordings.figure import COLOURS
+from slotscope.report.recordings.marks import COLOURS, event_mark
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -96,8 +96,8 @@ def draw_life(axes: Axes, recording: Recording) -> None:
     for start, end in zip(starts, [*starts[1:], len(steps)], strict=True):
         colour = COLOURS[2 + int(same[start])]
         axes.plot([steps[start] - 1, steps[end - 1]], [1, 1], color=colour, linewidth=7)
-    axes.plot(made, [2] * len(made), "D", color=_ORANGE, markersize=7)
-    axes.plot(steps, [0] * len(steps), "|", color=_BLUE, markersize=11, markeredgewidth=2)
+    axes.plot(made, [2] * len(made), **event_mark(EventKind.CONSTRUCTED))
+    axes.plot(steps, [0] * len(steps), **event_mark(EventKind.STEPPED), markeredgewidth=2)
     calls = recording.counts.get("get_updates")
     origin = f"slots made: {len(made)}" if calls is None else f"get_updates called: {calls}"
     variables = len(set(same.tolist()))

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from slotscope.recording.records import Event, EventKind
+from slotscope.report.recordings.marks import COLOURS, event_mark
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from slotscope.recording.recording import Recording
 
-#: Okabe and Ito's palette, which colour-blind readers can tell apart.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 #: Beyond so many slots a legend and a label each no longer fit.
 _NAMED = 12
 
@@ -64,9 +63,7 @@ def draw_timeline(axes: Axes, recording: Recording) -> None:
         axes.plot(
             [event.iterations for event in events],
             [height] * len(events),
-            "|" if kind is EventKind.STEPPED else "D",
-            color=COLOURS[0] if kind is EventKind.STEPPED else COLOURS[1],
-            markersize=9 if kind is EventKind.STEPPED else 5,
+            **event_mark(kind, smaller=2),
         )
     totals = [_total(recording.events, kind) for kind in kinds]
     labels = [f"{kind}: {total}" for kind, total in zip(kinds, totals, strict=True)]
@@ -136,4 +133,4 @@ def _kinds(recording: Recording) -> list[EventKind]:
 
 def _total(events: list[Event], kind: EventKind) -> int:
     each = [event for event in events if event.kind is kind]
-    return sum(event.count for event in each) if kind is EventKind.STEPPED else len(each)
+    return sum(event.count for event in each) if kind.is_step else len(each)

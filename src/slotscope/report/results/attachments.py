@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from slotscope.report.results.encoding import FIGURE, RECORDING, tag_of
+from slotscope.report.results.encoding import FIGURE, RECORDING, as_base64, tag_of
 from slotscope.sweep.executed.stored_results import KEY
 
 _PNG = "image/png"
@@ -42,12 +42,12 @@ def output(place: str, thing: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     tag = tag_of(thing)
     if tag == FIGURE:
         content = _png(thing)
-        data = {_PNG: _base64(content), "text/plain": f"{place}: a figure"}
+        data = {_PNG: as_base64(content), "text/plain": f"{place}: a figure"}
         about: dict[str, Any] = {}
     else:
         content = _npz(thing)
         data = {"text/plain": f"{place}: {thing!r}"}
-        about = {"npz": _base64(content)}
+        about = {"npz": as_base64(content)}
     about |= {_KINDS[tag]: place, "crc32": zlib.crc32(content)}
     return data, {KEY: about}
 
@@ -88,7 +88,3 @@ def _recording(content: bytes) -> Any:
     from slotscope.recording.recording import load
 
     return load(io.BytesIO(content))
-
-
-def _base64(content: bytes) -> str:
-    return base64.b64encode(content).decode("ascii")

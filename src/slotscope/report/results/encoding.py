@@ -143,7 +143,7 @@ def _array(array: np.ndarray, place: str, attached: dict[str, Any]) -> dict[str,
     return {
         "dtype": dtype.name if extended else dtype.str,
         "shape": list(array.shape),
-        "base64": _base64(array.tobytes()),
+        "base64": as_base64(array.tobytes()),
     }
 
 
@@ -176,7 +176,7 @@ def _table(value: Any, place: str) -> dict[str, Any]:
         sink = io.BytesIO()
         with pa.ipc.new_file(sink, table.schema) as file:
             file.write_table(table)
-        found = {"arrow": _base64(sink.getvalue()), "named": named}
+        found = {"arrow": as_base64(sink.getvalue()), "named": named}
         pd.testing.assert_frame_equal(
             _restored_table(found), frame, check_exact=True, check_freq=False
         )
@@ -200,7 +200,8 @@ def _restored_series(kept: Mapping[str, Any]) -> Any:
     return series if kept["named"] else series.rename(None)
 
 
-def _base64(content: bytes) -> str:
+def as_base64(content: bytes) -> str:
+    """Bytes as text."""
     return base64.b64encode(content).decode("ascii")
 
 

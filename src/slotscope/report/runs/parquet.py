@@ -7,7 +7,7 @@ null, and told.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -19,6 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from slotscope.files import whole
+from slotscope.report.runs.data_frame import table
+from slotscope.report.runs.folder import SweepFolder
 from slotscope.report.runs.kinds_of_values import is_number
 
 #: What pyarrow raises where a column is nothing for it.
@@ -36,6 +38,19 @@ class Lacking:
 
     columns: tuple[str, ...]
     values: Mapping[str, int]
+
+    def __iter__(self) -> Iterator[str]:
+        """The same in words."""
+        if self.columns:
+            yield f"left out of it, as Parquet cannot hold them: {', '.join(self.columns)}"
+        if self.values:
+            odd = ", ".join(f"{name} ({count})" for name, count in self.values.items())
+            yield f"null in it, as most values of the column are of another kind: {odd}"
+
+
+def write(sweep: SweepFolder, path: Path) -> Lacking:
+    """Write the table of a sweep."""
+    return write_parquet(table(sweep.runs), path)
 
 
 def write_parquet(frame: pd.DataFrame, path: str | PathLike[str]) -> Lacking:

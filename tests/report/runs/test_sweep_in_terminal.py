@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 from sweep_cases import error, record
 
-from slotscope.report.runs.terminal import LastingConsole, Lines, problem
+from slotscope.report.runs.sweep_in_terminal import LastingConsole, Lines, problem
 from slotscope.sweep.executed.execution import failing_line
 
 

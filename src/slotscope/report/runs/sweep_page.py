@@ -14,15 +14,11 @@ import os
 import warnings
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from importlib import metadata
-from os import PathLike
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
-from slotscope.errors import ReportUnavailableError
 from slotscope.files import whole
-from slotscope.report.page_templates import environment
+from slotscope.report.page_templates import rendered
 from slotscope.report.results.as_text import brief, cut, printable
 from slotscope.report.runs.failures import failures
 from slotscope.report.runs.figure_axes import Grid, grid_of
@@ -36,21 +32,17 @@ from slotscope.sweep.run_records import DONE, FAILED
 _FAILURES, _LINKS = 20, 12
 
 
-def write_page(sweep: SweepFolder, out: str | PathLike[str]) -> Path:
-    """Write the page of a sweep; it appears whole or not at all.
+def write(sweep: SweepFolder, out: Path) -> tuple[str, ...]:
+    """Write the page of a sweep; it appears whole or not at all, and lacks nothing.
 
     Args:
         sweep: as :func:`~slotscope.report.runs.folder.scan` found it.
         out: path of the page. Its links are relative: move it together with the folder.
-
-    Raises:
-        ReportUnavailableError: the package that has the table's code is not installed.
     """
-    out = Path(out)
     text = page(sweep, out.parent)
     with whole(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    return out
+    return ()
 
 
 def page(sweep: SweepFolder, place: Path) -> str:
@@ -68,39 +60,36 @@ def _page(sweep: SweepFolder, place: Path) -> str:
     shown, same = columns_of(ordered, grid)
     same_versions, differing = _versions(runs)
     drawn, undrawn = figures(runs, grid)
-    text: str = (
-        _environment()
-        .get_template("runs.html.jinja")
-        .render(
-            title=sweep.notebook or "A sweep",
-            runs=ordered,
-            failed=sum(run.status == FAILED for run in runs),
-            started=_minute(min(run.started for run in runs)),
-            ended=_minute(max(run.started + timedelta(seconds=run.seconds) for run in runs)),
-            seconds=sum(run.seconds for run in runs),
-            versions=same_versions,
-            differing=differing,
-            headline=headline,
-            tone=tone,
-            notes=sweep.notes,
-            warning=sweep.warning,
-            failures=failures(runs, grid.varying),
-            failures_shown=_FAILURES,
-            links_shown=_LINKS,
-            figures=drawn,
-            undrawn=undrawn,
-            columns=shown,
-            same=same,
-            elsewhere=elsewhere(runs),
-            mute=_mute(runs),
-            partly=not all(run.results for run in runs),
-            link=functools.partial(_link, place),
-            about=functools.partial(_about, grid),
-            library=_library(),
-            version=metadata.version("slotscope"),
-        )
+    return rendered(
+        "runs.html.jinja",
+        cut=cut,
+        duration=_duration,
+        title=sweep.notebook or "A sweep",
+        runs=ordered,
+        failed=sum(run.status == FAILED for run in runs),
+        started=_minute(min(run.started for run in runs)),
+        ended=_minute(max(run.started + timedelta(seconds=run.seconds) for run in runs)),
+        seconds=sum(run.seconds for run in runs),
+        versions=same_versions,
+        differing=differing,
+        headline=headline,
+        tone=tone,
+        notes=sweep.notes,
+        warning=sweep.warning,
+        failures=failures(runs, grid.varying),
+        failures_shown=_FAILURES,
+        links_shown=_LINKS,
+        figures=drawn,
+        undrawn=undrawn,
+        columns=shown,
+        same=same,
+        elsewhere=elsewhere(runs),
+        mute=_mute(runs),
+        partly=not all(run.results for run in runs),
+        link=functools.partial(_link, place),
+        about=functools.partial(_about, grid),
+        library=_library(),
     )
-    return text
 
 
 def headline_of(sweep: SweepFolder) -> tuple[str, str]:
@@ -123,21 +112,10 @@ def headline_of(sweep: SweepFolder) -> tuple[str, str]:
 
 
 @functools.cache
-def _environment() -> Any:
-    return environment(cut=cut, duration=_duration)
-
-
-@functools.cache
 def _library() -> dict[str, str]:
     """Script and style of DataTables, as itables brings them, base64."""
-    try:
-        from itables.options import dt_bundle
-    except ImportError as error:
-        raise ReportUnavailableError(
-            "The page's table is sorted and filtered by DataTables, which the package itables"
-            " brings, and that isn't installed.\nTo mend it: python -m pip install"
-            " slotscope[notebooks]"
-        ) from error
+    from itables.options import dt_bundle
+
     script = Path(dt_bundle)
     return {
         "script": base64.b64encode(script.read_bytes()).decode("ascii"),

@@ -4,15 +4,9 @@ import math
 
 import numpy as np
 import pandas as pd
-import pytest
 from commands import command
 from sweep_folders import make, run
 
-from slotscope.report.runs.figure_axes import grid_of
-from slotscope.report.runs.figures import figures
-from slotscope.report.runs.folder import read_runs
-from slotscope.report.runs.page_table import columns_of
-from slotscope.report.runs.panels import scalar_figure
 from slotscope.report.runs.parquet import write_parquet
 
 
@@ -20,33 +14,28 @@ def over(results):
     return [run({"n": n}, {"loss": loss}) for n, loss in enumerate(results)]
 
 
-@pytest.fixture
-def read(tmp_path):
-    return lambda results: read_runs(make(tmp_path / "runs", over(results)))
-
-
 def test_the_numbers_are_drawn_and_the_others_named(read):
-    runs = read([0.5, 1.0, "diverged", 2.0, np.zeros(2), math.nan])
-    (figure,), undrawn = figures(runs, grid_of(runs))
+    runs = read(*over([0.5, 1.0, "diverged", 2.0, np.zeros(2), math.nan]))
+    (figure,), undrawn = runs.figures
     assert undrawn == []
     assert figure.caption == (
         "loss over n. Each point is a run. A triangle at the top is a value that is not finite (1)."
         " Not drawn, as no number: run 2 (diverged) and run 4 ([0, 0])."
     )
-    (axes,) = scalar_figure(runs, grid_of(runs).span, "loss")[0].axes
+    (axes,) = runs.scalar().axes
     points = {line.get_marker(): list(line.get_xdata()) for line in axes.lines}
     assert (points["o"], points["^"]) == ([0, 1, 3], [5])
 
 
 def test_of_many_others_the_first_are_named(read):
-    runs = read([*range(9), *["x" * 100] * 7])
-    (figure,), _ = figures(runs, grid_of(runs))
+    runs = read(*over([*range(9), *["x" * 100] * 7]))
+    (figure,), _ = runs.figures
     assert figure.caption.endswith(f"run 13 ({'x' * 40}...) and 2 more.")
 
 
 def test_arrays_are_drawn_and_a_number_among_them_named(read):
-    runs = read([np.arange(3), np.arange(3.0), 1.5])
-    (figure,), undrawn = figures(runs, grid_of(runs))
+    runs = read(*over([np.arange(3), np.arange(3.0), 1.5]))
+    (figure,), undrawn = runs.figures
     assert undrawn == []
     assert figure.caption == (
         "loss over its index, a curve for each run. Where lines lie on each other, their colours"
@@ -55,8 +44,8 @@ def test_arrays_are_drawn_and_a_number_among_them_named(read):
 
 
 def test_where_no_kind_is_in_most_runs_the_reason_is_told(read):
-    runs = read([1.0, 2.0, "a", "b", np.zeros(3)])
-    drawn, (undrawn,) = figures(runs, grid_of(runs))
+    runs = read(*over([1.0, 2.0, "a", "b", np.zeros(3)]))
+    drawn, (undrawn,) = runs.figures
     assert drawn == []
     assert (undrawn.name, undrawn.reason) == (
         "loss",
@@ -65,13 +54,13 @@ def test_where_no_kind_is_in_most_runs_the_reason_is_told(read):
 
 
 def test_words_are_no_figure_and_nothing_is_told(read):
-    runs = read(["a", "b", True])
-    assert figures(runs, grid_of(runs)) == ([], [])
+    runs = read(*over(["a", "b", True]))
+    assert runs.figures == ([], [])
 
 
 def test_the_column_of_the_page_is_sorted_by_its_numbers(read):
-    runs = read([10.0, 9.0, "diverged"])
-    (column,) = [c for c in columns_of(runs, grid_of(runs))[0] if c.name == "loss"]
+    runs = read(*over([10.0, 9.0, "diverged"]))
+    (column,) = [c for c in runs.columns[0] if c.name == "loss"]
     assert column.kind == "number"
     assert [(c.text, c.order) for c in column.cells] == [
         *[("10", "10.0"), ("9", "9.0"), ("diverged", "")]

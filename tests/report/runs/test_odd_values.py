@@ -12,10 +12,6 @@ import pytest
 from commands import command
 from sweep_folders import failure, make, run
 
-from slotscope.report.runs.figure_axes import grid_of
-from slotscope.report.runs.figures import figures
-from slotscope.report.runs.panels import scalar_figure
-
 LONE = "a lone \ud800"
 
 
@@ -44,10 +40,10 @@ def over(x, results):
 @pytest.mark.parametrize("odd", [math.inf, -math.inf, math.nan, 10**400])
 def test_a_parameter_that_no_axis_has_is_a_name_on_it(read, odd):
     runs = read(*over([1, 2, odd], [1.0, 2.0, 3.0]))
-    ((figure,), undrawn) = figures(runs, grid_of(runs))
+    ((figure,), undrawn) = runs.figures
     assert undrawn == []
     assert figure.alt.startswith("loss over x. It is least, 1, at x 1;")
-    (axes,) = scalar_figure(runs, grid_of(runs).span, "loss")[0].axes
+    (axes,) = runs.scalar().axes
     assert [len(line.get_xdata()) for line in axes.lines if line.get_marker() == "o"] == [3]
 
 
@@ -99,7 +95,7 @@ def test_captions_count_what_is_not_finite(read):
             for (x, s), loss in losses.items()
         )
     )
-    scalar, curves = figures(runs, grid_of(runs))[0]
+    scalar, curves = runs.figures[0]
     assert scalar.caption.endswith(
         "A triangle at the top is a value that is not finite (2). Medians are of the finite values."
     )
@@ -108,10 +104,10 @@ def test_captions_count_what_is_not_finite(read):
 
 def test_of_many_names_some_are_on_the_axis(read):
     runs = read(*over([f"word{i}" for i in range(100)], range(100)))
-    (axes,) = scalar_figure(runs, grid_of(runs).span, "loss")[0].axes
+    (axes,) = runs.scalar().axes
     labels = [label.get_text() for label in axes.get_xticklabels()]
     assert labels == [f"word{i}" for i in range(0, 100, 4)]
-    assert "room for one in 4 of the names" in figures(runs, grid_of(runs))[0][0].caption
+    assert "room for one in 4 of the names" in runs.figures[0][0].caption
 
 
 def test_no_warning_of_a_library_gets_out(report):
@@ -125,7 +121,7 @@ def test_no_warning_of_a_library_gets_out(report):
 def test_an_image_with_odd_names_is_whole(read):
     odd = "\x1b[31mred\x1b[0m\x00\ufffe"
     runs = read(*(run({odd: f"{odd}{i}"}, {f"{odd} loss": 1.0 * i}) for i in (1, 2)))
-    (figure,) = figures(runs, grid_of(runs))[0]
+    (figure,) = runs.figures[0]
     svg = base64.b64decode(figure.source.partition(",")[2])
     assert "red loss" in set(ElementTree.fromstring(svg).itertext())
 

@@ -7,54 +7,43 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from sweep_folders import OPTIMIZERS, RATES, failure, make, run, thousand
+from sweep_folders import OPTIMIZERS, RATES, failure, make, run
 
-from slotscope.report.runs import page as runs_page
+from slotscope.report.runs import sweep_page
 from slotscope.report.runs.failures import failures
-from slotscope.report.runs.figure_axes import grid_of
-from slotscope.report.runs.figures import figures
-from slotscope.report.runs.folder import SweepFolder, read_runs, scan
-from slotscope.report.runs.page_table import columns_of
-from slotscope.report.runs.panels import curve_figure, scalar_figure
-
-
-@pytest.fixture(scope="module")
-def many(tmp_path_factory):
-    return read_runs(make(tmp_path_factory.mktemp("many") / "runs", thousand()))
+from slotscope.report.runs.folder import SweepFolder, scan
 
 
 def page_of(runs):
     """The page without what comes from a library."""
     sweep = SweepFolder(runs[0].notebook.parents[1], tuple(runs), "some.ipynb")
-    text = runs_page.page(sweep, sweep.folder)
+    text = sweep_page.page(sweep, sweep.folder)
     return re.sub(r"base64,[\w+/=]+|[\w+/]{1000,}=*", "", text)
 
 
 def test_axes_are_the_numeric_parameter_of_most_values_and_then_the_others(many):
-    grid = grid_of(many)
-    span = grid.span
-    assert grid.varying == ("optimizer", "learning_rate", "momentum", "seed")
+    span = many.span
+    assert many.grid.varying == ("optimizer", "learning_rate", "momentum", "seed")
     assert (span.x, span.colour, span.column, span.row) == (
         *("learning_rate", "optimizer", "momentum"),
         None,
     )
-    assert grid.pooled == ("seed",)
+    assert many.grid.pooled == ("seed",)
     assert list(span.of("learning_rate")) == sorted(RATES)
     assert list(span.of("optimizer")) == list(OPTIMIZERS)
 
 
 def test_a_seed_is_an_axis_only_where_nothing_else_varies(read):
-    assert grid_of(read(run({"seed": 1}), run({"seed": 2}))).span.x == "seed"
+    assert read(run({"seed": 1}), run({"seed": 2})).span.x == "seed"
 
 
 def test_one_run_spans_nothing(read):
-    grid = grid_of(read(run({"rate": 1})))
+    grid = read(run({"rate": 1})).grid
     assert (grid.varying, grid.span.x) == ((), None)
 
 
 def test_a_figure_has_a_point_for_each_run_and_marks_what_has_no_place(many):
-    grid = grid_of(many)
-    figure, _ = scalar_figure(many, grid.span, "loss")
+    figure = many.scalar()
     lines = [line for axes in figure.axes for line in axes.lines]
     count = {
         marker: sum(len(line.get_xdata()) for line in lines if line.get_marker() in marker)
@@ -71,29 +60,28 @@ def test_a_figure_has_a_point_for_each_run_and_marks_what_has_no_place(many):
 def test_lines_are_the_median_of_what_is_pooled(read):
     losses = {(rate, seed): rate + 2.0**seed for rate in (1, 2, 4) for seed in range(3)}
     runs = read(*(run({"rate": r, "seed": s}, {"loss": x}) for (r, s), x in losses.items()))
-    figure, _ = scalar_figure(runs, grid_of(runs).span, "loss")
+    figure = runs.scalar()
     (line,) = [line for line in figure.axes[0].lines if line.get_linestyle() == "-"]
     assert (list(line.get_xdata()), list(line.get_ydata())) == ([1, 2, 4], [3, 4, 6])
 
 
 def test_wide_ranges_are_logarithmic(read):
     runs = read(*(run({"rate": r}, {"far": r**2, "near": r + 1}) for r in (0.01, 0.1, 1.0)))
-    span = grid_of(runs).span
-    far, near = (scalar_figure(runs, span, name)[0].axes[0] for name in ("far", "near"))
+    far, near = (runs.scalar(name).axes[0] for name in ("far", "near"))
     assert (far.get_xscale(), far.get_yscale()) == ("log", "log")
     assert (near.get_xscale(), near.get_yscale()) == ("log", "linear")
 
 
 def test_names_are_ticks(read):
     runs = read(*(run({"optimizer": o}, {"loss": 10.0**i}) for i, o in enumerate(OPTIMIZERS)))
-    (axes,) = scalar_figure(runs, grid_of(runs).span, "loss")[0].axes
+    (axes,) = runs.scalar().axes
     assert [label.get_text() for label in axes.get_xticklabels()] == list(OPTIMIZERS)
     assert axes.get_yscale() == "log"
 
 
 def test_an_array_is_a_curve_for_each_run(read):
     runs = read(*(run({"rate": r}, {"v": np.arange(4) * r}) for r in (0.5, 2.0)))
-    figure, _ = curve_figure(runs, grid_of(runs).span, "v")
+    figure = runs.curve()
     assert [list(line.get_ydata()) for line in figure.axes[0].lines] == [
         [0, 0.5, 1, 1.5],
         [0, 2, 4, 6],
@@ -101,7 +89,7 @@ def test_an_array_is_a_curve_for_each_run(read):
 
 
 def test_figures_say_in_words_what_they_show(many):
-    drawn, undrawn = figures(many, grid_of(many))
+    drawn, undrawn = many.figures
     assert undrawn == []
     assert [figure.alt.split(",")[0] for figure in drawn] == [
         "loss over learning_rate",
@@ -117,7 +105,7 @@ def test_figures_say_in_words_what_they_show(many):
 
 
 def test_colours_follow_the_theme(many):
-    (source,) = {figure.source for figure in figures(many, grid_of(many))[0][:1]}
+    (source,) = {figure.source for figure in many.figures[0][:1]}
     svg = base64.b64decode(source.partition(",")[2]).decode()
     assert "prefers-color-scheme:dark" in svg
     shades = svg.partition("</style>")[2]
@@ -127,21 +115,12 @@ def test_colours_follow_the_theme(many):
 
 def test_results_beyond_those_drawn_are_named(read):
     runs = read(*(run({"rate": r}, {f"m{i}": r * i for i in range(1, 7)}) for r in (1, 2)))
-    drawn, undrawn = figures(runs, grid_of(runs))
+    drawn, undrawn = runs.figures
     assert (len(drawn), [u.name for u in undrawn]) == (4, ["m5", "m6"])
 
 
-def test_a_random_sample_is_drawn_over_each_of_its_parameters(read):
-    runs = read(*(run({"a": i / 64, "b": i * 37 % 64}, {"loss": i % 7}) for i in range(64)))
-    drawn, _ = figures(runs, grid_of(runs))
-    assert [figure.alt.partition(".")[0] for figure in drawn] == ["loss over a", "loss over b"]
-    assert [figure.caption for figure in drawn] == [
-        f"loss over {name}. Each point is a run." for name in "ab"
-    ]
-
-
 def test_an_error_is_told_once_with_what_its_runs_have_in_common(many):
-    of_type, died = failures(many, grid_of(many).varying)
+    of_type, died = failures(many, many.grid.varying)
     assert (of_type.error.name, len(of_type.runs)) == ("TypeError", 160)
     assert of_type.shared == (("optimizer", "Ftrl"),)
     assert "assert loss < 1" in of_type.source
@@ -166,7 +145,7 @@ def test_messages_that_differ_in_numbers_are_one_error(read):
 
 
 def test_the_table_tells_runs_apart_and_no_more(many):
-    columns, same = columns_of(many, grid_of(many))
+    columns, same = many.columns
     assert [(column.name, column.kind) for column in columns] == [
         ("error", "long"),
         ("optimizer", "choice"),
@@ -182,28 +161,35 @@ def test_the_table_tells_runs_apart_and_no_more(many):
     assert [name for name, _ in same] == ["batches", "note", "steps"]
 
 
-def test_what_is_the_same_among_the_runs_with_results_says_so(read):
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ([], "<summary>The same in every run</summary>"),
+        (
+            [run({"rate": 3}, error=failure("no"))],
+            "The same in every run, as for results: in every run that has them<",
+        ),
+    ],
+    ids=["all have results", "one has none"],
+)
+def test_what_is_the_same_says_in_which_runs(read, more, said):
     done = [run({"rate": r}, {"loss": r, "steps": 3}) for r in (1, 2)]
-    assert "<summary>The same in every run</summary>" in page_of(read(*done))
+    assert said in page_of(read(*done, *more))
 
 
-def test_what_is_the_same_where_a_run_has_none_says_so(read):
-    done = [run({"rate": r}, {"loss": r, "steps": 3}) for r in (1, 2)]
-    text = page_of(read(*done, run({"rate": 3}, error=failure("no"))))
-    assert "The same in every run, as for results: in every run that has them<" in text
-
-
-def test_a_notebook_without_results_is_told_how_to_leave_some(read):
-    assert "No run left a result" in page_of(read(run({"rate": 1}), run({"rate": 2})))
-
-
-def test_with_one_result_nothing_is_told(read):
-    runs = read(run({"rate": 1}, {"loss": 1}), run({"rate": 2}))
-    assert "No run left a result" not in page_of(runs)
-
-
-def test_where_all_failed_the_notebook_is_not_blamed_for_having_no_results(read):
-    assert "No run left" not in page_of(read(run({"rate": 1}, error=failure("no"))))
+@pytest.mark.parametrize(
+    ("runs", "told"),
+    [
+        ([run({"rate": 1}), run({"rate": 2})], True),
+        ([run({"rate": 1}, {"loss": 1}), run({"rate": 2})], False),
+        ([run({"rate": 1}, error=failure("no"))], False),
+    ],
+    ids=["none has", "one has", "all failed"],
+)
+def test_a_notebook_is_told_how_to_leave_results_where_no_run_that_is_done_has_any(
+    read, runs, told
+):
+    assert ("No run left a result" in page_of(read(*runs))) == told
 
 
 def test_nothing_of_a_run_is_markup(read):
@@ -244,7 +230,8 @@ def test_no_notebook_is_needed(tmp_path):
     torn, missing = folder.glob("*/notebook.ipynb")
     torn.write_text("torn {")
     missing.unlink()
-    page = runs_page.write_page(scan(folder), folder / "page.html").read_text()
+    sweep_page.write(scan(folder), folder / "page.html")
+    page = (folder / "page.html").read_text()
     assert "<h1>A sweep</h1>" in page
     links = set(re.findall(r'href="([^"]*notebook\.ipynb)"', page))
     assert links == {f"{torn.parent.name}/notebook.ipynb"}
@@ -268,6 +255,4 @@ def test_what_no_cell_can_show_is_named_and_no_column(read):
     results = {"table": pd.DataFrame({"a": [1]}), "figure": Figure(figsize=(1, 1)), "loss": 1}
     runs = read(run({"rate": 1}, results), run({"rate": 2}, {"loss": 2}))
     assert "<code>table</code>, a table; <code>figure</code>, a figure." in page_of(runs)
-    assert [column.name for column in columns_of(runs, grid_of(runs))[0]] == [
-        *["rate", "loss", "seconds"]
-    ]
+    assert [column.name for column in runs.columns[0]] == [*["rate", "loss", "seconds"]]

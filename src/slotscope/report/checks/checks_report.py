@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from os import PathLike
 
 from slotscope.checks.verdict import Outcomes
-from slotscope.report.checks.files import save
+from slotscope.report.checks.formats import save
 from slotscope.report.checks.page import fragment
 from slotscope.report.checks.terminal import text
 

@@ -1,0 +1,23 @@
+"""How figures of recordings mark what is in them: variables by colour, events by their kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slotscope.recording.records import EventKind
+
+#: Okabe and Ito's palette, which colour-blind readers can tell apart.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+
+def event_mark(kind: EventKind, smaller: float = 0) -> dict[str, Any]:
+    """What matplotlib's ``plot`` takes to mark an event, so many points smaller than the kind says.
+
+    The marks are joined by no line.
+    """
+    return {
+        "linestyle": "",
+        "marker": kind.marker,
+        "markersize": kind.size - smaller,
+        "color": kind.colour,
+    }
