@@ -1,5 +1,6 @@
 """What a notebook can be given is read from its parameters cell, and nothing is executed."""
 
+import contextlib
 import json
 from datetime import date
 from pathlib import Path
@@ -154,11 +155,45 @@ def test_types_beside_pythons_own_are_known_where_they_are_imported(read):
     assert z.type == date | None
 
 
-def test_nothing_is_executed(read, tmp_path):
-    path = tmp_path / "made"
-    parameters = read(f"x: Annotated[int, open({str(path)!r}, 'w')] = open({str(path)!r}, 'w')")
-    assert [p.name for p in parameters] == ["x"]
-    assert not path.exists()
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        "Annotated[int, {code}]",
+        "Annotated[int, {text}]",
+        "Annotated[{text}, Gt(0)]",
+        "Annotated[int | {text}, Gt(0)]",
+        "Annotated[int, Gt(0)] | {text}",
+        "Literal[{text}]",
+        "Literal['a'] | {text}",
+        "{text}",
+        "{quoted}",
+        "{text} | None",
+        "int | {quoted}",
+        "'int | ' {text}",
+        "list[{text}]",
+        "list[[{text}]]",
+        "list[int | {text}]",
+        "tuple[({text}, int)]",
+        "dict[str, ({text}, int)]",
+        "Optional[{text}]",
+        "Union[int, {text}]",
+        "Mapping[str, Sequence[{text} | None]]",
+    ],
+)
+def test_nothing_is_executed(read, tmp_path, annotation):
+    code = f"open({str(tmp_path / 'made')!r}, 'w')"
+    written = annotation.format(code=code, text=repr(code), quoted=repr(repr(code)))
+    (parameter,) = read(f"x: {written} = {code}")
+    with contextlib.suppress(ValueError):
+        parameter.adapter.validate_json("1")
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_text_within_an_annotation_is_one_itself_or_what_it_stands_for(read):
+    x, y, z = read("x: int | 'list[str]'\ny: Annotated[int, 'words']\nz: Literal['int'] | 'float'")
+    assert (x.type, x.type_text) == (int | list[str], "int or list[str]")
+    assert y.type == Annotated[int, "words"]
+    assert z.type == Literal["int"] | float
 
 
 @pytest.mark.parametrize(
