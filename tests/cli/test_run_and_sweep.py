@@ -20,7 +20,7 @@ from slotscope.sweep.declared.notebook_file import read_notebook
 from slotscope.sweep.environment import environment
 from slotscope.sweep.executed import execution, executors
 from slotscope.sweep.executed.execution import RunOutcome
-from slotscope.sweep.executed.preflight import check_kernel
+from slotscope.sweep.executed.kernel_check import check_kernel
 from slotscope.sweep.run_records import RUN, identity
 from slotscope.sweep.store import LOCK, Store
 

@@ -14,7 +14,7 @@ from waiting import ended, until
 from slotscope.kernels import servers
 from slotscope.processes.pool import LocalExecutor, SilentError, Work
 from slotscope.processes.worker import DiedError
-from slotscope.sweep.executed.running import begin, stop_all
+from slotscope.sweep.executed.runs_in_progress import begin, stop_all
 
 #: Seconds, in a process that is ended before they have passed.
 FOR_EVER = 1_000_000
@@ -88,7 +88,7 @@ def test_processes_end_with_the_one_that_made_them():
 #: In a process: a folder where a run would have its own.
 MADE = (
     "__import__('tempfile').mkdtemp("
-    "dir=__import__('sys').modules['slotscope.sweep.executed.running'].temporary)"
+    "dir=__import__('sys').modules['slotscope.sweep.executed.runs_in_progress'].temporary)"
 )
 
 
@@ -106,7 +106,7 @@ def test_temporary_files_go_also_where_the_one_that_made_the_executor_is_killed(
     code = (
         "import time\n"
         "from slotscope.processes.pool import LocalExecutor, Work\n"
-        "from slotscope.sweep.executed.running import begin, stop_all\n"
+        "from slotscope.sweep.executed.runs_in_progress import begin, stop_all\n"
         "if __name__ == '__main__':\n"
         "    executor = LocalExecutor(1, work=Work(begin, stop_all))\n"
         f"    print(executor.submit(eval, {MADE!r}).result(), flush=True)\n"

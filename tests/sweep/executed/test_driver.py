@@ -17,7 +17,7 @@ from slotscope.sweep.declared.notebook_file import read_notebook
 from slotscope.sweep.environment import Environment
 from slotscope.sweep.executed.driver import ENDING, SweepDriver
 from slotscope.sweep.executed.execution import RunOutcome, Task
-from slotscope.sweep.executed.executors import Place
+from slotscope.sweep.executed.executors import RunExecutor
 from slotscope.sweep.store import Store
 
 NOW = Environment({"numpy": "2.0"}, None)
@@ -55,8 +55,8 @@ def sweep(tmp_path):
             return execute(x, attempts[x])
 
         plan = make_plan(store, notebook, [{"x": x} for x in range(count)], NOW)
-        place = Place(executor, called, lambda: 2, 0, NOW, True)
-        return SweepDriver(store, plan, Task("{}", {}), place, Silent()), attempts
+        on_threads = RunExecutor(executor, called, lambda: 2, 0, NOW, True)
+        return SweepDriver(store, plan, Task("{}", {}), on_threads, Silent()), attempts
 
     yield make
     executor.shutdown()
