@@ -68,11 +68,20 @@ def test_a_damaged_run_is_found(store, changes):
         store.read(ID)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff", b'{"format": 1}'])
-def test_a_torn_file_is_found(store, content):
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"{", "it is not JSON, or was cut off"),
+        (b"\xff", "it is not JSON, or was cut off"),
+        (b"[]", "its content is of another form"),
+        (b"null", "its content is of another form"),
+        (b'{"format": 1}', "it has no `id`"),
+    ],
+)
+def test_what_is_wrong_with_a_run_is_said_in_plain_words(store, content, said):
     store.write(run(), "{}")
     (store.run_folder(ID) / RUN).write_bytes(content)
-    with pytest.raises(ValueError, match=r".+"):
+    with pytest.raises(ValueError, match=said):
         store.read(ID)
 
 
@@ -130,17 +139,6 @@ def test_a_disk_that_is_full_in_earnest_takes_nothing(tiny):
     assert (store.run_folder(ID) / NOTEBOOK).read_text() == "first"
     store.write(run(seconds=9.0), "there is room again")
     assert store.read(ID) == run(seconds=9.0)
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [("{", "it is not JSON, or was cut off"), ('{"format": 1}', "it has no `id`")],
-)
-def test_what_is_wrong_with_a_run_is_said_in_plain_words(store, content, said):
-    store.write(run(), "{}")
-    (store.run_folder(ID) / RUN).write_text(content)
-    with pytest.raises(ValueError, match=said):
-        store.read(ID)
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):

@@ -19,8 +19,7 @@ import pandas as pd
 from slotscope.engines import Engine
 from slotscope.recording.watch import watch
 from slotscope.rules import RULES, rule
-from slotscope.rules.training import DIALECTS, Each, Training
-from slotscope.story.batches import Weights, apart, rule_states
+from slotscope.story.batches import Weights, apart, rule_states, rule_training
 from slotscope.story.census import without_advice
 from slotscope.story.digits import shuffled, softmax_regression
 
@@ -102,10 +101,7 @@ def ruled(
 ) -> Weights:
     """Where the generation's rule ends with ``config``, in float64."""
     x, y = shuffled(steps, size, seed)
-    own = rule(optimizer, generation, **config)
-    decay = {**defaults(optimizer, generation), **config}.get("weight_decay")
-    around = Training(Each(own), weight_decay=decay, **DIALECTS[generation])
-    *_, last = rule_states(around, x, y, size)
+    *_, last = rule_states(rule_training(optimizer, generation, **config), x, y, size)
     return [last["p0"], last["p1"]]
 
 
