@@ -48,20 +48,19 @@ def test_one_that_does_not_answer_is_given_up():
         executor.submit(time.sleep, FOR_EVER).result()
 
 
-@pytest.mark.parametrize("started", [True, False])
-def test_nothing_is_waited_for_at_the_end(started):
+@pytest.mark.parametrize(
+    "before",
+    [
+        (),
+        (abs, -1),
+        (signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGTERM}),  # it is deaf then
+    ],
+    ids=["new", "started", "deaf"],
+)
+def test_nothing_is_waited_for_at_the_end(before):
     with LocalExecutor(1) as executor:
-        if started:
-            executor.submit(abs, -1).result()
-        asleep = executor.submit(time.sleep, FOR_EVER)
-        time.sleep(0.2)
-    with pytest.raises(DiedError):
-        asleep.result()
-
-
-def test_a_process_that_is_deaf_is_not_waited_for():
-    with LocalExecutor(1) as executor:
-        executor.submit(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGTERM}).result()
+        if before:
+            executor.submit(*before).result()
         asleep = executor.submit(time.sleep, FOR_EVER)
         time.sleep(0.2)
     with pytest.raises(DiedError):

@@ -235,22 +235,16 @@ def test_a_file_that_is_not_there_is_refused(tmp_path):
         read_notebook(tmp_path)
 
 
-def test_an_old_format_is_refused(tmp_path):
-    path = tmp_path / "old.ipynb"
-    path.write_text('{"nbformat": 3, "worksheets": [], "cells": []}')
-    with pytest.raises(UnfitNotebookError, match="format 3, not 4"):
-        read_notebook(path)
-
-
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"nbformat": 5}, "of format 5, not 4"),
+        ({"nbformat": 3, "worksheets": [], "cells": []}, "of format 3, not 4"),
         ({"nbformat_minor": None}, "is not a notebook"),
         ({"metadata": None}, "is not a notebook"),
         ({"cells": [{"cell_type": "code", "source": "", "outputs": []}]}, "it has no `metadata`"),
     ],
-    ids=["format", "minor", "notebook", "cell"],
+    ids=["format", "old format", "minor", "notebook", "cell"],
 )
 def test_what_would_end_every_run_is_told_of_a_notebook(tmp_path, changes, said):
     path = write(tmp_path / "some.ipynb", "x = 1")
@@ -266,19 +260,18 @@ def test_a_mark_of_the_order_of_bytes_is_none_of_the_content(tmp_path):
     assert read_notebook(path).text == text
 
 
-def test_a_notebook_without_the_tag_says_what_to_do(read):
-    with pytest.raises(UnfitNotebookError, match="the tag `parameters`"):
-        read("x = 1", tag=None)
-
-
-def test_a_cell_that_is_not_python_says_where(read):
-    with pytest.raises(UnfitNotebookError, match="line 2"):
-        read("x = 1\ny =")
-
-
-def test_another_language_is_said_to_be_one(read):
-    with pytest.raises(UnfitNotebookError, match="written in R"):
-        read("x <- 1", language_info={"name": "R"})
+@pytest.mark.parametrize(
+    ("source", "options", "said"),
+    [
+        ("x = 1", {"tag": None}, "the tag `parameters`"),
+        ("x = 1\ny =", {}, "line 2"),
+        ("x <- 1", {"language_info": {"name": "R"}}, "written in R"),
+    ],
+    ids=["no tag", "not Python", "another language"],
+)
+def test_why_there_are_no_parameters_is_said(read, source, options, said):
+    with pytest.raises(UnfitNotebookError, match=said):
+        read(source, **options)
 
 
 def test_the_digest_is_of_code_alone(tmp_path):

@@ -99,28 +99,19 @@ def test_what_failed_by_itself_is_not_tried_again(sweep, kind):
     assert kept(made)[0].error.kind == kind
 
 
-def test_a_worker_that_dies_leaves_an_outcome(sweep):
-    def die(x, attempt):
-        raise OSError("its process ended")
-
-    made, attempts = sweep(1, die)
-    made.run()
-    (run,) = kept(made).values()
-    assert attempts == {0: 2}
-    assert (run.status, run.error.kind) == ("failed", "worker died")
-    assert run.error.message == "its process ended"
-
-
-def test_a_worker_that_dies_leaves_when_it_began_and_for_how_long_it_ran(sweep):
+def test_a_worker_that_dies_leaves_an_outcome_with_when_it_began_and_how_long_it_ran(sweep):
     def die(x, attempt):
         time.sleep(0.25)
         raise OSError("its process ended")
 
-    made, _ = sweep(1, die)
+    made, attempts = sweep(1, die)
     begin = datetime.datetime.now(datetime.UTC)
     made.run()
     (run,) = kept(made).values()
     end = datetime.datetime.now(datetime.UTC)
+    assert attempts == {0: 2}
+    assert (run.status, run.error.kind) == ("failed", "worker died")
+    assert run.error.message == "its process ended"
     assert 0.25 <= run.seconds <= (end - begin).total_seconds()
     assert begin.replace(microsecond=0) <= run.started <= end
 
