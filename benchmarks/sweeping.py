@@ -34,7 +34,7 @@ from slotscope.sweep.declared.notebook_file import Notebook, read_notebook
 from slotscope.sweep.environment import environment
 from slotscope.sweep.executed.driver import SweepDriver
 from slotscope.sweep.executed.execution import Task
-from slotscope.sweep.executed.executors import here
+from slotscope.sweep.executed.executors import local_executor
 from slotscope.sweep.run_records import RunRecord
 from slotscope.sweep.store import Store
 
@@ -106,8 +106,8 @@ def share(folder: Path, runs: int) -> dict[str, float]:
     worker.start()
     marks = Marks(worker)
     task = Task(notebook.bare, {}, str(folder), kernel=KERNEL)
-    with kernels(), here(1, None) as place:
-        SweepDriver(Store(folder), plan, task, place, marks).run()
+    with kernels(), local_executor(1, None) as executor:
+        SweepDriver(Store(folder), plan, task, executor, marks).run()
         time.sleep(0.5)
     worker.over.set()
     (own, theirs, begin), (own_end, _, end) = marks.seconds[0], marks.seconds[-1]

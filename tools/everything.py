@@ -2,7 +2,7 @@
 
 One engine after the other runs `slotscope check all` on two processes. Arguments are names of
 engines, by default all, and options of that command. Whole records go to build/checks/. The exit
-code is 0 only if every engine's is, and the verdicts count as recorded in slotscope.story.verdicts;
+code is 0 only if every engine's is, and the verdicts count as in slotscope.story.recorded_verdicts;
 3 if all that is wrong is that something is undecided. `--record` records them anew, where all is
 decided.
 """
@@ -21,7 +21,7 @@ import pandas as pd
 from slotscope.checks.verdict import Verdict
 from slotscope.cli.check import UNDECIDED, worst
 from slotscope.engines import ENGINES
-from slotscope.story import verdicts
+from slotscope.story import recorded_verdicts
 
 RECORDS = Path("build/checks")
 
@@ -41,7 +41,7 @@ def counted(engine: str) -> pd.DataFrame:
     rows = []
     for report in json.loads((RECORDS / f"{engine}.json").read_text("utf-8"))["reports"]:
         versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
-        rows.append(dict(zip(verdicts.KEYS, (engine, report["optimizer"]), strict=True)))
+        rows.append(dict(zip(recorded_verdicts.KEYS, (engine, report["optimizer"]), strict=True)))
         decided = {v: n for v, n in report["counts"].items() if v != Verdict.UNDECIDED}
         rows[-1] |= {"versions": versions, **decided}
     return pd.DataFrame(rows)
@@ -49,13 +49,13 @@ def counted(engine: str) -> pd.DataFrame:
 
 def record(found: pd.DataFrame) -> None:
     """Put the counts of some engines in place of what was recorded of them."""
-    kept = verdicts.recorded() if verdicts.FILE.exists() else found[:0]
+    kept = recorded_verdicts.recorded() if recorded_verdicts.FILE.exists() else found[:0]
     kept = kept[~kept["engine"].isin(found["engine"])]
     order = {name: place for place, name in enumerate(ENGINES)}
     table = pd.concat([kept, found]).sort_values(
         "engine", key=lambda c: c.map(order), kind="stable"
     )
-    table.to_csv(verdicts.FILE, index=False)
+    table.to_csv(recorded_verdicts.FILE, index=False)
 
 
 def differing(found: pd.DataFrame) -> list[str]:
@@ -63,7 +63,8 @@ def differing(found: pd.DataFrame) -> list[str]:
 
     What is not reproducible in one run may hold in the next, so there the sum alone counts.
     """
-    now, before = (t.set_index(verdicts.KEYS).T.to_dict() for t in (found, verdicts.recorded()))
+    tables = (found, recorded_verdicts.recorded())
+    now, before = (table.set_index(recorded_verdicts.KEYS).T.to_dict() for table in tables)
     lines = []
     for key, counts in now.items():
         then = before.get(key, {})

@@ -20,10 +20,10 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-import nbformat
 import papermill
 
-from tools import gates
+from slotscope.sweep.declared.notebook_file import read_notebook
+from slotscope.sweep.declared.parameters import read_parameters
 
 #: Names of the errors that say a point is not there.
 REFUSALS = {"UnknownOptimizerError"}
@@ -31,18 +31,9 @@ REFUSALS = {"UnknownOptimizerError"}
 Point = dict[str, Any]
 
 
-def read(path: Path) -> Any:
-    """The notebook."""
-    return nbformat.read(path, as_version=4)
-
-
 def declared(path: Path) -> dict[str, Any]:
-    """The annotation of each parameter that the notebook declares with one."""
-    names: dict[str, Any] = {}
-    source = gates.defaults(read(path))
-    # Without this module's own `from __future__`, under which annotations would be text.
-    exec(compile(source, path.name, "exec", dont_inherit=True), names)
-    return dict(names.get("__annotations__", {}))
+    """What each parameter of the notebook may be, as an annotation."""
+    return {known.name: known.type for known in read_parameters(read_notebook(path))}
 
 
 def bounds(annotation: Any) -> tuple[Any, Any]:

@@ -1,19 +1,22 @@
 """Folders as a sweep leaves them, made without running anything."""
 
-import hashlib
+import datetime
 import itertools
 import json
 import math
 
 import nbformat
 import numpy as np
+from sweep_cases import record
 
 from slotscope.report.results import attachments, encoding
+from slotscope.sweep.dependencies import Dependencies
+from slotscope.sweep.run_records import RunError, SweepRecord
 
 OPTIMIZERS = ("SGD", "Adam", "RMSprop", "Adagrad", "Ftrl")
 RATES = tuple(2.0**power for power in range(-6, 2))
 VERSIONS = {"keras": "3.15.1", "slotscope": "0.1.0"}
-FINGERPRINT = {"code": "aa", "modules": None}
+NEEDED = Dependencies("aa", VERSIONS, None)
 
 
 def make(folder, runs, notebook="momentum.ipynb", about=None):
@@ -22,43 +25,31 @@ def make(folder, runs, notebook="momentum.ipynb", about=None):
     ``about`` is what sweep.json says otherwise than that all of them were asked for.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    asked = {
-        "format": 1,
-        "notebook": notebook,
-        "runs": [record["id"] for record, _ in runs],
-        "versions": VERSIONS,
-        "fingerprint": FINGERPRINT,
-    }
+    ids = [made["id"] for made, _ in runs]
+    asked = json.loads(SweepRecord(notebook, "", ids, NEEDED).as_json())
     (folder / "sweep.json").write_text(json.dumps({**asked, **(about or {})}))
-    for number, (record, executed) in enumerate(runs):
-        place = folder / record["id"]
+    for number, (made, executed) in enumerate(runs):
+        place = folder / made["id"]
         place.mkdir()
         text = nbformat.writes(executed).encode("utf-8", "backslashreplace")
         (place / "notebook.ipynb").write_bytes(text)
-        whole = {**record, "number": number}
-        (place / "run.json").write_text(json.dumps(whole), encoding="utf-8")
+        whole = json.dumps({**made, "number": number})
+        (place / "run.json").write_text(whole, encoding="utf-8")
     return folder
 
 
 def run(parameters, results=None, error=None, **more):
     """The record and the notebook of one run: done, or failed with ``error``."""
-    text = json.dumps(parameters, sort_keys=True)
     kept, things = encoding.kept(results) if results else (None, {})
-    record = {
-        "format": 1,
-        "id": hashlib.sha256(text.encode()).hexdigest()[:16],
-        "status": "failed" if error else "done",
-        "parameters": parameters,
-        "results": kept,
-        "error": error,
-        "started": "2026-11-25T20:54:42+00:00",
-        "seconds": 1.25,
-        "attempts": 1,
-        "versions": VERSIONS,
-        "fingerprint": FINGERPRINT,
-        **more,
-    }
-    return record, _notebook(things, error)
+    made = record(
+        parameters,
+        results=kept,
+        error=error and RunError(**error),
+        started=datetime.datetime(2026, 11, 25, 20, 54, 42, tzinfo=datetime.UTC),
+        seconds=1.25,
+        dependencies=NEEDED,
+    )
+    return {**json.loads(made.as_json()), **more}, _notebook(things, error)
 
 
 def thousand():

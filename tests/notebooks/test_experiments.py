@@ -4,13 +4,14 @@ A handful of points here; ``python -m tools.ranges PATH --points 100`` for as ma
 """
 
 import random
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_origin
 
+import nbformat
 import pytest
 from annotated_types import Ge, Le
 from repository_root import ROOT
 
-from tools import ranges
+from tools import gates, ranges
 
 NOTEBOOKS = sorted((ROOT / "notebooks" / "experiments").glob("*.ipynb"))
 SEED = 5
@@ -36,8 +37,10 @@ def test_the_asserts_hold(path, point, monkeypatch):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_parameter_declares_what_it_may_be(path):
     declared = ranges.declared(path)
-    names = ranges.gates.parameter_names(ranges.read(path)) - {"Annotated", "Literal"}
+    names = gates.parameter_names(nbformat.read(path, as_version=4)) - {"Annotated", "Literal"}
     assert declared.keys() == names
+    kinds = {get_origin(kind) or kind for kind in declared.values()}
+    assert kinds <= {Annotated, Literal, bool}
     for point in ranges.points(path, 20, SEED):
         assert point.keys() == names
 

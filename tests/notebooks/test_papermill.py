@@ -55,19 +55,14 @@ def test_claim_holds(path, engine, tmp_path, monkeypatch):
 
 
 def test_the_parameter_reaches_the_notebook(tmp_path):
-    good = GOOD
-    executed = execute(good, tmp_path / "good.ipynb", engine="keras-torch")
+    executed = execute(GOOD, tmp_path / "good.ipynb", engine="keras-torch")
     (injected,) = [c for c in executed.cells if "injected-parameters" in c.metadata.get("tags", [])]
     assert 'engine = "keras-torch"' in injected.source
 
 
 def test_a_misspelt_parameter_fails(tmp_path):
     with pytest.raises(AssertionError, match="has no parameter \\['engin'\\]"):
-        execute(
-            GOOD,
-            tmp_path / "good.ipynb",
-            engin="keras-torch",
-        )
+        execute(GOOD, tmp_path / "good.ipynb", engin="keras-torch")
 
 
 def test_a_failing_assert_fails(tmp_path):

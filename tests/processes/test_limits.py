@@ -73,20 +73,24 @@ def for_ever():
 # ---- what is said
 
 
-def test_a_program_that_computes_hangs_once_it_used_what_it_may():
-    assert said(Program(ran=1.0), looks=60) == ""
-    assert said(Program(ran=1.0), looks=61) == "it hangs: it used 60 s of processor time"
+HANGS, WAITS = "it hangs: it used {} s of processor time", SLEPT.replace("60", "{}")
 
 
-def test_a_program_that_gets_a_tenth_of_a_processor_has_ten_times_as_long():
-    assert said(Program(ran=0.1), looks=590) == ""
-    assert said(Program(ran=0.1), looks=602).startswith("it hangs")
-
-
-def test_a_program_that_sleeps_at_every_look_waits():
-    assert said(Program(sleeps=True), looks=LOOKS) == ""
-    words = f"it waits: all of its threads slept at {LOOKS} looks in a row"
-    assert said(Program(sleeps=True), looks=LOOKS + 1) == words
+@pytest.mark.parametrize(
+    ("program", "seconds", "within", "beyond", "words"),
+    [
+        (Program(ran=1.0), 60.0, 60, 61, HANGS.format(60)),
+        # One that gets a tenth of a processor has ten times as long.
+        (Program(ran=0.1), 60.0, 590, 602, HANGS.format(60)),
+        (Program(sleeps=True), 60.0, LOOKS, LOOKS + 1, WAITS.format(LOOKS)),
+        # A greater limit lets a wait last longer.
+        (Program(sleeps=True), 600.0, 600, 601, WAITS.format(600)),
+    ],
+    ids=["computes", "computes at times", "sleeps", "sleeps for longer"],
+)
+def test_what_is_done_for_too_long_is_said_and_not_before(program, seconds, within, beyond, words):
+    assert said(dataclasses.replace(program), within, seconds) == ""
+    assert said(dataclasses.replace(program), beyond, seconds) == words
 
 
 def test_a_program_that_is_starved_neither_waits_nor_hangs():
@@ -105,11 +109,6 @@ def test_a_look_at_which_it_would_run_begins_the_wait_anew():
 def test_a_program_that_only_asks_whether_it_may_go_on_waits():
     assert said(Program(ran=0.01, sleeps=True), looks=LOOKS + 1).startswith("it waits")
     assert said(Program(ran=0.2, sleeps=True), looks=LOOKS + 1) == ""
-
-
-def test_a_greater_limit_lets_a_wait_last_longer():
-    assert said(Program(sleeps=True), looks=600, seconds=600.0) == ""
-    assert said(Program(sleeps=True), looks=601, seconds=600.0).startswith("it waits")
 
 
 # ---- what is counted

@@ -14,7 +14,7 @@ from waiting import ended, until
 from slotscope.kernels import servers
 from slotscope.processes.pool import LocalExecutor, SilentError, Work
 from slotscope.processes.worker import DiedError
-from slotscope.sweep.executed.running import begin, stop_all
+from slotscope.sweep.executed.runs_in_progress import begin, stop_all
 
 #: Seconds, in a process that is ended before they have passed.
 FOR_EVER = 1_000_000
@@ -48,20 +48,19 @@ def test_one_that_does_not_answer_is_given_up():
         executor.submit(time.sleep, FOR_EVER).result()
 
 
-@pytest.mark.parametrize("started", [True, False])
-def test_nothing_is_waited_for_at_the_end(started):
+@pytest.mark.parametrize(
+    "before",
+    [
+        (),
+        (abs, -1),
+        (signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGTERM}),  # it is deaf then
+    ],
+    ids=["new", "started", "deaf"],
+)
+def test_nothing_is_waited_for_at_the_end(before):
     with LocalExecutor(1) as executor:
-        if started:
-            executor.submit(abs, -1).result()
-        asleep = executor.submit(time.sleep, FOR_EVER)
-        time.sleep(0.2)
-    with pytest.raises(DiedError):
-        asleep.result()
-
-
-def test_a_process_that_is_deaf_is_not_waited_for():
-    with LocalExecutor(1) as executor:
-        executor.submit(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGTERM}).result()
+        if before:
+            executor.submit(*before).result()
         asleep = executor.submit(time.sleep, FOR_EVER)
         time.sleep(0.2)
     with pytest.raises(DiedError):
@@ -88,7 +87,7 @@ def test_processes_end_with_the_one_that_made_them():
 #: In a process: a folder where a run would have its own.
 MADE = (
     "__import__('tempfile').mkdtemp("
-    "dir=__import__('sys').modules['slotscope.sweep.executed.running'].temporary)"
+    "dir=__import__('sys').modules['slotscope.sweep.executed.runs_in_progress'].temporary)"
 )
 
 
@@ -106,7 +105,7 @@ def test_temporary_files_go_also_where_the_one_that_made_the_executor_is_killed(
     code = (
         "import time\n"
         "from slotscope.processes.pool import LocalExecutor, Work\n"
-        "from slotscope.sweep.executed.running import begin, stop_all\n"
+        "from slotscope.sweep.executed.runs_in_progress import begin, stop_all\n"
         "if __name__ == '__main__':\n"
         "    executor = LocalExecutor(1, work=Work(begin, stop_all))\n"
         f"    print(executor.submit(eval, {MADE!r}).result(), flush=True)\n"

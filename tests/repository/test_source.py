@@ -26,8 +26,8 @@ OF_TENSORS = {
         "checks/subjects/config_arguments.py through_json.plain",
     ),
     "arrays that Engine.read or Model.get_weights returned": (
-        "story/again.py shown",
-        "story/again.py weight",
+        "story/constructing_again.py shown",
+        "story/constructing_again.py weight",
         "story/one_weight.py train",
     ),
     "steps_per_execution of TensorFlow, which is on the CPU": ("recording/hooks.py _whole",),

@@ -33,52 +33,37 @@ def test_a_variable_that_the_optimizer_does_not_list_is_told(of_keras_21):
     assert not listed["RMSprop"]
 
 
-def rows(*entries):
-    """A census of entries (engine, optimizer, slot, parameter, created)."""
-    columns = ["engine", "optimizer", "slot", "parameter", "created"]
-    table = pd.DataFrame(entries, columns=columns)
+def rows(entries):
+    """A census of lines: engine, optimizer, slot, created and, where it has one, parameter."""
+    columns = ["engine", "optimizer", "slot", "created", "parameter"]
+    lines = [(*line.split(), "")[: len(columns)] for line in entries.splitlines()]
+    table = pd.DataFrame(lines, columns=columns).astype({"created": int})
     return table.assign(constructor="build", calls=1)
 
 
 def test_engines_with_the_same_slots_share_a_column():
-    table = slots_by_engine(
-        rows(
-            ("one", "SGD", "momentum", "kernel", 0),
-            ("one", "SGD", "momentum", "bias", 0),
-            ("two", "SGD", "iterations", "", 0),
-            ("two", "Lion", "momentum", "kernel", 0),
-            ("three", "SGD", "momentum", "kernel", 0),
-            ("three", "SGD", "momentum", "bias", 0),
-        )
-    )
+    entries = """one SGD momentum 0 kernel
+one SGD momentum 0 bias
+two SGD iterations 0
+two Lion momentum 0 kernel
+three SGD momentum 0 kernel
+three SGD momentum 0 bias"""
+    table = slots_by_engine(rows(entries))
     assert list(table.columns) == ["one, three", "two"]
     assert list(table.loc["SGD"]) == ["momentum", "none"]
     assert list(table.loc["Lion"]) == ["", "kernel: momentum; bias: "]
 
 
 def test_slots_that_appear_later_are_counted_apart():
-    table = construction(
-        rows(
-            ("one", "SGD", "iterations", "", 0),
-            ("one", "SGD", "momentum", "kernel", 0),
-            ("one", "SGD", "momentum", "bias", 2),
-        )
-    )
-    row = table.loc["one"]
+    entries = "one SGD iterations 0\none SGD momentum 0 kernel\none SGD momentum 2 bias"
+    row = construction(rows(entries)).loc["one"]
     assert (row["optimizers"], row["calls"]) == (1, "1")
     assert (row["slots before the first step"], row["slots later"]) == (1, 1)
 
 
 def test_equal_rows_are_gathered_with_their_engines():
-    table = gathered(
-        rows(
-            ("one", "Adam", "velocity", "kernel", 0),
-            ("one", "Adam", "velocity", "bias", 0),
-            ("two", "Adam", "velocity", "kernel", 0),
-        ),
-        "optimizer",
-        "slot",
-    )
+    entries = "one Adam velocity 0 kernel\none Adam velocity 0 bias\ntwo Adam velocity 0 kernel"
+    table = gathered(rows(entries), "optimizer", "slot")
     assert table.to_dict("records") == [
         {"optimizer": "Adam", "slot": "velocity", "engines": "one, two"}
     ]

@@ -40,40 +40,29 @@ def made(now):
     return now().narrowed(["slotscope", "slotscope.used"])
 
 
-def test_nothing_changed(made, now):
-    assert made.change(now()) == ""
-
-
-def test_the_code_of_a_module_that_it_imported(clone, made, now):
-    (clone / "used.py").write_text("VALUE = 2\n")
-    assert made.change(now()) == "slotscope.used changed"
+@pytest.mark.parametrize(
+    ("sources", "said"),
+    [
+        ({}, ""),
+        ({"used": "VALUE = 2\n"}, "slotscope.used changed"),
+        ({"used": '"""Said better."""\n\nVALUE = 1  # as before\n'}, ""),
+        ({"unused": "VALUE = 2\n", "new": "VALUE = 3\n"}, ""),
+        ({"unused": None, "renamed": "VALUE = 1\n"}, ""),
+        ({"used": None, "renamed": "VALUE = 1\n"}, "slotscope.used changed"),
+    ],
+    ids=["nothing", "code", "docstring", "code not imported", "name not imported", "name"],
+)
+def test_the_code_of_the_modules_that_it_imported(clone, made, now, sources, said):
+    for name, source in sources.items():
+        path = clone / f"{name}.py"
+        path.unlink() if source is None else path.write_text(source)
+    assert made.change(now()) == said
 
 
 def test_of_many_changed_modules_some_are_named():
     made = Dependencies("c", {}, dict.fromkeys("abcde", "1"))
     now = Dependencies("c", {}, dict.fromkeys("abcd", "2"))
     assert made.change(now) == "a, b, c and 2 more changed"
-
-
-def test_the_docstring_of_a_module_that_it_imported_is_nothing(clone, made, now):
-    (clone / "used.py").write_text('"""Said better."""\n\nVALUE = 1  # as before\n')
-    assert made.change(now()) == ""
-
-
-def test_the_code_of_a_module_that_it_did_not_import_is_nothing(clone, made, now):
-    (clone / "unused.py").write_text("VALUE = 2\n")
-    (clone / "new.py").write_text("VALUE = 3\n")
-    assert made.change(now()) == ""
-
-
-def test_another_name_of_a_file_that_it_did_not_import_is_nothing(clone, made, now):
-    (clone / "unused.py").rename(clone / "renamed.py")
-    assert made.change(now()) == ""
-
-
-def test_another_name_of_a_file_that_it_imported(clone, made, now):
-    (clone / "used.py").rename(clone / "renamed.py")
-    assert made.change(now()) == "slotscope.used changed"
 
 
 def test_a_module_that_came_while_the_sweep_was_running(clone, now):

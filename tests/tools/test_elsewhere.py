@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from slotscope.story import verdicts
+from slotscope.story import recorded_verdicts
 from tools import accelerator
 
 #: Checks that read a tensor, make one, train in another way, or start another process.
@@ -77,7 +77,8 @@ def test_the_simulated_device_refuses_what_cuda_refuses(monkeypatch):
 
 
 def test_every_check_of_adam_says_what_it_says_on_the_cpu(tmp_path):
-    recorded = verdicts.recorded().set_index(verdicts.KEYS).loc[("keras-torch", "Adam")]
+    every = recorded_verdicts.recorded().set_index(recorded_verdicts.KEYS)
+    recorded = every.loc[("keras-torch", "Adam")]
     found = counts("keras-torch", "Adam", tmp_path)
     # Nothing is recorded while something is undecided.
     assert found == {verdict: recorded.get(verdict, 0) for verdict in found}

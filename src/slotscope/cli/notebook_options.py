@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from slotscope.sweep.declared.checked_values import Text
+from slotscope.sweep.declared.checked_values import TypedText
 
 PATH = click.Path(path_type=Path)
 SECONDS = click.FloatRange(min=0, min_open=True)
@@ -79,7 +79,7 @@ class Given(click.ParamType):
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, Text]:
+    ) -> tuple[str, TypedText]:
         """The name, and the text of the value."""
         name, sign, text = str(value).partition("=")
         if sign and name != name.strip() and name.strip().isidentifier():
@@ -89,7 +89,7 @@ class Given(click.ParamType):
             self.fail(
                 f"{value!r} is no parameter with its value, as in -p momentum 0.9", param, ctx
             )
-        return name, Text(text)
+        return name, TypedText(text)
 
 
 def several(text: str) -> list[Any]:
@@ -117,4 +117,4 @@ def _unquoted(text: str) -> Any:
             return str(ast.literal_eval(stripped))
         except (ValueError, SyntaxError):
             pass
-    return Text(stripped)
+    return TypedText(stripped)

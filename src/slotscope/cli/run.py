@@ -13,7 +13,7 @@ import click
 from slotscope.cli.notebook_options import PATH, SECONDS, Given, WithParameters, usage
 
 if TYPE_CHECKING:
-    from slotscope.sweep.declared.checked_values import Text
+    from slotscope.sweep.declared.checked_values import TypedText
     from slotscope.sweep.declared.notebook_file import Notebook
     from slotscope.sweep.executed.execution import RunOutcome
 
@@ -32,7 +32,7 @@ RAN, FAILED, INTERRUPTED = 0, 1, 130
 def run(
     context: click.Context,
     notebook: Path,
-    given: tuple[tuple[str, Text], ...],
+    given: tuple[tuple[str, TypedText], ...],
     output: Path,
     kernel: str,
     time_limit: float | None,
@@ -65,7 +65,7 @@ def run(
 
 def executed(
     path: Path,
-    given: tuple[tuple[str, Text], ...],
+    given: tuple[tuple[str, TypedText], ...],
     output: Path,
     kernel: str,
     limits: dict[str, Any],
@@ -78,7 +78,7 @@ def executed(
     """
     from slotscope.sweep.declared.notebook_file import read_notebook
     from slotscope.sweep.executed.execution import Task, execute
-    from slotscope.sweep.executed.preflight import check_kernel
+    from slotscope.sweep.executed.kernel_check import check_kernel
 
     found = read_notebook(path)
     values = checked(found, given)
@@ -89,7 +89,7 @@ def executed(
     return execute(task, progress=sys.stderr.isatty())
 
 
-def checked(notebook: Notebook, given: tuple[tuple[str, Text], ...]) -> dict[str, object]:
+def checked(notebook: Notebook, given: tuple[tuple[str, TypedText], ...]) -> dict[str, object]:
     """The values of one run.
 
     Raises:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from slotscope.sweep.asked.due_runs import SweepPlan
     from slotscope.sweep.declared.notebook_file import Notebook
     from slotscope.sweep.executed.execution import Task
-    from slotscope.sweep.executed.executors import Place
+    from slotscope.sweep.executed.executors import RunExecutor
     from slotscope.sweep.store import Store
 
 #: Exit codes: all done, some failed or not written; what a shell has for Ctrl-C, and to what it
@@ -82,23 +82,23 @@ def sweep(
         with usage(context):
             from slotscope.report.runs.sweep_in_terminal import LastingConsole
             from slotscope.sweep.declared.notebook_file import read_notebook
-            from slotscope.sweep.executed.preflight import check_kernel
+            from slotscope.sweep.executed.kernel_check import check_kernel
             from slotscope.sweep.store import Store
 
             found = read_notebook(notebook)
             combinations = combined(found, grid, given)
             store, console = Store(out), LastingConsole(highlight=False)
             store.check(notebook)
-            with place(scheduler, jobs, options["time_limit"]) as where:
+            with executor_of(scheduler, jobs, options["time_limit"]) as executor:
                 if dry_run:
-                    planned(store, found, combinations, where, options, console, each=True)
+                    planned(store, found, combinations, executor, options, console, each=True)
                     context.exit(DONE)
-                if where.local and not out.exists():  # a mistake makes no folder
+                if executor.local and not out.exists():  # a mistake makes no folder
                     check_kernel(found, options["kernel"])
-                with store.alone():
-                    plan = planned(store, found, combinations, where, options, console)
+                with store.locked():
+                    plan = planned(store, found, combinations, executor, options, console)
                     begin(plan, store, notebook)
-                    context.exit(swept(plan, store, task(found, options), where, console))
+                    context.exit(swept(plan, store, task(found, options), executor, console))
     except KeyboardInterrupt:
         context.exit(INTERRUPTED)
 
@@ -121,22 +121,22 @@ def combined(
     return combine(signature, tables, [(name, several(text)) for name, text in given])
 
 
-def place(
+def executor_of(
     scheduler: str | None, jobs: int, time_limit: float | None
-) -> AbstractContextManager[Place]:
-    """Where runs are executed."""
-    from slotscope.sweep.executed.executors import cluster, here
+) -> AbstractContextManager[RunExecutor]:
+    """What executes the runs."""
+    from slotscope.sweep.executed.executors import dask_executor, local_executor
 
     if scheduler:
-        return cluster(scheduler)
-    return here(jobs, None if time_limit is None else time_limit + GRACE)
+        return dask_executor(scheduler)
+    return local_executor(jobs, None if time_limit is None else time_limit + GRACE)
 
 
 def planned(
     store: Store,
     notebook: Notebook,
     combinations: Combinations,
-    where: Place,
+    executor: RunExecutor,
     options: Mapping[str, Any],
     console: Console,
     each: bool = False,
@@ -148,10 +148,10 @@ def planned(
     """
     from slotscope.report.runs.sweep_in_terminal import print_plan, print_waiting
     from slotscope.sweep.asked.due_runs import make_plan
-    from slotscope.sweep.executed.preflight import check_kernel
+    from slotscope.sweep.executed.kernel_check import check_kernel
 
-    plan = make_plan(store, notebook, combinations.runs, where.environment)
-    if plan.waiting and where.local:
+    plan = make_plan(store, notebook, combinations.runs, executor.environment)
+    if plan.waiting and executor.local:
         check_kernel(notebook, options["kernel"])
     print_plan(plan, combinations.repeated, console)
     if each:
@@ -167,7 +167,9 @@ def begin(plan: SweepPlan, store: Store, notebook: Path) -> None:
             store.renumber(run.moved, run.number)
 
 
-def swept(plan: SweepPlan, store: Store, task: Task, where: Place, console: Console) -> int:
+def swept(
+    plan: SweepPlan, store: Store, task: Task, executor: RunExecutor, console: Console
+) -> int:
     """Run what is to be run: the exit code."""
     if not plan.waiting:
         return DONE
@@ -176,7 +178,7 @@ def swept(plan: SweepPlan, store: Store, task: Task, where: Place, console: Cons
     from slotscope.sweep.executed.driver import SweepDriver
 
     with watched(len(plan.waiting), console) as watcher:
-        driver = SweepDriver(store, plan, task, where, watcher)
+        driver = SweepDriver(store, plan, task, executor, watcher)
         try:
             driver.run()
         except (SchedulerError, SweepFolderError) as error:

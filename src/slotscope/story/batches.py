@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from slotscope.engines import Engine
-from slotscope.rules.training import Now, State, Training
+from slotscope.rules import RULES, rule
+from slotscope.rules.training import DIALECTS, Each, Now, State, Training
 from slotscope.story.digits import digits
 
 #: Kernel and bias, float32.
@@ -153,6 +154,13 @@ def descend(
         found.final = _read(engine, parameters)
     found.weights.pop(0)
     return found
+
+
+def rule_training(optimizer: str, generation: str, **config: Any) -> Training:
+    """Training by a generation's rule, with its defaults where ``config`` says nothing else."""
+    known = {**RULES[optimizer].generations[generation].defaults, **config}
+    own, decay = rule(optimizer, generation, **config), known.get("weight_decay")
+    return Training(Each(own), weight_decay=decay, **DIALECTS[generation])
 
 
 def rule_states(training: Training, x: np.ndarray, y: np.ndarray, size: int) -> list[State]:

@@ -16,9 +16,7 @@ from slotscope.checks.problems.warnings_and_logs import without_advice
 from slotscope.engines import Engine
 from slotscope.recording.recording import Recording
 from slotscope.recording.watch import watch
-from slotscope.rules import RULES, rule
-from slotscope.rules.training import DIALECTS, Each, Training
-from slotscope.story.batches import apart, rule_states
+from slotscope.story.batches import apart, rule_states, rule_training
 from slotscope.story.digits import shuffled, softmax_regression
 
 #: What an optimizer is asked for besides its defaults: without it, SGD of Keras 3 has no slot.
@@ -57,16 +55,10 @@ def slot_norms(engine: Engine, names: list[str], steps: int, size: int, seed: in
             model = softmax_regression(engine, optimizer)
             with watch(model, keep="values") as recording:
                 model.fit(x, y, batch_size=size, shuffle=False, verbose=0)
-        expected = rule_states(_around(name, engine.generation), x, y, size)
+        training = rule_training(name, engine.generation, **OPTIONS.get(name, {}))
+        expected = rule_states(training, x, y, size)
         tables.append(_compared(name, recording, expected))
     return pd.concat(tables, ignore_index=True)
-
-
-def _around(name: str, generation: str) -> Training:
-    """The rule of an optimizer, with its defaults and options."""
-    own = rule(name, generation, **OPTIONS.get(name, {}))
-    decay = RULES[name].generations[generation].defaults.get("weight_decay")
-    return Training(Each(own), weight_decay=decay, **DIALECTS[generation])
 
 
 def _compared(

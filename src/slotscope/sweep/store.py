@@ -185,7 +185,7 @@ class Store:
                 path.unlink()
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """While this is entered, no other sweep writes here. The folder is made where it isn't.
 
         Raises:

@@ -9,7 +9,7 @@ from slotscope.cli.notebook_options import several
 from slotscope.errors import BadGridError, BadParametersError
 from slotscope.sweep.asked.combinations import combine, read_grid
 from slotscope.sweep.asked.random_values import draws
-from slotscope.sweep.declared.checked_values import Signature, Text
+from slotscope.sweep.declared.checked_values import Signature, TypedText
 from slotscope.sweep.declared.notebook_file import read_notebook
 from slotscope.sweep.declared.parameters import read_parameters
 
@@ -45,7 +45,7 @@ def test_samples_multiply_with_the_rest_and_belong_together(signature):
 
 
 def test_options_are_varied_like_the_grid(signature):
-    found = combine(signature, {"grid": {"a": [1, 2]}}, [("c", [Text("p"), Text("q")])])
+    found = combine(signature, {"grid": {"a": [1, 2]}}, [("c", [TypedText("p"), TypedText("q")])])
     assert [tuple(run.values()) for run in found.runs] == [(1, "p"), (1, "q"), (2, "p"), (2, "q")]
 
 

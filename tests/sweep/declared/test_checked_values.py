@@ -7,7 +7,12 @@ import pytest
 from sweep_cases import write
 
 from slotscope.errors import BadParametersError
-from slotscope.sweep.declared.checked_values import Signature, Text, UnfitValueError, signature_of
+from slotscope.sweep.declared.checked_values import (
+    Signature,
+    TypedText,
+    UnfitValueError,
+    signature_of,
+)
 from slotscope.sweep.declared.notebook_file import read_notebook
 from slotscope.sweep.declared.parameters import read_parameters
 
@@ -76,7 +81,7 @@ def signature(tmp_path):
     ],
 )
 def test_a_typed_text_becomes_a_value_by_its_type(signature, name, typed, value):
-    found = signature.value(name, Text(typed))
+    found = signature.value(name, TypedText(typed))
     assert (found, type(found)) == (value, type(value))
 
 
@@ -84,20 +89,20 @@ def test_a_typed_text_becomes_a_value_by_its_type(signature, name, typed, value)
     ("name", "value", "said"),
     [
         ("rate", 0, "rate = 0: it should be greater than 0"),
-        ("rate", Text("2"), "less than or equal to 1"),
+        ("rate", TypedText("2"), "less than or equal to 1"),
         ("rate", "0.5", "a valid number"),
         ("rate", True, "a valid number"),
         ("steps", 1.5, "the notebook declares `steps: float`"),
         ("steps", True, "a valid integer"),
         ("name", 1, "a valid string"),
-        ("one", Text("Adm"), "did you mean 'Adam'"),
+        ("one", TypedText("Adm"), "did you mean 'Adam'"),
         ("some", [1, "a"], r"\[1\]: it should be a valid integer"),
         ("flag", 1, "a valid boolean"),
         ("other", {1, 2}, "a parameter is None, a boolean"),
         ("other", datetime.date(2026, 1, 31), "dictionary of these: quote it"),
-        ("often", Text("2.5"), "a valid integer"),
+        ("often", TypedText("2.5"), "a valid integer"),
         ("where", 3, "where = 3"),
-        ("day", Text("bad"), "day = 'bad'"),
+        ("day", TypedText("bad"), "day = 'bad'"),
         ("one", "sgd", "did you mean 'SGD'"),
         ("RATE", 1, "did you mean rate?"),
         ("rates", 1, "rates is not a parameter of the notebook; did you mean rate?"),
@@ -131,5 +136,5 @@ def test_values_that_fit_come_back(signature):
 
 def test_a_notebook_in_another_language_takes_anything(tmp_path):
     path = write(tmp_path / "some.ipynb", "x <- 1", language_info={"name": "R"})
-    values = signature_of(read_notebook(path)).check({"x": Text("2"), "y": Text("two")})
+    values = signature_of(read_notebook(path)).check({"x": TypedText("2"), "y": TypedText("two")})
     assert values == {"x": 2, "y": "two"}

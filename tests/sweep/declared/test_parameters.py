@@ -1,5 +1,6 @@
 """What a notebook can be given is read from its parameters cell, and nothing is executed."""
 
+import contextlib
 import json
 from datetime import date
 from pathlib import Path
@@ -154,11 +155,45 @@ def test_types_beside_pythons_own_are_known_where_they_are_imported(read):
     assert z.type == date | None
 
 
-def test_nothing_is_executed(read, tmp_path):
-    path = tmp_path / "made"
-    parameters = read(f"x: Annotated[int, open({str(path)!r}, 'w')] = open({str(path)!r}, 'w')")
-    assert [p.name for p in parameters] == ["x"]
-    assert not path.exists()
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        "Annotated[int, {code}]",
+        "Annotated[int, {text}]",
+        "Annotated[{text}, Gt(0)]",
+        "Annotated[int | {text}, Gt(0)]",
+        "Annotated[int, Gt(0)] | {text}",
+        "Literal[{text}]",
+        "Literal['a'] | {text}",
+        "{text}",
+        "{quoted}",
+        "{text} | None",
+        "int | {quoted}",
+        "'int | ' {text}",
+        "list[{text}]",
+        "list[[{text}]]",
+        "list[int | {text}]",
+        "tuple[({text}, int)]",
+        "dict[str, ({text}, int)]",
+        "Optional[{text}]",
+        "Union[int, {text}]",
+        "Mapping[str, Sequence[{text} | None]]",
+    ],
+)
+def test_nothing_is_executed(read, tmp_path, annotation):
+    code = f"open({str(tmp_path / 'made')!r}, 'w')"
+    written = annotation.format(code=code, text=repr(code), quoted=repr(repr(code)))
+    (parameter,) = read(f"x: {written} = {code}")
+    with contextlib.suppress(ValueError):
+        parameter.adapter.validate_json("1")
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_text_within_an_annotation_is_one_itself_or_what_it_stands_for(read):
+    x, y, z = read("x: int | 'list[str]'\ny: Annotated[int, 'words']\nz: Literal['int'] | 'float'")
+    assert (x.type, x.type_text) == (int | list[str], "int or list[str]")
+    assert y.type == Annotated[int, "words"]
+    assert z.type == Literal["int"] | float
 
 
 @pytest.mark.parametrize(
@@ -200,22 +235,16 @@ def test_a_file_that_is_not_there_is_refused(tmp_path):
         read_notebook(tmp_path)
 
 
-def test_an_old_format_is_refused(tmp_path):
-    path = tmp_path / "old.ipynb"
-    path.write_text('{"nbformat": 3, "worksheets": [], "cells": []}')
-    with pytest.raises(UnfitNotebookError, match="format 3, not 4"):
-        read_notebook(path)
-
-
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"nbformat": 5}, "of format 5, not 4"),
+        ({"nbformat": 3, "worksheets": [], "cells": []}, "of format 3, not 4"),
         ({"nbformat_minor": None}, "is not a notebook"),
         ({"metadata": None}, "is not a notebook"),
         ({"cells": [{"cell_type": "code", "source": "", "outputs": []}]}, "it has no `metadata`"),
     ],
-    ids=["format", "minor", "notebook", "cell"],
+    ids=["format", "old format", "minor", "notebook", "cell"],
 )
 def test_what_would_end_every_run_is_told_of_a_notebook(tmp_path, changes, said):
     path = write(tmp_path / "some.ipynb", "x = 1")
@@ -231,19 +260,18 @@ def test_a_mark_of_the_order_of_bytes_is_none_of_the_content(tmp_path):
     assert read_notebook(path).text == text
 
 
-def test_a_notebook_without_the_tag_says_what_to_do(read):
-    with pytest.raises(UnfitNotebookError, match="the tag `parameters`"):
-        read("x = 1", tag=None)
-
-
-def test_a_cell_that_is_not_python_says_where(read):
-    with pytest.raises(UnfitNotebookError, match="line 2"):
-        read("x = 1\ny =")
-
-
-def test_another_language_is_said_to_be_one(read):
-    with pytest.raises(UnfitNotebookError, match="written in R"):
-        read("x <- 1", language_info={"name": "R"})
+@pytest.mark.parametrize(
+    ("source", "options", "said"),
+    [
+        ("x = 1", {"tag": None}, "the tag `parameters`"),
+        ("x = 1\ny =", {}, "line 2"),
+        ("x <- 1", {"language_info": {"name": "R"}}, "written in R"),
+    ],
+    ids=["no tag", "not Python", "another language"],
+)
+def test_why_there_are_no_parameters_is_said(read, source, options, said):
+    with pytest.raises(UnfitNotebookError, match=said):
+        read(source, **options)
 
 
 def test_the_digest_is_of_code_alone(tmp_path):

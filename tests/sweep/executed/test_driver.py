@@ -17,7 +17,7 @@ from slotscope.sweep.declared.notebook_file import read_notebook
 from slotscope.sweep.environment import Environment
 from slotscope.sweep.executed.driver import ENDING, SweepDriver
 from slotscope.sweep.executed.execution import RunOutcome, Task
-from slotscope.sweep.executed.executors import Place
+from slotscope.sweep.executed.executors import RunExecutor
 from slotscope.sweep.store import Store
 
 NOW = Environment({"numpy": "2.0"}, None)
@@ -55,8 +55,8 @@ def sweep(tmp_path):
             return execute(x, attempts[x])
 
         plan = make_plan(store, notebook, [{"x": x} for x in range(count)], NOW)
-        place = Place(executor, called, lambda: 2, 0, NOW, True)
-        return SweepDriver(store, plan, Task("{}", {}), place, Silent()), attempts
+        on_threads = RunExecutor(executor, called, lambda: 2, 0, NOW, True)
+        return SweepDriver(store, plan, Task("{}", {}), on_threads, Silent()), attempts
 
     yield make
     executor.shutdown()
@@ -99,28 +99,19 @@ def test_what_failed_by_itself_is_not_tried_again(sweep, kind):
     assert kept(made)[0].error.kind == kind
 
 
-def test_a_worker_that_dies_leaves_an_outcome(sweep):
-    def die(x, attempt):
-        raise OSError("its process ended")
-
-    made, attempts = sweep(1, die)
-    made.run()
-    (run,) = kept(made).values()
-    assert attempts == {0: 2}
-    assert (run.status, run.error.kind) == ("failed", "worker died")
-    assert run.error.message == "its process ended"
-
-
-def test_a_worker_that_dies_leaves_when_it_began_and_for_how_long_it_ran(sweep):
+def test_a_worker_that_dies_leaves_an_outcome_with_when_it_began_and_how_long_it_ran(sweep):
     def die(x, attempt):
         time.sleep(0.25)
         raise OSError("its process ended")
 
-    made, _ = sweep(1, die)
+    made, attempts = sweep(1, die)
     begin = datetime.datetime.now(datetime.UTC)
     made.run()
     (run,) = kept(made).values()
     end = datetime.datetime.now(datetime.UTC)
+    assert attempts == {0: 2}
+    assert (run.status, run.error.kind) == ("failed", "worker died")
+    assert run.error.message == "its process ended"
     assert 0.25 <= run.seconds <= (end - begin).total_seconds()
     assert begin.replace(microsecond=0) <= run.started <= end
 

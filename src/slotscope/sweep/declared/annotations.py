@@ -138,7 +138,7 @@ def or_none(kind: Any, text: str) -> tuple[Any, str]:
 
 
 def _meaning(node: ast.expr, names: Mapping[str, Any]) -> Any:
-    """The same, unjudged; within brackets a text is an annotation, too."""
+    """The same, unjudged; where a type belongs, a text is an annotation, too."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return _meaning(_parsed(node.value), names)
     return _value(node, names)
@@ -165,7 +165,8 @@ def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
         case ast.Subscript(value=ast.expr() as owner, slice=inner):
             return _subscript(_value(owner, names), inner, names)
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            return typing.Union[_value(left, names), _value(right, names)]  # noqa: UP007
+            # A text must not get into a type: pydantic would run it to find what it names.
+            return typing.Union[_meaning(left, names), _meaning(right, names)]  # noqa: UP007
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return -_value(operand, names)
         case ast.Tuple(elts=items):

@@ -36,7 +36,7 @@ _WORDS = {
 _SHOWN = 80
 
 
-class Text(str):
+class TypedText(str):
     """A value as it was typed, of which the parameter's type decides what it means."""
 
 
@@ -79,7 +79,7 @@ class Signature:
         """
         self.check_name(name)
         parameter = self.by_name.get(name) or Parameter(name, Any, ANYTHING, "", "")
-        candidates = _readings(given, parameter.type) if isinstance(given, Text) else [given]
+        candidates = _readings(given, parameter.type) if isinstance(given, TypedText) else [given]
         first: UnfitValueError | None = None
         for candidate in candidates:
             try:
@@ -124,7 +124,7 @@ def signature_of(notebook: Notebook) -> Signature:
     return Signature(read_parameters(notebook))
 
 
-def _readings(text: Text, kind: Any) -> list[Any]:
+def _readings(text: TypedText, kind: Any) -> list[Any]:
     """What a typed text may mean: a value as in Python or JSON, or itself."""
     value = _literal(text)
     if isinstance(value, str) and _is_text(kind):
@@ -132,7 +132,7 @@ def _readings(text: Text, kind: Any) -> list[Any]:
     return [value, str(text)]
 
 
-def _literal(text: Text) -> Any:
+def _literal(text: TypedText) -> Any:
     """The value that a text is in Python or JSON; where it is none, itself."""
     if text.strip().lower() in _WORDS:
         return _WORDS[text.strip().lower()]

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from slotscope.sweep.asked.due_runs import PlannedRun, SweepPlan
 from slotscope.sweep.executed.execution import RunOutcome, Task, error_of, now
-from slotscope.sweep.executed.executors import Place
+from slotscope.sweep.executed.executors import RunExecutor
 from slotscope.sweep.run_records import RunRecord
 from slotscope.sweep.store import Store
 
@@ -50,7 +50,7 @@ class SweepDriver:
         store: where runs are kept.
         plan: what is to be run.
         task: what every run has in common.
-        where: what runs it.
+        executor: what runs it.
         watcher: who is told.
         finished: each run that was written, in the order in which they came, without its results.
         interrupted: the signal that ended it before its time; None where none did.
@@ -59,7 +59,7 @@ class SweepDriver:
     store: Store
     plan: SweepPlan
     task: Task
-    where: Place
+    executor: RunExecutor
     watcher: ProgressWatcher
     finished: list[RunRecord] = field(default_factory=list)
     interrupted: int | None = None
@@ -77,8 +77,8 @@ class SweepDriver:
         try:
             with self._heard():
                 while (waiting or running) and not self.interrupted:
-                    at_once = self.where.at_once()
-                    while waiting and len(running) < at_once + self.where.queued:
+                    at_once = self.executor.at_once()
+                    while waiting and len(running) < at_once + self.executor.queued:
                         planned = waiting.popleft()
                         running[self._submitted(planned)] = planned
                     self.watcher.running(min(len(running), at_once))
@@ -107,7 +107,7 @@ class SweepDriver:
         self._attempts[planned.id] = self._attempts.get(planned.id, 0) + 1
         self._begun[planned.id] = now(), time.monotonic()
         task = replace(self.task, parameters=planned.parameters)
-        return self.where.executor.submit(self.where.execute, task)
+        return self.executor.submit(task)
 
     def _outcome(self, future: Future[RunOutcome], started: datetime, begin: float) -> RunOutcome:
         """What came of a run; where its process died with it, that."""

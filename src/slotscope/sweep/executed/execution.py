@@ -23,8 +23,8 @@ from typing import Any
 import click
 
 from slotscope.processes.worker import ending
-from slotscope.sweep.executed import running
-from slotscope.sweep.executed.running import RUNNING, Execution
+from slotscope.sweep.executed import runs_in_progress
+from slotscope.sweep.executed.runs_in_progress import IN_PROGRESS, RunInProgress
 from slotscope.sweep.executed.stored_results import kept_results
 from slotscope.sweep.run_records import RunError
 
@@ -101,21 +101,21 @@ def execute(task: Task, progress: bool = False) -> RunOutcome:
 
     started, begin = now(), time.monotonic()
     with tempfile.TemporaryDirectory(
-        prefix="slotscope-", dir=running.temporary, ignore_cleanup_errors=True
+        prefix="slotscope-", dir=runs_in_progress.temporary, ignore_cleanup_errors=True
     ) as own:
         # The notebook's folder may be on another machine than this.
         folder = task.folder if task.folder and Path(task.folder).is_dir() else own
-        execution = Execution(task.provisioner, own)
-        with _limited(execution, task):
-            error = _papermill(task, execution, folder, progress)
-    seconds, notebook = time.monotonic() - begin, execution.notebook
+        run = RunInProgress(task.provisioner, own)
+        with _limited(run, task):
+            error = _papermill(task, run, folder, progress)
+    seconds, notebook = time.monotonic() - begin, run.notebook
     if notebook is None:
         return RunOutcome(task.notebook, None, error, started, seconds)
     text, results = nbformat.writes(notebook), kept_results(notebook)
-    return RunOutcome(text, results, error, started, seconds, execution.imported)
+    return RunOutcome(text, results, error, started, seconds, run.imported)
 
 
-def _papermill(task: Task, execution: Execution, folder: str, progress: bool) -> RunError | None:
+def _papermill(task: Task, run: RunInProgress, folder: str, progress: bool) -> RunError | None:
     """Have papermill execute the task: the error, where there is one."""
     import nbformat
     import papermill
@@ -138,28 +138,28 @@ def _papermill(task: Task, execution: Execution, folder: str, progress: bool) ->
             start_timeout=START,
             execution_timeout=task.cell_time_limit,
             resources={"metadata": {"path": folder}},
-            execution=execution,
+            run=run,
         )
     except papermill.PapermillExecutionError as error:
         # papermill put a heading and an anchor before the cell.
-        place = _place(task, execution, error.cell_index + 2)
+        place = _place(task, run, error.cell_index + 2)
         message = error.evalue or failing_line(error.traceback)
         return error_of("cell", place, error.ename, message)
     except CellTimeoutError:
         message = f"a cell took longer than its limit of {task.cell_time_limit:g} s"
-        return _failed(task, execution, "time limit", "CellTimeout", message)
+        return _failed(task, run, "time limit", "CellTimeout", message)
     except KeyboardInterrupt:
-        return _failed(task, execution, "interrupted", "KeyboardInterrupt", "it was interrupted")
+        return _failed(task, run, "interrupted", "KeyboardInterrupt", "it was interrupted")
     except Exception as error:
-        if execution.stopped:
-            return _failed(task, execution, "time limit", "RunTimeout", execution.stopped)
+        if run.stopped:
+            return _failed(task, run, "time limit", "RunTimeout", run.stopped)
         name = type(error).__name__
         message = str(error) or traceback.format_exc(limit=-1)
-        if execution.status is not None:
-            message = f"{message}: {ending(execution.status)}"
-        asked = "no kernel" if execution.client is not None else "papermill"
-        kind = "kernel died" if execution.ready else asked
-        return _failed(task, execution, kind, name, message)
+        if run.status is not None:
+            message = f"{message}: {ending(run.status)}"
+        asked = "no kernel" if run.client is not None else "papermill"
+        kind = "kernel died" if run.ready else asked
+        return _failed(task, run, kind, name, message)
     return None
 
 
@@ -178,10 +178,10 @@ def error_of(kind: str, cell: int | None, name: str, message: str) -> RunError:
     return RunError(kind, cell, name, message[:LONGEST_MESSAGE])
 
 
-def _place(task: Task, execution: Execution, index: int) -> int:
+def _place(task: Task, run: RunInProgress, index: int) -> int:
     """Which code cell of the source notebook, from 1, a cell of the executed one is."""
     given = [cell for cell in json.loads(task.notebook)["cells"] if cell["cell_type"] == "code"]
-    cells = execution.notebook.cells
+    cells = run.notebook.cells
     inserted = not any(INJECTED in cell["metadata"].get("tags", []) for cell in given)
     counted = [
         cell
@@ -191,11 +191,11 @@ def _place(task: Task, execution: Execution, index: int) -> int:
     return max(1, len(counted))
 
 
-def _failed(task: Task, execution: Execution, kind: str, name: str, message: str) -> RunError:
+def _failed(task: Task, run: RunInProgress, kind: str, name: str, message: str) -> RunError:
     """An error that no cell raised, put into the cell that was running."""
     from nbformat.v4 import new_output
 
-    cells = [] if execution.notebook is None else execution.notebook.cells
+    cells = [] if run.notebook is None else run.notebook.cells
     begun = [n for n, cell in enumerate(cells) if cell.metadata.papermill["start_time"]]
     place = begun[-1] if begun else None
     if place is not None and cells[place].cell_type == "code":
@@ -203,24 +203,24 @@ def _failed(task: Task, execution: Execution, kind: str, name: str, message: str
         cells[place].outputs.append(
             new_output("error", ename=name, evalue=message, traceback=[shown])
         )
-    return error_of(kind, None if place is None else _place(task, execution, place), name, message)
+    return error_of(kind, None if place is None else _place(task, run, place), name, message)
 
 
 @contextlib.contextmanager
-def _limited(execution: Execution, task: Task) -> Iterator[None]:
+def _limited(run: RunInProgress, task: Task) -> Iterator[None]:
     """While this is entered, the run can be stopped, and is at its time limit."""
-    RUNNING[threading.get_ident()] = execution
+    IN_PROGRESS[threading.get_ident()] = run
     if task.time_limit is not None:
-        threading.Thread(target=_limit, args=(execution, task.time_limit), daemon=True).start()
+        threading.Thread(target=_limit, args=(run, task.time_limit), daemon=True).start()
     try:
         yield
     finally:
-        execution.over.set()
-        del RUNNING[threading.get_ident()]
+        run.over.set()
+        del IN_PROGRESS[threading.get_ident()]
 
 
-def _limit(execution: Execution, seconds: float) -> None:
-    if execution.over.wait(seconds):
+def _limit(run: RunInProgress, seconds: float) -> None:
+    if run.over.wait(seconds):
         return
-    while not execution.over.wait(AGAIN):
-        execution.stop(f"the run took longer than its limit of {seconds:g} s")
+    while not run.over.wait(AGAIN):
+        run.stop(f"the run took longer than its limit of {seconds:g} s")

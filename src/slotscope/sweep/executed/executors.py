@@ -6,14 +6,14 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from typing import Any
 
 from slotscope.errors import SchedulerError
 from slotscope.sweep.environment import Environment, environment
 from slotscope.sweep.executed.execution import RunOutcome, Task, execute
-from slotscope.sweep.executed.running import RUNNING, begin, stop_all
+from slotscope.sweep.executed.runs_in_progress import IN_PROGRESS, begin, stop_all
 
 #: Seconds within which a cluster answers.
 ANSWER = 120
@@ -26,28 +26,32 @@ LOOK = 1.0
 
 
 @dataclass(frozen=True)
-class Place:
-    """Somewhere to run notebooks.
+class RunExecutor:
+    """What runs notebooks.
 
     Attributes:
-        executor: what runs them.
-        execute: what it is to call for one run.
+        workers: its processes.
+        execute: what one of them is to call for one run.
         at_once: how many can run there, now.
         queued: how many may wait there besides.
         environment: what is installed there.
         local: whether it is this machine.
     """
 
-    executor: Executor
+    workers: Executor
     execute: Callable[[Task], RunOutcome]
     at_once: Callable[[], int]
     queued: int
     environment: Environment
     local: bool
 
+    def submit(self, task: Task) -> Future[RunOutcome]:
+        """Hand out one run."""
+        return self.workers.submit(self.execute, task)
+
 
 @contextlib.contextmanager
-def here(jobs: int, patience: float | None) -> Iterator[Place]:
+def local_executor(jobs: int, patience: float | None) -> Iterator[RunExecutor]:
     """Processes of this machine.
 
     Args:
@@ -56,20 +60,20 @@ def here(jobs: int, patience: float | None) -> Iterator[Place]:
     """
     from slotscope.processes.pool import LocalExecutor, Work
 
-    with LocalExecutor(jobs, patience, Work(begin, stop_all)) as executor:
-        yield Place(executor, execute, lambda: jobs, 0, environment(), True)
+    with LocalExecutor(jobs, patience, Work(begin, stop_all)) as workers:
+        yield RunExecutor(workers, execute, lambda: jobs, 0, environment(), True)
 
 
 @contextlib.contextmanager
-def cluster(address: str) -> Iterator[Place]:
+def dask_executor(address: str) -> Iterator[RunExecutor]:
     """A Dask cluster, through Dask's own executor.
 
     Raises:
         SchedulerError: it isn't installed, or can't be reached, or has other packages.
     """
-    with _client(address) as client, client.get_executor(pure=False) as executor:
+    with _client(address) as client, client.get_executor(pure=False) as workers:
         try:
-            found = executor.submit(environment).result(timeout=ANSWER)
+            found = workers.submit(environment).result(timeout=ANSWER)
         except TimeoutError:
             raise SchedulerError(
                 f"The scheduler {address} has no worker that answers within {ANSWER} s. "
@@ -92,7 +96,7 @@ def cluster(address: str) -> Iterator[Place]:
                 "and give the same command with its address."
             )
 
-        yield Place(executor, execute_while_wanted, threads, WAITING, found, False)
+        yield RunExecutor(workers, execute_while_wanted, threads, WAITING, found, False)
 
 
 def execute_while_wanted(task: Task) -> RunOutcome:
@@ -108,8 +112,8 @@ def execute_while_wanted(task: Task) -> RunOutcome:
     def watch() -> None:
         while not over.wait(LOOK):
             known = worker.state.tasks.get(key)
-            if (known is None or known.state == "cancelled") and thread in RUNNING:
-                RUNNING[thread].stop("nobody waits for it")
+            if (known is None or known.state == "cancelled") and thread in IN_PROGRESS:
+                IN_PROGRESS[thread].stop("nobody waits for it")
 
     threading.Thread(target=watch, daemon=True).start()
     try:

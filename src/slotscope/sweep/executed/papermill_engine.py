@@ -1,7 +1,7 @@
 """papermill's engine with one difference: whoever runs a notebook can see and end its kernel.
 
 papermill registers engines by name and asks only classes for them; what belongs to one run comes as
-the argument ``execution``.
+the argument ``run``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.log import logger
 
 from slotscope.sweep.declared.notebook_file import PYTHON, language_of
-from slotscope.sweep.executed.running import Execution
+from slotscope.sweep.executed.runs_in_progress import RunInProgress
 
 NAME = "slotscope"
 #: Bytes that the path of a folder with sockets may have: a socket's own has at most 107.
@@ -36,28 +36,28 @@ IMPORTED = (
 class PapermillClient(PapermillNotebookClient):
     """papermill's client, whose kernel is started as the run wants it, and ends by a signal."""
 
-    def __init__(self, nb_man: Any, execution: Execution, **options: Any) -> None:
+    def __init__(self, nb_man: Any, run: RunInProgress, **options: Any) -> None:
         """
         Args:
             nb_man: papermill's state of the run.
-            execution: what the kernel belongs to.
+            run: what the kernel belongs to.
             **options: of nbclient.
         """
         super().__init__(nb_man, **options)
-        self.execution = execution
-        execution.client = self
+        self.run = run
+        run.client = self
 
     def create_kernel_manager(self) -> Any:
         """papermill's, for a kernel that is started as the run wants it."""
         manager = super().create_kernel_manager()
-        manager.connection_file = f"{self.execution.sockets}/kernel.json"
+        manager.connection_file = f"{self.run.sockets}/kernel.json"
         # By files, where there can be: two kernels that start at once may be given the same port.
-        short = len(os.fsencode(self.execution.sockets)) < LONGEST
+        short = len(os.fsencode(self.run.sockets)) < LONGEST
         if manager.ipykernel and short and sys.platform != "win32":
             manager.transport = "ipc"
-        if self.execution.provisioner:
+        if self.run.provisioner:
             # By the spec, not by Jupyter's variable, which is read once in a process.
-            chosen = {"provisioner_name": self.execution.provisioner, "config": {}}
+            chosen = {"provisioner_name": self.run.provisioner, "config": {}}
             manager.kernel_spec.metadata.setdefault("kernel_provisioner", chosen)
         return manager
 
@@ -65,12 +65,12 @@ class PapermillClient(PapermillNotebookClient):
     def setup_kernel(self, **options: Any) -> Iterator[None]:
         """papermill's; the kernel and its children are killed first, so nothing is waited for."""
         with super().setup_kernel(**options):
-            self.execution.ready = True
+            self.run.ready = True
             try:
                 yield
-                self.execution.imported = self._imported()
+                self.run.imported = self._imported()
             finally:
-                self.execution.kill()
+                self.run.kill()
 
     def _imported(self) -> list[str] | None:
         """What the kernel has imported of slotscope; None where it can't tell.
@@ -109,17 +109,17 @@ class PapermillEngine(NBClientEngine):
         nb_man: Any,
         kernel_name: str,
         *,
-        execution: Execution,
+        run: RunInProgress,
         start_timeout: int = 60,
         execution_timeout: float | None = None,
         resources: Any = None,
         **_ignored: Any,
     ) -> Any:
         """Execute what ``nb_man`` holds."""
-        execution.notebook = nb_man.nb
+        run.notebook = nb_man.nb
         client = PapermillClient(
             nb_man,
-            execution,
+            run,
             kernel_name=kernel_name,
             log=logger,
             resources=resources or {},

@@ -2,7 +2,7 @@
 
 import functools
 
-from slotscope.story.source import body
+from slotscope.story.function_source import body
 
 
 def documented(number):

@@ -7,7 +7,7 @@ import pytest
 from slotscope import Recording
 from slotscope.errors import VariableNotFoundError
 from slotscope.recording.records import Row, Variable
-from slotscope.story.changes import changes
+from slotscope.story.identity_changes import changes
 
 
 def recording(identities):

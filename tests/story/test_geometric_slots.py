@@ -6,7 +6,7 @@ from engine_cases import on_every_engine
 
 from slotscope.engines import engine as engine_called
 from slotscope.errors import SlotscopeError, UnknownOptimizerError
-from slotscope.story.averages import AVERAGES, constant_gradient
+from slotscope.story.geometric_slots import AVERAGES, constant_gradient
 
 
 @pytest.mark.parametrize("name", AVERAGES)

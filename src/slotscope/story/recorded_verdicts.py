@@ -1,7 +1,8 @@
 """What the checks said of every built-in optimizer, in the last run of all of them.
 
-That run takes the better part of an hour, so what it counted is kept in ``verdicts.csv``: for each
-engine and optimizer, how many checks came to each verdict, and the versions that were run.
+That run takes the better part of an hour, so what it counted is kept in the file of this module's
+name: for each engine and optimizer, how many checks came to each verdict, and the versions that
+were run.
 ``nox -s checks`` runs it again and fails where the counts are others.
 """
 
@@ -13,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 #: Where the counts are kept.
-FILE = Path(__file__).with_name("verdicts.csv")
+FILE = Path(__file__).with_suffix(".csv")
 
 #: Names of the two columns by which a row is found.
 KEYS = ["engine", "optimizer"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import slotscope
-from slotscope.story import nominal
+from slotscope.story import across_generations
 from slotscope.story.batches import apart
 
 
@@ -18,23 +18,23 @@ from slotscope.story.batches import apart
     ],
 )
 def test_equal_defaults_are_those_of_keras_3(optimizer, generation, own, equal):
-    assert own.items() <= nominal.defaults(optimizer, generation).items()
-    made = nominal.equal_defaults(optimizer, generation)
+    assert own.items() <= across_generations.defaults(optimizer, generation).items()
+    made = across_generations.equal_defaults(optimizer, generation)
     assert equal.items() <= made.items()
-    assert made.keys() == nominal.defaults(optimizer, generation).keys()
+    assert made.keys() == across_generations.defaults(optimizer, generation).keys()
 
 
 def test_engines_come_in_order_of_time_and_only_with_the_optimizer():
-    assert nominal.engines_with("Adam") == ["keras-2.1", "tf_keras-legacy", "tf_keras"]
-    assert nominal.engines_with("Ftrl") == ["tf_keras-legacy", "tf_keras"]
-    assert nominal.engines_with("Muon") == []
+    assert across_generations.engines_with("Adam") == ["keras-2.1", "tf_keras-legacy", "tf_keras"]
+    assert across_generations.engines_with("Ftrl") == ["tf_keras-legacy", "tf_keras"]
+    assert across_generations.engines_with("Muon") == []
 
 
 def test_a_rule_with_equal_defaults_tells_arithmetic_from_defaults():
     def ends(optimizer):
-        config = nominal.equal_defaults(optimizer, "keras-2.1")
-        old = nominal.ruled(optimizer, "keras-2.1", config, 4, 8, 0)
-        return apart(old, nominal.ruled(optimizer, "keras-3", {}, 4, 8, 0))
+        config = across_generations.equal_defaults(optimizer, "keras-2.1")
+        old = across_generations.ruled(optimizer, "keras-2.1", config, 4, 8, 0)
+        return apart(old, across_generations.ruled(optimizer, "keras-3", {}, 4, 8, 0))
 
     assert ends("Adadelta") == 0
     assert ends("RMSprop") > 0.01
@@ -42,10 +42,10 @@ def test_a_rule_with_equal_defaults_tells_arithmetic_from_defaults():
 
 def test_a_default_is_seen_and_goes_away_with_equal_ones():
     def train(engine):
-        return nominal.trained(engine, "Adamax", 4, 8, 0)
+        return across_generations.trained(engine, "Adamax", 4, 8, 0)
 
     found = slotscope.on_engines(train, ["keras-2.1", "tf_keras", "keras-tensorflow"])
-    table = nominal.compared(found, "Adamax", 4, 8, 0)
+    table = across_generations.compared(found, "Adamax", 4, 8, 0)
     assert list(table.index) == ["keras-2.1", "tf_keras"]
     assert table["own defaults"]["keras-2.1"] > 0.1
     assert table.drop(columns="own defaults").to_numpy().max() < 2**-10

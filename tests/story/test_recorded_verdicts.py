@@ -9,7 +9,7 @@ from slotscope.checks.selection import select
 from slotscope.checks.subjects.subject import builtin
 from slotscope.checks.verdict import Verdict
 from slotscope.engines import ENGINES
-from slotscope.story import verdicts
+from slotscope.story import recorded_verdicts
 from tools import everything
 
 #: What a record counts; where something was undecided, nothing is recorded.
@@ -17,7 +17,7 @@ KINDS = [str(verdict) for verdict in Verdict if verdict is not Verdict.UNDECIDED
 
 
 def test_nothing_is_violated_on_any_engine():
-    table = verdicts.recorded()
+    table = recorded_verdicts.recorded()
     assert list(table["engine"].unique()) == list(ENGINES)
     assert (table["violated"] == 0).all()
     assert (table["holds"] > 50).all()
@@ -25,15 +25,16 @@ def test_nothing_is_violated_on_any_engine():
 
 @on("keras-torch", "keras-2.1")
 def test_they_are_of_the_checks_that_there_are(engine):
-    table = verdicts.recorded().set_index(verdicts.KEYS)[KINDS].sum(axis="columns")
+    counts = recorded_verdicts.recorded().set_index(recorded_verdicts.KEYS)[KINDS]
+    table = counts.sum(axis="columns")
     assert set(table[engine.name].index) == set(engine.optimizer_names)
     for name in engine.optimizer_names:
         assert len(select(builtin(engine, name))) == table[engine.name, name], name
 
 
 def test_they_are_summed_over_engines():
-    one, two = (verdicts.verdicts([name]) for name in ("keras-jax", "keras-torch"))
-    both = verdicts.verdicts(["keras-jax", "keras-torch"])
+    one, two = (recorded_verdicts.verdicts([name]) for name in ("keras-jax", "keras-torch"))
+    both = recorded_verdicts.verdicts(["keras-jax", "keras-torch"])
     assert (both == one + two).all(axis=None)
 
 
@@ -41,7 +42,7 @@ def test_they_are_summed_over_engines():
 def ran(tmp_path, monkeypatch):
     """A run of one optimizer on torch, and a file of the same verdicts."""
     monkeypatch.setattr(everything, "RECORDS", tmp_path)
-    monkeypatch.setattr(verdicts, "FILE", tmp_path / "verdicts.csv")
+    monkeypatch.setattr(recorded_verdicts, "FILE", tmp_path / "verdicts.csv")
 
     def run(**counts):
         whole = dict.fromkeys(KINDS, 0) | counts
@@ -55,7 +56,7 @@ def ran(tmp_path, monkeypatch):
 
 def test_the_same_counts_are_no_difference(ran):
     assert everything.differing(ran(holds=3)) == []
-    (row,) = verdicts.recorded().to_dict("records")
+    (row,) = recorded_verdicts.recorded().to_dict("records")
     assert (row["engine"], row["versions"], row["holds"]) == ("keras-torch", "keras 3, torch 2", 3)
 
 
@@ -72,4 +73,4 @@ def test_what_races_may_hold_in_the_next_run(ran):
 def test_recording_one_engine_keeps_the_others(ran):
     other = ran(holds=5).assign(engine="keras-2.1")
     everything.record(other)
-    assert list(verdicts.recorded()["engine"]) == ["keras-2.1", "keras-torch"]
+    assert list(recorded_verdicts.recorded()["engine"]) == ["keras-2.1", "keras-torch"]

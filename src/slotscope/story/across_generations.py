@@ -20,8 +20,7 @@ from slotscope.checks.problems.warnings_and_logs import without_advice
 from slotscope.engines import Engine
 from slotscope.recording.watch import watch
 from slotscope.rules import RULES, rule
-from slotscope.rules.training import DIALECTS, Each, Training
-from slotscope.story.batches import Weights, apart, rule_states
+from slotscope.story.batches import Weights, apart, rule_states, rule_training
 from slotscope.story.digits import shuffled, softmax_regression
 
 #: The generation that Keras 3 is, and those before it, each called as an engine that runs it.
@@ -103,10 +102,7 @@ def ruled(
 ) -> Weights:
     """Where the generation's rule ends with ``config``, in float64."""
     x, y = shuffled(steps, size, seed)
-    own = rule(optimizer, generation, **config)
-    decay = {**defaults(optimizer, generation), **config}.get("weight_decay")
-    around = Training(Each(own), weight_decay=decay, **DIALECTS[generation])
-    *_, last = rule_states(around, x, y, size)
+    *_, last = rule_states(rule_training(optimizer, generation, **config), x, y, size)
     return [last["p0"], last["p1"]]
 
 

@@ -16,7 +16,7 @@ import psutil
 
 
 @dataclass
-class Execution:
+class RunInProgress:
     """A run while it runs.
 
     Attributes:
@@ -74,7 +74,7 @@ class Execution:
 
 
 #: What runs in this process, by the thread that runs it.
-RUNNING: dict[int, Execution] = {}
+IN_PROGRESS: dict[int, RunInProgress] = {}
 #: Where temporary files of its runs go; None for where they always go.
 temporary: str | None = None
 
@@ -89,8 +89,8 @@ def _descendants(process: int) -> list[psutil.Process]:
 
 def stop_all() -> None:
     """End the kernels of this process's runs."""
-    for execution in list(RUNNING.values()):
-        execution.stop("it was interrupted")
+    for run in list(IN_PROGRESS.values()):
+        run.stop("it was interrupted")
 
 
 def begin(folder: str) -> None:

@@ -5,7 +5,7 @@ from engine_cases import on_every_engine
 
 from slotscope.recording.recording import Recording
 from slotscope.recording.records import Event
-from slotscope.story.again import construct_again, error_of, noticed, shown, weight
+from slotscope.story.constructing_again import construct_again, error_of, noticed, shown, weight
 from slotscope.story.one_weight import one_weight
 
 X, Y = np.ones((2, 1)), np.full((2, 1), 1024.0)
