@@ -25,7 +25,6 @@ TO_NUMPY = {
         "checks/problems/state.py state_of",
         "recording/recorder.py Recorder._record",
         "recording/recorder.py _native",
-        "recording/statistics.py describe",
         "story/batches.py _read",
         "story/nominal.py _fitted",
         "story/precision.py _trained",
@@ -117,7 +116,7 @@ NAMES = {
         "engines/meters/torch.py TorchMeter.applied",
         "engines/meters/tensorflow_numbers.py _five",
         "engines/meters/torch_numbers.py _one_by_one",
-        "engines/meters/torch_numbers.py _rows",
+        "engines/meters/torch_numbers.py Rows._finite",
     ),
 }
 
