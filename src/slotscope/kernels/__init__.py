@@ -8,7 +8,7 @@ is a kernel that trains as any other. The parts:
   package, so that the code under test is in no kernel until the notebook imports it.
 * ``fingerprint``: which environments may share a server.
 * ``servers``: finding, starting, listing and stopping servers.
-* ``process``: a forked kernel, as :class:`subprocess.Popen` would show it.
+* ``forked_process``: a forked kernel, as :class:`subprocess.Popen` would show it.
 * ``provisioner``: what jupyter_client asks for a kernel. Where a warm one can't be had, an
   ordinary kernel starts in its place, and one line says why.
 * ``spec``: the kernelspec through which notebooks get these kernels by name.
