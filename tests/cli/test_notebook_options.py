@@ -5,7 +5,7 @@ from commands import refused
 from sweep_cases import kernelspec, write
 
 from slotscope.sweep.declared.notebook_file import read_notebook
-from slotscope.sweep.executed.preflight import check_kernel
+from slotscope.sweep.executed.kernel_check import check_kernel
 
 pytestmark = pytest.mark.usefixtures("no_kernel")
 

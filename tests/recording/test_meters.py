@@ -1,6 +1,5 @@
 """Rows measured inside of the step are what NumPy finds in the values that a callback copies."""
 
-import importlib
 import warnings
 
 import numpy as np
@@ -19,9 +18,9 @@ from engine_cases import (
 from packaging.version import Version
 
 import slotscope
-from slotscope.recording.statistics import NAMES, describe
+from slotscope.engines.meters.statistics import STATISTICS
 
-LEVELS = {"norms": 1, "statistics": len(NAMES)}
+LEVELS = {"norms": 1, "statistics": len(STATISTICS)}
 
 
 def table(recording):
@@ -88,57 +87,6 @@ def test_every_step_of_an_execution_has_a_row(engine):
         steps = 2 * -(-rows // 32)
         assert list(recording.iterations) == list(range(1, steps + 1))
         agree(table(recording), expected(engine, dense_model, rows), "norms")
-
-
-#: Numbers whose squares float32 lacks, or that are none; and the shapes that slots have.
-ODD = {
-    "tiny": [1e-25, -3e-26, 2e-25],
-    "huge": [1e25, -3e24, 2e25],
-    "with a zero": [0.0, 2.0, -1.0],
-    "zeros": [0.0, 0.0, 0.0],
-    "not a number": [np.nan, 1.0, -2.0],
-    "infinite": [np.inf, 1.0, 0.0],
-    "both infinities": [np.inf, -np.inf, 0.0],
-    "no element": [],
-    "a scalar": 0.25,
-    "rank 3": np.arange(24.0).reshape(2, 3, 4) - 7,
-    "many": np.random.default_rng(0).standard_normal(300_000) + 3,
-    "many, all of them tiny": np.full(300_000, -2e-25),
-    "many, all of them huge": np.full(300_000, 3e25),
-    "many, some of them zero": np.arange(300_000.0) % 7,
-    "many, one of them none": np.append(np.ones(300_000), np.nan),
-    "many, one of them infinite": np.append(-np.inf, np.ones(300_000)),
-}
-
-
-@on(*KERAS_3)
-def test_odd_numbers_are_described_as_numpy_does(engine):
-    module = importlib.import_module(f"slotscope.engines.meters.{engine.backend_name}_numbers")
-    convert = engine.keras.ops.convert_to_tensor
-    for dtype in ("float32", "float16", "bfloat16"):
-        for name, numbers in ODD.items():
-            tensor = convert(np.array(numbers, "float32"), dtype)
-            exact = np.asarray(engine.keras.ops.convert_to_numpy(convert(tensor, "float32")))
-            for level, kept in LEVELS.items():
-                (found,) = engine.keras.ops.convert_to_numpy(module.numbers([tensor], level))
-                wanted = describe(exact)[:kept]
-                message = f"{name} {dtype} {level}"
-                np.testing.assert_allclose(found, wanted, rtol=1e-6, err_msg=message)
-
-
-@on("keras-torch")
-def test_what_an_accelerator_does_finds_the_same(engine):
-    from slotscope.engines.meters import torch_numbers
-
-    torch = importlib.import_module("torch")
-    for name, numbers in ODD.items():
-        if not np.size(numbers):
-            continue  # only a large tensor is described alone
-        exact = np.array(numbers, "float32")
-        for level, kept in LEVELS.items():
-            found = torch_numbers._queued(torch.tensor(exact), level)
-            wanted = describe(exact)[:kept]
-            np.testing.assert_allclose(found, wanted, rtol=1e-6, err_msg=f"{name} {level}")
 
 
 @on("tf_keras", *KERAS_3)

@@ -6,7 +6,6 @@ import pytest
 from engine_cases import GRAPH, data, dense_model, on, on_every_engine
 
 import slotscope
-from slotscope.recording.statistics import NAMES, describe
 
 X, Y = data()
 
@@ -157,30 +156,3 @@ def test_a_recording_of_nothing_is_readable(engine):
     ):
         recording.values("momentum", "hidden/kernel")
     recording.plot()
-
-
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        ([3.0, 4.0], (5, 3.5, 3, 4, 0, 0)),
-        ([0.0, -2.0], (2, -1, -2, 0, 0.5, 0)),
-        ([np.inf, 0.0], (np.inf, np.inf, 0, np.inf, 0.5, 1)),
-        ([np.nan, 0.0], (np.nan, np.nan, np.nan, np.nan, 0.5, 1)),
-        ([], (0, np.nan, np.nan, np.nan, np.nan, 0)),
-        (7, (7, 7, 7, 7, 0, 0)),
-    ],
-)
-def test_six_numbers(values, expected):
-    numbers = describe(np.array(values, dtype="float32"))
-    assert dict(zip(NAMES, numbers, strict=True)) == pytest.approx(
-        dict(zip(NAMES, expected, strict=True)), nan_ok=True
-    )
-
-
-def test_a_square_beyond_float32_does_not_overflow():
-    assert describe(np.full(4, 1e30, dtype="float32"))[0] == pytest.approx(2e30)
-
-
-@pytest.mark.parametrize("dtype", ["float16", "int64", "bool"])
-def test_every_dtype_is_described(dtype):
-    assert describe(np.ones(3, dtype=dtype))[1] == 1

@@ -60,7 +60,7 @@ NAMES = {
         "engines/meters/torch.py TorchMeter.applied",
         "engines/meters/tensorflow_numbers.py _five",
         "engines/meters/torch_numbers.py _one_by_one",
-        "engines/meters/torch_numbers.py _rows",
+        "engines/meters/torch_numbers.py Rows._finite",
     ),
 }
 

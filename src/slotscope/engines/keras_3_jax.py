@@ -16,7 +16,7 @@ from slotscope.engines.driving import loops
 from slotscope.engines.driving.devices import DataParallel, Devices
 from slotscope.engines.driving.loops import Loop
 from slotscope.engines.keras_3 import Keras3
-from slotscope.engines.meters.jax import JaxMeter, Layout
+from slotscope.engines.meters.jax import CarriedVariables, JaxMeter
 from slotscope.engines.private_names import held
 from slotscope.engines.records import Identity
 
@@ -48,7 +48,7 @@ class KerasJax(Keras3):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._layout = Layout()
+        self._carried = CarriedVariables()
 
     def state_before(self, optimizer: Any, args: tuple[Any, ...]) -> Any:
         return self._in_flight(optimizer, args[0] if args else None)
@@ -81,7 +81,7 @@ class KerasJax(Keras3):
     def _in_flight(self, optimizer: Any, state: Any) -> dict[int, Any]:
         """The optimizer's arrays in the train function's state, none where nothing tells them."""
         refs = self.shows(optimizer)
-        arrays = self._layout.arrays(refs, state)
+        arrays = self._carried.arrays(refs, state)
         return {} if arrays is None else {id(r): a for r, a in zip(refs, arrays, strict=True)}
 
     def read(self, refs: Sequence[Any], state: Any = None) -> list[np.ndarray | None]:

@@ -140,7 +140,7 @@ class Watched(Available):
 
         Args:
             model: a compiled model.
-            measures: a key of :data:`slotscope.engines.meters.meter.MEASURES`.
+            measures: a key of :data:`slotscope.engines.meters.statistics.MEASURES`.
             every: how many steps make a row.
         """
         return None

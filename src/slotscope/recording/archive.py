@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from slotscope.engines.meters.statistics import STATISTICS
 from slotscope.errors import DamagedRecordingError
 from slotscope.recording.records import Event, Row, Variable
 from slotscope.recording.row_blocks import ABOUT
@@ -96,7 +97,7 @@ def _members(fields: Mapping[str, Any]) -> dict[str, Any]:
         "sizes": np.array([len(row.indices) for row in rows], dtype=np.int64),
         "kept": np.array([row.values is not None for row in rows], dtype=bool),
         "indices": _joined([row.indices for row in rows], np.int64, ()),
-        "statistics": _joined([row.statistics for row in rows], np.float64, (6,)),
+        "statistics": _joined([row.statistics for row in rows], np.float64, (len(STATISTICS),)),
         "identity": _joined([row.identity for row in rows], np.int64, (3,)),
         "live": _joined([row.live for row in rows], np.bool_, ()),
     }

@@ -249,6 +249,8 @@ class Hooks:
         if held.get("train_function") is None:
             # Of an earlier compile: while it lives, JAX runs its trace for the new one.
             self._unhook_train_function()
+            if self._metering is not None:
+                self._metering.making()
         result = proceed(*args, **kwargs)
         if result is not None and self.engine.takes_what_is_made:
             held["train_function"] = result

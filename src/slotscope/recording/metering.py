@@ -6,6 +6,7 @@ the model makes one anew while the watch is on, and has the one it had when the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from slotscope.engines.meters.meter import Measured, Meter, Targets
@@ -25,7 +26,8 @@ class Metering:
         self.undrained = 0
         self._applied = 0
         self._rows_a_step = 1
-        self._stops = [listen(*patch) for patch in meter.patches(trainer)]
+        self._stops: list[Callable[[], None]] = []
+        self.making()
         self._before: dict[str, Any] = {}
         if meter.remakes:
             held = vars(trainer)
@@ -36,6 +38,18 @@ class Metering:
     def compiling(self) -> None:
         """The model is about to be compiled: what it had was for what was compiled before."""
         self._before = dict.fromkeys(self._before)
+
+    def making(self) -> None:
+        """A train function is about to be made: of a function that no other was made of.
+
+        JAX would find the trace of the earlier one, with its optimizer and loss, and run that.
+        """
+        self._stop_listening()
+        self._stops = [listen(*patch) for patch in self.meter.patches(self.trainer)]
+
+    def _stop_listening(self) -> None:
+        while self._stops:
+            self._stops.pop()()
 
     def applied(self, targets: Targets) -> None:
         """Gradients were applied within the train function, or a trace of that was made."""
@@ -59,6 +73,5 @@ class Metering:
     def remove(self) -> None:
         """Leave the model as it was."""
         self.meter.undo()
-        while self._stops:
-            self._stops.pop()()
+        self._stop_listening()
         vars(self.trainer).update(self._before)

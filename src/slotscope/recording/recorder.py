@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from slotscope.engines.meters.meter import MEASURES, Measured
+from slotscope.engines.meters.meter import Measured
+from slotscope.engines.meters.statistics import MEASURES, STATISTICS, describe
 from slotscope.engines.records import OptimizerVariable
 from slotscope.engines.watched import Watched
 from slotscope.errors import UnseenStepsWarning, UntoldWarning
 from slotscope.recording.recording import Recording
 from slotscope.recording.records import Event, EventKind, Row, Variable
 from slotscope.recording.row_blocks import SpilledRows
-from slotscope.recording.statistics import describe
 
 #: So many rows without values stay in memory; more go to disk.
 ROWS_IN_MEMORY = 8192
@@ -278,13 +278,13 @@ class Recorder:
             self._gap_again("the counter moved, but not every variable could be read")
         indices = [indices[place] for place in present]
         arrays = [_native(value) for value in values if value is not None]
-        statistics = np.array([describe(array) for array in arrays]).reshape(-1, 6)
+        statistics = np.array([describe(array) for array in arrays]).reshape(-1, len(STATISTICS))
         identity = self._identities(engine, indices, state)
         live = self._live(indices, statistics)
         small = sum(array.size for array in arrays) <= SMALL_STATE
         kept = self.keep == "values" or (self.keep is None and small)
         if not kept and self.keep != "statistics":
-            statistics[:, 1:] = np.nan
+            statistics[:, len(MEASURES["norms"]) :] = np.nan
         places = np.array(indices, dtype=np.int64)
         given = tuple(arrays) if kept else None
         self.recording.rows.append(
@@ -347,7 +347,7 @@ class Recorder:
         identity = self._identities(engine, indices, None)
         counters, measured = found.iterations[kept], found.numbers[kept]
         steps, variables, measures = measured.shape
-        statistics = np.full((steps, variables, len(MEASURES["statistics"])), np.nan)
+        statistics = np.full((steps, variables, len(STATISTICS)), np.nan)
         statistics[:, :, :measures] = measured
         alone = len({self.seen[index].label for index in indices}) == variables
         everything = np.ones(variables, dtype=bool)

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 import pandas as pd
 
+from slotscope.engines.meters.statistics import STATISTICS
 from slotscope.errors import ValuesNotKeptError, VariableNotFoundError
 from slotscope.files import whole
 from slotscope.recording import archive, drawing
 from slotscope.recording.records import Event, Row, Variable
 from slotscope.recording.row_blocks import SpilledRows, table_of
-from slotscope.recording.statistics import NAMES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -95,8 +95,9 @@ class Recording:
             table = table_of(self.rows, [variable.label for variable in self.seen])
         slots = np.array([variable.slot for variable in self.seen], dtype=object)
         table = table[slots[table["index"].to_numpy()] != "iterations"]
-        table = table[["iterations", "variable", *NAMES]].reset_index(drop=True)
-        return table.astype({"variable": "str", "nonfinite": "Int64"})
+        table = table[["iterations", "variable", *STATISTICS]].reset_index(drop=True)
+        dtypes = {name: statistic.dtype for name, statistic in STATISTICS.items()}
+        return table.astype({"variable": "str", **dtypes})
 
     def values(
         self, slot: str, parameter: str | None = None, number: int | None = None

@@ -158,7 +158,8 @@ class Row:
     Attributes:
         iterations: the optimizer's step counter after the step.
         indices: which variables were read, as indices into the recording's list.
-        statistics: float64 array (variables, 6), see :mod:`slotscope.recording.statistics`.
+        statistics: float64 array (variables, statistics), see
+            :mod:`slotscope.engines.meters.statistics`.
         identity: int64 array (variables, 3) for object, handle and buffer: 0 for the first one
             seen, 1 for the second, and so on; -1 where the engine does not tell.
         live: bool array (variables,), whether training updates this variable of its slot.

@@ -5,7 +5,7 @@ is written anew before each of them. So a process that is killed leaves every bl
 finished, and the memory of a long run stays flat.
 
 Columns: ``iterations``, ``variable`` (its label), the numbers of
-:mod:`slotscope.recording.statistics`, and what makes a row again: ``index`` (of the variable),
+:mod:`slotscope.engines.meters.statistics`, and what makes a row again: ``index`` (of the variable),
 ``object``, ``handle``, ``buffer``, ``live`` (see :class:`slotscope.recording.records.Row`).
 """
 
@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from slotscope.engines.meters.statistics import STATISTICS
 from slotscope.errors import RowsNotWrittenWarning
 from slotscope.files import whole
 from slotscope.recording.records import Row
-from slotscope.recording.statistics import NAMES
 
 #: What a folder of blocks keeps besides them; pandas leaves out what begins so.
 ABOUT = "_about.json"
@@ -119,13 +119,13 @@ def table_of(rows: list[Row], labels: list[str]) -> pd.DataFrame:
     """The columns of a block."""
     sizes = [len(row.indices) for row in rows]
     index = np.concatenate([np.zeros(0, np.int64), *(row.indices for row in rows)])
-    numbers = np.concatenate([np.zeros((0, len(NAMES))), *(row.statistics for row in rows)])
+    numbers = np.concatenate([np.zeros((0, len(STATISTICS))), *(row.statistics for row in rows)])
     identity = np.concatenate([np.zeros((0, 3), np.int64), *(row.identity for row in rows)])
     live = np.concatenate([np.zeros(0, bool), *(row.live for row in rows)])
     table = pd.DataFrame({"iterations": np.repeat([row.iterations for row in rows], sizes)})
     table = table.astype("int64")
     table["variable"] = pd.Categorical.from_codes(index, labels)
-    table[list(NAMES)] = numbers
+    table[list(STATISTICS)] = numbers
     table["index"] = index
     table[_IDENTITY] = identity
     table["live"] = live
@@ -137,7 +137,7 @@ def _rows(table: pd.DataFrame) -> Iterator[Row]:
     iterations, index = table["iterations"].to_numpy(), table["index"].to_numpy()
     begins = (np.diff(iterations, prepend=-1) != 0) | (np.diff(index, prepend=index[:1]) <= 0)
     cuts = [*np.flatnonzero(begins).tolist(), len(table)]
-    numbers, identity = table[list(NAMES)].to_numpy(), table[_IDENTITY].to_numpy()
+    numbers, identity = table[list(STATISTICS)].to_numpy(), table[_IDENTITY].to_numpy()
     live = table["live"].to_numpy()
     for begin, end in pairwise(cuts):
         cut = slice(begin, end)

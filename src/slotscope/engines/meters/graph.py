@@ -14,7 +14,6 @@ from weakref import WeakKeyDictionary
 
 from slotscope.engines.importing import tensorflow
 from slotscope.engines.meters.meter import (
-    MEASURES,
     Measured,
     Meter,
     Taking,
@@ -23,6 +22,7 @@ from slotscope.engines.meters.meter import (
     same_refs,
     with_rows,
 )
+from slotscope.engines.meters.statistics import MEASURES
 from slotscope.engines.meters.tensorflow_numbers import numbers
 from slotscope.engines.private_names import held
 

@@ -7,10 +7,13 @@ are, of short rows, as a long sum drifts in float32; those of rows are added up 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
+from functools import cached_property
 
 import numpy as np
 
 from slotscope.engines.meters.meter import SAFE
+from slotscope.engines.meters.statistics import measured
 
 #: A row has so many elements,
 ROW = 1 << 9
@@ -19,30 +22,56 @@ ROWS = 1 << 8
 
 
 def statistics(flat: np.ndarray) -> list[float]:
-    """The six numbers of an array (elements,) of float32 or float64, not empty."""
+    """The statistics of an array (elements,) of float32 or float64, not empty."""
     with np.errstate(all="ignore"):
-        return _statistics(flat)
+        return measured(HostArray(flat))
 
 
-def _statistics(flat: np.ndarray) -> list[float]:
-    pieces = _pieces(flat)
-    ones = np.ones((1, ROW), flat.dtype)
-    squares, sums, smallest, largest = [], [], [], []
-    zeros = 0
-    for piece in pieces:
-        squares.append(_dots(piece, piece))
-        sums.append(_dots(piece, ones[:, : piece.shape[1]]))
-        low, high = np.minimum.reduce(piece, axis=None), np.maximum.reduce(piece, axis=None)
-        if not (low > 0 or high < 0):
-            zeros += int(np.count_nonzero(piece == 0))
-        smallest.append(low)
-        largest.append(high)
-    total = _sum(sums)
-    finite = math.isfinite(total)
-    nonfinite = 0 if finite else sum(int(np.count_nonzero(~np.isfinite(p))) for p in pieces)
-    extremes = float(np.min(smallest)), float(np.max(largest))  # Python's own lose a NaN
-    mean, share = total / flat.size, zeros / flat.size
-    return [_norm(squares, pieces), mean, *extremes, share, nonfinite]
+class HostArray:
+    """The reading of such an array."""
+
+    def __init__(self, flat: np.ndarray) -> None:
+        self.size = flat.size
+        self._pieces = _pieces(flat)
+        self._ones = np.ones((1, ROW), flat.dtype)
+        squares, sums, smallest, largest = [], [], [], []
+        zeros = 0
+        for piece in self._pieces:
+            squares.append(_dots(piece, piece))
+            sums.append(self._row_sums(piece))
+            low, high = np.minimum.reduce(piece, axis=None), np.maximum.reduce(piece, axis=None)
+            if not (low > 0 or high < 0):
+                zeros += int(np.count_nonzero(piece == 0))
+            smallest.append(low)
+            largest.append(high)
+        self._squares = _sum(squares)
+        self.total = _sum(sums)
+        # Python's own lose a NaN.
+        self.smallest, self.largest = float(np.min(smallest)), float(np.max(largest))
+        self.zero_fraction = zeros / flat.size
+
+    @cached_property
+    def norm(self) -> float:
+        """The L2 norm, of sums of squares if those have lost none."""
+        total = self._squares
+        if not SAFE[0] < total < SAFE[1]:
+            wide = (piece.astype(np.float64) for piece in self._pieces)
+            total = _sum(_dots(piece, piece) for piece in wide)
+        return math.sqrt(total)
+
+    @cached_property
+    def nonfinite(self) -> int:
+        """How many elements are not finite: none where their sum is."""
+        if math.isfinite(self.total):
+            return 0
+        return sum(int(np.count_nonzero(~np.isfinite(piece))) for piece in self._pieces)
+
+    def sums(self, of: Callable[[np.ndarray], np.ndarray]) -> float:
+        made = (of(piece).astype(piece.dtype) for piece in self._pieces)
+        return _sum(map(self._row_sums, made))
+
+    def _row_sums(self, piece: np.ndarray) -> np.ndarray:
+        return _dots(piece, self._ones[:, : piece.shape[1]])
 
 
 def _pieces(flat: np.ndarray) -> list[np.ndarray]:
@@ -58,13 +87,5 @@ def _dots(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.matmul(rows[:, None, :], others[:, :, None]).ravel()
 
 
-def _sum(parts: list[np.ndarray]) -> float:
-    return float(np.concatenate(parts).sum(dtype=np.float64))
-
-
-def _norm(squares: list[np.ndarray], pieces: list[np.ndarray]) -> float:
-    """The L2 norm, of sums of squares if those have lost none."""
-    total = _sum(squares)
-    if not SAFE[0] < total < SAFE[1]:
-        total = _sum([_dots(wide, wide) for wide in (p.astype(np.float64) for p in pieces)])
-    return math.sqrt(total)
+def _sum(parts: Iterable[np.ndarray]) -> float:
+    return float(np.concatenate(list(parts)).sum(dtype=np.float64))

@@ -16,7 +16,6 @@ import numpy as np
 
 from slotscope.engines.meters.jax_numbers import numbers
 from slotscope.engines.meters.meter import (
-    MEASURES,
     Measured,
     Meter,
     Taking,
@@ -24,9 +23,10 @@ from slotscope.engines.meters.meter import (
     lost,
     with_rows,
 )
+from slotscope.engines.meters.statistics import MEASURES
 
 
-class Layout:
+class CarriedVariables:
     """Where Keras's train function carries the optimizer's arrays.
 
     It takes and gives ``(trainable, non-trainable, optimizer, metrics)`` variables, beside the data
@@ -128,7 +128,7 @@ class JaxMeter(Meter):
         self._at: list[int] = []
         self._counter = 0
         self._left: list[Measured] = []
-        self._layout = Layout()
+        self._carried = CarriedVariables()
 
     def patches(self, trainer: Any) -> Iterable[tuple[Any, str, Callable[..., Any]]]:
         return [(trainer, "train_step", self._train_step)]
@@ -140,7 +140,7 @@ class JaxMeter(Meter):
         variables = optimizer.variables
         shown = tuple(map(id, variables))
         whole = isinstance(state, tuple) and len(state) == 4
-        if not whole or self._layout.arrays(variables, state) is not state[2]:
+        if not whole or self._carried.arrays(variables, state) is not state[2]:
             return None  # a train step with a state of its own making, or another release's
         if shown != self._shown or self._ring is None:
             self._left = with_rows(self.drain())

@@ -12,11 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from slotscope.engines.meters.meter import ABREAST, LARGE, MEASURES, SAFE, TIMES, parted, pieces
-from slotscope.engines.meters.packed import WIDTH, Layout
-
-#: Arrays of so many elements, at most, are measured together: each operation has its price.
-SMALL = 16_384
+from slotscope.engines.meters.meter import ABREAST, LARGE, SAFE, SMALL, TIMES, parted, pieces
+from slotscope.engines.meters.packed import WIDTH, Packing
+from slotscope.engines.meters.statistics import MEASURES, Reading, measured
 
 
 def numbers(arrays: Sequence[Any], measures: str) -> Any:
@@ -30,11 +28,17 @@ def numbers(arrays: Sequence[Any], measures: str) -> Any:
     if measures == "norms":
         found = _norms(little, large, _each(_squares, [*little, *large]))[:, None]
     else:
-        small, fives = Together([_wide(a) for a in little]), _each(_five, large).reshape(-1, 5)
-        squares = jnp.concatenate([small.sums(lambda rows: rows * rows), fives[:, 0]])
-        rest = jnp.concatenate([small.others(), _described(large, fives)])
-        found = jnp.concatenate([_norms(little, large, squares)[:, None], rest], axis=1)
+        small, alone = SmallArrays([_wide(a) for a in little]), LargeArrays(large)
+        norms = _norms(little, large, jnp.concatenate([small.squares, alone.squares]))
+        small.norm, alone.norm = norms[: len(little)], norms[len(little) :]
+        found = jnp.concatenate([_table(small), _table(alone)] if large else [_table(small)])
     return found if places is None else found[places]
+
+
+def _table(reading: Reading) -> Any:
+    import jax.numpy as jnp
+
+    return jnp.stack(measured(reading), axis=1)
 
 
 def _norms(little: Sequence[Any], large: Sequence[Any], squares: Any) -> Any:
@@ -75,47 +79,113 @@ def _each(function: Callable[[Any], Any], arrays: Sequence[Any]) -> Any:
     return jnp.stack([function(a) for a in arrays]) if arrays else jnp.zeros(0)
 
 
-class Together:
-    """Small arrays, as the rows of one matrix.
+class SmallArrays:
+    """The reading of small arrays, as the rows of one matrix.
 
     Args:
         arrays: flat ones.
+
+    Attributes:
+        norm: array (arrays,), given when the squares of all arrays have been looked at.
     """
+
+    norm: Any
 
     def __init__(self, arrays: Sequence[Any]) -> None:
         import jax.numpy as jnp
 
-        self._lie = Layout([array.size for array in arrays])
-        padded = [jnp.pad(a, (0, fill)) for a, fill in zip(arrays, self._lie.fill, strict=True)]
+        self._packing = Packing([array.size for array in arrays])
+        fill = self._packing.fill
+        padded = [jnp.pad(a, (0, zeros)) for a, zeros in zip(arrays, fill, strict=True)]
         self._rows = jnp.concatenate([jnp.zeros(0), *padded]).reshape(-1, WIDTH)
+        self.size = self._packing.sizes.astype(self._rows.dtype)
 
-    def sums(self, of: Callable[[Any], Any]) -> Any:
-        """For each array, the sum of what ``of`` makes of its elements, 0 where that was added."""
+    def _sums(self, rows: Any) -> Any:
         import jax.numpy as jnp
 
-        return self._reduced(jnp.sum, of(self._rows), 0)
+        return self._reduced(jnp.sum, rows.astype(self._rows.dtype), 0)
 
     def _reduced(self, reduce: Any, rows: Any, neutral: float) -> Any:
         import jax.numpy as jnp
 
         of_rows = jnp.append(reduce(rows, axis=1), neutral)
-        return reduce(of_rows[self._lie.places], axis=1, initial=neutral)
+        return reduce(of_rows[self._packing.places], axis=1, initial=neutral)
 
-    def others(self) -> Any:
-        """Mean, min, max, zero fraction and number of nonfinite elements of each."""
+    def _end(self, reduce: Any, neutral: float) -> Any:
         import jax.numpy as jnp
 
-        inside, dtype = self._lie.inside, self._rows.dtype
-        smallest, largest = (
-            self._reduced(reduce, jnp.where(inside, self._rows, neutral), neutral)
-            for reduce, neutral in ((jnp.min, jnp.inf), (jnp.max, -jnp.inf))
-        )
-        zeros = self.sums(lambda rows: ((rows == 0) & inside).astype(dtype))
-        nonfinite = self.sums(lambda rows: (~jnp.isfinite(rows)).astype(dtype))
-        sizes = self._lie.sizes.astype(dtype)
-        extremes = [jnp.where(sizes > 0, found, jnp.nan) for found in (smallest, largest)]
-        mean = self.sums(lambda rows: rows) / sizes
-        return jnp.stack([mean, *extremes, zeros / sizes, nonfinite], axis=1)
+        found = self._reduced(reduce, jnp.where(self._packing.inside, self._rows, neutral), neutral)
+        return jnp.where(self.size > 0, found, jnp.nan)
+
+    @property
+    def squares(self) -> Any:
+        return self._sums(self._rows * self._rows)
+
+    @property
+    def total(self) -> Any:
+        return self._sums(self._rows)
+
+    @property
+    def smallest(self) -> Any:
+        import jax.numpy as jnp
+
+        return self._end(jnp.min, jnp.inf)
+
+    @property
+    def largest(self) -> Any:
+        import jax.numpy as jnp
+
+        return self._end(jnp.max, -jnp.inf)
+
+    @property
+    def zero_fraction(self) -> Any:
+        return self._sums((self._rows == 0) & self._packing.inside) / self.size
+
+    @property
+    def nonfinite(self) -> Any:
+        import jax.numpy as jnp
+
+        return self._sums(~jnp.isfinite(self._rows))
+
+    def sums(self, of: Callable[[Any], Any]) -> Any:
+        import jax.numpy as jnp
+
+        return self._sums(jnp.where(self._packing.inside, of(self._rows), 0))
+
+
+class LargeArrays:
+    """The reading of large arrays, each by itself.
+
+    Args:
+        arrays: flat ones.
+
+    Attributes:
+        norm: array (arrays,), given when the squares of all arrays have been looked at.
+    """
+
+    norm: Any
+
+    def __init__(self, arrays: Sequence[Any]) -> None:
+        self._arrays = arrays
+        self._fives = _each(_five, arrays).reshape(-1, 5)
+        self.size = np.array([array.size for array in arrays])
+        self.squares, self.total, self.smallest, self.largest, self._zeros = self._fives.T
+
+    @property
+    def zero_fraction(self) -> Any:
+        return self._zeros / self.size
+
+    @property
+    def nonfinite(self) -> Any:
+        import jax.numpy as jnp
+
+        pairs = zip(self._arrays, self.total, strict=True)
+        return jnp.stack([_nonfinite(*pair) for pair in pairs])
+
+    def sums(self, of: Callable[[Any], Any]) -> Any:
+        import jax.numpy as jnp
+
+        return _each(lambda array: jnp.sum(of(_wide(array)), dtype=self.total.dtype), self._arrays)
 
 
 def _squares(array: Any) -> Any:
@@ -212,23 +282,6 @@ def _in_pieces(array: Any) -> Any:
     if rest:
         found = jnp.concatenate([found, _reduced(_parts(_wide(array[-rest:])))[None]])
     return _reduced(found.T)
-
-
-def _described(arrays: Sequence[Any], found: Any) -> Any:
-    """Mean, min, max, zero fraction and number of nonfinite elements of large arrays.
-
-    Args:
-        arrays: flat ones.
-        found: array (arrays, 5) of what :func:`_five` says of each.
-    """
-    import jax.numpy as jnp
-
-    if not arrays:
-        return jnp.zeros((0, 5))
-    sizes = np.array([a.size for a in arrays])
-    nonfinite = jnp.stack([_nonfinite(*pair) for pair in zip(arrays, found[:, 1], strict=True)])
-    mean, share = found[:, 1] / sizes, found[:, 4] / sizes
-    return jnp.stack([mean, found[:, 2], found[:, 3], share, nonfinite], axis=1)
 
 
 def _nonfinite(array: Any, total: Any) -> Any:

@@ -21,15 +21,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-#: What is measured of each variable, by the name of the level.
-MEASURES = {
-    "norms": ("l2",),
-    "statistics": ("l2", "mean", "min", "max", "zero_fraction", "nonfinite"),
-}
-
 #: Between these, a sum of squares in float32 has lost none that matter.
 SAFE = (1e-24, 1e36)
 
+#: Arrays of so many elements, at most, are measured together: each operation has its price.
+SMALL = 16_384
 #: On the CPU, XLA reads an array of more elements in pieces: for fewer, compiling that costs more.
 LARGE = 1 << 18
 #: A piece has so many elements, at most; they are read so many
@@ -62,7 +58,7 @@ class Measured:
     Attributes:
         refs: the variables, in the order of the second axis.
         iterations: int64 array (steps,): the step counter after each step.
-        numbers: float64 array (steps, variables, numbers), see :data:`MEASURES`.
+        numbers: float64 array (steps, variables, numbers) of the level that is measured.
         last: the step counter now, whether its step has a row or not; None where the rows were
             lost with the device's memory.
     """
@@ -77,7 +73,7 @@ class Meter(ABC):
     """Measures in every ``every``-th step of one model's train function.
 
     Args:
-        measures: a key of :data:`MEASURES`.
+        measures: a key of :data:`~slotscope.engines.meters.statistics.MEASURES`.
         every: a row is made where the step counter is a multiple of this.
     """
 

@@ -14,7 +14,7 @@ import numpy as np
 WIDTH = 128
 
 
-class Layout:
+class Packing:
     """Where arrays of these sizes lie.
 
     Attributes:

@@ -12,7 +12,6 @@ from typing import Any
 
 from slotscope.engines.importing import tensorflow
 from slotscope.engines.meters.meter import (
-    MEASURES,
     Measured,
     Meter,
     Taking,
@@ -20,6 +19,7 @@ from slotscope.engines.meters.meter import (
     latest,
     same_refs,
 )
+from slotscope.engines.meters.statistics import MEASURES
 from slotscope.engines.meters.tensorflow_numbers import numbers
 
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from slotscope.engines.importing import tensorflow
-from slotscope.engines.meters.meter import ABREAST, LARGE, MEASURES, SAFE, TIMES, parted, pieces
-from slotscope.engines.meters.packed import WIDTH, Layout
+from slotscope.engines.meters.meter import ABREAST, LARGE, SAFE, SMALL, TIMES, parted, pieces
+from slotscope.engines.meters.packed import WIDTH, Packing
+from slotscope.engines.meters.statistics import MEASURES, measured, of_nothing
 
-#: Arrays of so many elements, at most, are measured together: each operation has its price.
-SMALL = 16_384
 #: So many elements of a larger one are added up in its own precision.
 PART = 64
 
@@ -30,7 +30,7 @@ def numbers(values: Sequence[Any], measures: str) -> Any:
         return tf.zeros((0, len(MEASURES[measures])), tf.float64)
     arrays = [tf.reshape(v, [-1]) for v in values]
     small, others, places = parted(arrays, _size, SMALL)
-    rows = [Together(small).numbers(measures)] if small else []
+    rows = [_together(small, measures)] if small else []
     rows += [_alone(array, measures)[None] for array in others]
     found = tf.concat(rows, axis=0)
     return found if places is None else tf.gather(found, places)
@@ -42,8 +42,16 @@ def _size(array: Any) -> int:
     return max(array.shape[0], SMALL + 1) if is_double else int(array.shape[0])
 
 
-class Together:
-    """Small arrays, as the rows of one matrix of float64.
+def _together(arrays: Sequence[Any], measures: str) -> Any:
+    """Tensor (arrays, numbers) of small arrays."""
+    reading = Packed(arrays)
+    if measures == "norms":
+        return reading.norm[:, None]
+    return tensorflow().stack(measured(reading), axis=1)
+
+
+class Packed:
+    """The reading of small arrays, as the rows of one matrix of float64.
 
     Args:
         arrays: flat ones, at least one, of dtypes whose squares float64 holds.
@@ -51,44 +59,62 @@ class Together:
 
     def __init__(self, arrays: Sequence[Any]) -> None:
         tf = tensorflow()
-        self._lie = Layout([array.shape[0] for array in arrays])
+        self._packing = Packing([array.shape[0] for array in arrays])
+        self.size = self._packing.sizes.astype(np.float64)
         padded = []
-        for array, fill in zip(arrays, self._lie.fill, strict=True):
+        for array, fill in zip(arrays, self._packing.fill, strict=True):
             padded += [_wide(array), tf.zeros(fill)]
         self._rows = _precise(tf.reshape(tf.concat(padded, axis=0), [-1, WIDTH]))
 
-    def numbers(self, measures: str) -> Any:
-        """Tensor (arrays, numbers)."""
+    @property
+    def norm(self) -> Any:
+        return tensorflow().sqrt(self._sums(self._rows * self._rows))
+
+    @property
+    def total(self) -> Any:
+        return self._sums(self._rows)
+
+    @cached_property
+    def _without_ends(self) -> Any:
+        """Which have no minimum; one taken here may leave NaN out, NumPy's doesn't."""
+        return (self.size == 0) | (self._sums(tensorflow().math.is_nan(self._rows)) > 0)
+
+    @property
+    def smallest(self) -> Any:
+        return self._end(tensorflow().reduce_min, np.inf)
+
+    @property
+    def largest(self) -> Any:
+        return self._end(tensorflow().reduce_max, -np.inf)
+
+    @property
+    def zero_fraction(self) -> Any:
+        return self._sums(tensorflow().equal(self._rows, 0) & self._packing.inside) / self.size
+
+    @property
+    def nonfinite(self) -> Any:
+        return self._sums(_nonfinite(self._rows))
+
+    def sums(self, of: Callable[[Any], Any]) -> Any:
         tf = tensorflow()
-        rows, inside, sizes = self._rows, self._lie.inside, self._lie.sizes.astype(np.float64)
-        norms = tf.sqrt(self._sums(rows * rows))
-        if measures == "norms":
-            return norms[:, None]
-        # A minimum here may leave NaN out, NumPy's doesn't.
-        none = (sizes == 0) | (self._sums(tf.math.is_nan(rows)) > 0)
-        smallest, largest = (
-            tf.where(none, tf.constant(np.nan, tf.float64), self._reduced(reduce, rows, neutral))
-            for reduce, neutral in ((tf.reduce_min, np.inf), (tf.reduce_max, -np.inf))
-        )
-        zeros = self._sums(tf.equal(rows, 0) & inside)
-        share, mean = zeros / sizes, self._sums(rows) / sizes
-        return tf.stack([norms, mean, smallest, largest, share, self._sums(_nonfinite(rows))], 1)
+        made = _precise(of(self._rows))
+        return self._sums(tf.where(self._packing.inside, made, tf.zeros_like(made)))
 
     def _sums(self, rows: Any) -> Any:
         return self._of_arrays(tensorflow().reduce_sum, _precise(rows), 0)
 
-    def _reduced(self, reduce: Any, rows: Any, neutral: float) -> Any:
-        """The same of a minimum or maximum; what fills the last rows has no part in it."""
-        neutrals = tensorflow().constant(neutral, rows.dtype)
-        return self._of_arrays(
-            reduce, tensorflow().where(self._lie.inside, rows, neutrals), neutral
-        )
+    def _end(self, reduce: Any, neutral: float) -> Any:
+        """A minimum or maximum; what fills the last rows has no part in it."""
+        tf = tensorflow()
+        inside = tf.where(self._packing.inside, self._rows, tf.constant(neutral, tf.float64))
+        found = self._of_arrays(reduce, inside, neutral)
+        return tf.where(self._without_ends, tf.constant(np.nan, tf.float64), found)
 
     def _of_arrays(self, reduce: Any, rows: Any, neutral: float) -> Any:
         """``rows`` reduced to one number for each array."""
         tf = tensorflow()
         of_rows = tf.concat([reduce(rows, axis=1), tf.constant([neutral], tf.float64)], axis=0)
-        return reduce(tf.gather(of_rows, self._lie.places), axis=1)
+        return reduce(tf.gather(of_rows, self._packing.places), axis=1)
 
 
 @functools.cache
@@ -102,8 +128,63 @@ def _alone(array: Any, measures: str) -> Any:
     tf = tensorflow()
     if measures == "norms":
         return _norm(array, _squares(array))[None]
-    five = _five(array)
-    return tf.concat([_norm(array, five[0])[None], _described(array, five)], axis=0)
+    if not array.shape[0]:
+        return tf.constant(of_nothing(), tf.float64)
+    return tf.stack([_precise(number) for number in measured(Alone(array))])
+
+
+class Alone:
+    """The reading of one array that is not small.
+
+    Args:
+        array: a flat one, not empty.
+    """
+
+    def __init__(self, array: Any) -> None:
+        self._array = array
+        self.size = array.shape[0]
+        found = tensorflow().unstack(_five(array))
+        self._squares, self.total, self._least, self._most, self._zeros = found
+
+    @property
+    def norm(self) -> Any:
+        return _norm(self._array, self._squares)
+
+    @property
+    def smallest(self) -> Any:
+        return self._least + self._spoilt
+
+    @property
+    def largest(self) -> Any:
+        return self._most + self._spoilt
+
+    @property
+    def zero_fraction(self) -> Any:
+        return self._zeros / self.size
+
+    @property
+    def nonfinite(self) -> Any:
+        return self._odd[0]
+
+    @cached_property
+    def _odd(self) -> Any:
+        """How many elements are not finite, and how many NaN: none where their sum is finite."""
+        tf = tensorflow()
+        tests = (_nonfinite, tf.math.is_nan)
+        return tf.cond(
+            tf.math.is_finite(self.total),
+            lambda: tf.zeros(2, tf.float64),
+            lambda: tf.stack([_precise_sum(test(self._array)) for test in tests]),
+        )
+
+    @cached_property
+    def _spoilt(self) -> Any:
+        """NaN or 0: a minimum here may leave NaN out, NumPy's doesn't."""
+        tf = tensorflow()
+        return tf.where(self._odd[1] > 0, tf.constant(np.nan, tf.float64), 0)
+
+    def sums(self, of: Callable[[Any], Any]) -> Any:
+        return _precise_sum(of(_wide(self._array)))
 
 
 def _norm(array: Any, squares: Any) -> Any:
@@ -123,28 +204,6 @@ def _scaled_norm(array: Any) -> Any:
     scale = tf.where((largest > 0) & tf.math.is_finite(largest), largest, 1)
     scaled = precise / scale
     return scale * tf.sqrt(tf.reduce_sum(scaled * scaled))
-
-
-def _described(array: Any, five: Any) -> Any:
-    """Mean, min, max, zero fraction and number of nonfinite elements of a flat array.
-
-    Args:
-        array: of any length.
-        five: what :func:`_five` says of it.
-    """
-    tf = tensorflow()
-    size = array.shape[0]
-    if not size:
-        return tf.constant([np.nan, np.nan, np.nan, np.nan, 0], tf.float64)
-    _, total, least, most, zeros = tf.unstack(five)
-    found = tf.cond(
-        tf.math.is_finite(total),
-        lambda: tf.zeros(2, tf.float64),
-        lambda: tf.stack([_precise_sum(test(array)) for test in (_nonfinite, tf.math.is_nan)]),
-    )
-    # A minimum here may leave NaN out, NumPy's doesn't.
-    spoilt = tf.where(found[1] > 0, tf.constant(np.nan, tf.float64), 0)
-    return tf.stack([total / size, least + spoilt, most + spoilt, zeros / size, found[0]])
 
 
 def _nonfinite(array: Any) -> Any:

@@ -8,15 +8,15 @@ to torch, by NumPy if that is the host.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 from slotscope.engines.meters import host_numbers
 from slotscope.engines.meters.host_numbers import ROW
-from slotscope.engines.meters.meter import MEASURES, SAFE, parted
+from slotscope.engines.meters.meter import SAFE, SMALL, parted
+from slotscope.engines.meters.statistics import MEASURES, measured, of_nothing
 
-#: Tensors of so many elements, at most, are copied.
-SMALL = 16_384
 #: Copies are described when they have so many elements, or are of so many steps.
 ROOM, STEPS = 1 << 20, 64
 
@@ -107,23 +107,64 @@ def _rows(rows: Any, measures: str) -> Any:
     """The numbers of each row: tensor (rows, numbers)."""
     import torch
 
-    norms = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64)
+    reading = Rows(rows)
     if measures == "norms":
-        return norms[:, None]
-    size = rows.shape[1]
-    if not size:
-        none = torch.full_like(norms, torch.nan)
-        return torch.stack([norms, none, none, none, none, torch.zeros_like(norms)], dim=1)
-    mean = rows.sum(dim=1, dtype=torch.float64) / size
-    if norms.device.type == "cpu" and torch.isfinite(norms).all():  # elsewhere, asking would wait
-        nonfinite = torch.zeros_like(norms)
-        nonzero = rows.sign().abs_().sum(dim=1)  # faster than to count them
-    else:
-        nonfinite = size - torch.isfinite(rows).sum(dim=1)
-        nonzero = torch.count_nonzero(rows, dim=1)
-    extremes = torch.amin(rows, dim=1), torch.amax(rows, dim=1)
-    found = (norms, mean, *extremes, 1 - nonzero / size, nonfinite)
-    return torch.stack([number.double() for number in found], dim=1)
+        return reading.norm[:, None]
+    if not reading.size:
+        nothing = torch.tensor(of_nothing(), dtype=torch.float64, device=rows.device)
+        return nothing.expand(len(rows), -1)
+    return torch.stack([number.double() for number in measured(reading)], dim=1)
+
+
+class Rows:
+    """The reading of one small tensor at many steps: a row for each."""
+
+    def __init__(self, rows: Any) -> None:
+        import torch
+
+        self._rows = rows
+        self.size = rows.shape[1]
+        self.norm = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64)
+
+    @cached_property
+    def _finite(self) -> bool:
+        """Whether all elements are known to be finite; elsewhere, asking would wait."""
+        import torch
+
+        return self.norm.device.type == "cpu" and bool(torch.isfinite(self.norm).all())
+
+    @property
+    def total(self) -> Any:
+        return self.sums(lambda rows: rows)
+
+    @property
+    def smallest(self) -> Any:
+        return self._rows.amin(dim=1)
+
+    @property
+    def largest(self) -> Any:
+        return self._rows.amax(dim=1)
+
+    @property
+    def zero_fraction(self) -> Any:
+        if self._finite:
+            nonzero = self._rows.sign().abs_().sum(dim=1)  # faster than to count them
+        else:
+            nonzero = self._rows.count_nonzero(dim=1)
+        return 1 - nonzero / self.size
+
+    @property
+    def nonfinite(self) -> Any:
+        import torch
+
+        if self._finite:
+            return torch.zeros_like(self.norm)
+        return self.size - torch.isfinite(self._rows).sum(dim=1)
+
+    def sums(self, of: Callable[[Any], Any]) -> Any:
+        import torch
+
+        return of(self._rows).sum(dim=1, dtype=torch.float64)
 
 
 def _one_by_one(tensors: Sequence[Any], measures: str) -> Any:
@@ -140,15 +181,54 @@ def _queued(tensor: Any, measures: str) -> Any:
     """The numbers in few operations, none of which is waited for: what an accelerator likes."""
     import torch
 
-    norm = torch.linalg.vector_norm(tensor, dtype=torch.float64)
+    reading = Queued(tensor)
     if measures == "norms":
-        return norm[None]
-    size = tensor.numel()
-    zeros = size - torch.count_nonzero(tensor)
-    nonfinite = torch.count_nonzero(tensor - tensor)  # what is finite leaves zero, all else NaN
-    mean = tensor.sum(dtype=torch.float64) / size
-    found = (norm, mean, *torch.aminmax(tensor), zeros / size, nonfinite)
-    return torch.stack([number.double() for number in found])
+        return reading.norm[None]
+    return torch.stack([number.double() for number in measured(reading)])
+
+
+class Queued:
+    """The reading of one large tensor on an accelerator."""
+
+    def __init__(self, tensor: Any) -> None:
+        self._tensor = tensor
+        self.size = tensor.numel()
+
+    @property
+    def norm(self) -> Any:
+        import torch
+
+        return torch.linalg.vector_norm(self._tensor, dtype=torch.float64)
+
+    @property
+    def total(self) -> Any:
+        return self.sums(lambda tensor: tensor)
+
+    @cached_property
+    def _ends(self) -> Any:
+        return self._tensor.aminmax()
+
+    @property
+    def smallest(self) -> Any:
+        return self._ends.min
+
+    @property
+    def largest(self) -> Any:
+        return self._ends.max
+
+    @property
+    def zero_fraction(self) -> Any:
+        return (self.size - self._tensor.count_nonzero()) / self.size
+
+    @property
+    def nonfinite(self) -> Any:
+        # What is finite leaves zero, all else NaN.
+        return (self._tensor - self._tensor).count_nonzero()
+
+    def sums(self, of: Callable[[Any], Any]) -> Any:
+        import torch
+
+        return of(self._tensor).sum(dtype=torch.float64)
 
 
 def _asked(flat: Any, measures: str) -> list[float]:
