@@ -28,11 +28,11 @@ class Start:
     """A process, and the one that it is compared with.
 
     Attributes:
-        name: of the row.
+        name: the name of the row.
         command: the process.
         floor: what it cannot be faster than.
-        target: seconds of wall time; None where only the ratio counts.
-        backend: of Keras 3, for both processes.
+        target: seconds of wall time; None if only the ratio counts.
+        backend: the backend of Keras 3, for both processes.
     """
 
     name: str

@@ -45,7 +45,7 @@ SIZES = (
 #: There, a step of the large models is as short as one of the small.
 ACCELERATOR_SIZES = (SIZES[0], SIZES[1], replace(SIZES[2], steps=60))
 
-#: What `watch` is given, by the name of the variant; None where nothing is watched. Callbacks that
+#: What `watch` is given, by the name of the variant; None if nothing is watched. Callbacks that
 #: do without it are in benchmarks/peers.py.
 VARIANTS: dict[str, dict[str, Any] | None] = {
     "plain": None,
@@ -185,7 +185,7 @@ def floor(engine: Engine, size: Size, plain: tuple[float, float], rounds: int) -
 
 
 def accelerator(engine: Engine) -> str | None:
-    """The name of what JAX or torch computes on, None where that is the CPU."""
+    """The name of what JAX or torch computes on, None if that is the CPU."""
     if engine.name == "keras-jax":
         import jax
 

@@ -104,8 +104,8 @@ class Setting:
         name: as it is asked for.
         sentence: what it is like.
         level: the instructions that libraries may use, of :data:`LEVELS`; empty for all.
-        threads: of each pool; None for what a library chooses.
-        seed: of Python's hashes; None for one that is drawn.
+        threads: the threads of each pool; None for what a library chooses.
+        seed: the seed of Python's hashes; None for one that is drawn.
     """
 
     name: str
@@ -165,7 +165,7 @@ def given(setting: Setting) -> Iterator[None]:
 
 
 def lacking(setting: Setting) -> list[str]:
-    """Why this machine shows less of the setting than its name promises; empty where it does not.
+    """Why this machine shows less of the setting than its name promises; empty if it does not.
 
     Each is a sentence: the processor lacks instructions, so that this setting is another one; a cap
     is not applicable; there are fewer processors than threads.

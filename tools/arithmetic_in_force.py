@@ -39,9 +39,9 @@ class InForce:
     """What one library computes with.
 
     Attributes:
-        says: its own words for its instructions; empty where it tells none.
-        threads: of its pool; None where that can't be told.
-        digest: of results whose last bits depend on its instructions.
+        says: its own words for its instructions; empty if it tells none.
+        threads: the threads of its pool; None if that can't be told.
+        digest: the digest of results whose last bits depend on its instructions.
     """
 
     says: str
@@ -187,7 +187,7 @@ def _tensorflow() -> InForce:
 
 
 def _threads(name: str) -> int | None:
-    """How many threads of this process have this name; None where the system doesn't say."""
+    """How many threads of this process have this name; None if the system doesn't say."""
     folder = Path("/proc/self/task")
     if not folder.is_dir():
         return None

@@ -41,9 +41,9 @@ class Part:
     """A command that gives verdicts.
 
     Attributes:
-        name: of the part.
+        name: the name of the part.
         module: what Python runs.
-        arguments: of the module.
+        arguments: the arguments of the module.
         option: by which it is told the file for what it found.
         read: what it found, from that file.
     """

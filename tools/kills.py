@@ -41,9 +41,9 @@ class Campaign:
     """One sweep that is killed again and again.
 
     Attributes:
-        folder: of everything that it writes.
+        folder: the folder of everything that it writes.
         runs: how many combinations it has.
-        seed: of the moments and targets.
+        seed: the seed of the moments and targets.
         longest: seconds between two kills, at most.
         kills: what was killed so far.
     """

@@ -45,7 +45,7 @@ class Outcome:
     Attributes:
         setting: the arithmetic.
         part: ``story`` or ``tests``.
-        status: of pytest; 0 when all passed.
+        status: the status of pytest; 0 when all passed.
         passed: how many cells or tests.
         skipped: how many.
         failed: names of those that failed, or could not be run.

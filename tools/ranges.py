@@ -78,7 +78,7 @@ def _end(annotation: Any, end: int) -> Any:
 
 
 def trial(path: Path, point: Point) -> str:
-    """What a run at ``point`` ended with: empty where all asserts held, else the error."""
+    """What a run at ``point`` ended with: empty if all asserts held, else the error."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             papermill.execute_notebook(

@@ -135,7 +135,7 @@ class DeclaredParameter(Protocol):
 
     @property
     def help(self) -> str:
-        """What it means, in the notebook's words; empty where it says nothing."""
+        """What it means, in the notebook's words; empty if it says nothing."""
 
     @property
     def type_text(self) -> str:

@@ -24,7 +24,7 @@ GRACE = 120.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Hunt what was asked for; 0 where every mutant is killed, or equivalent and alive."""
+    """Hunt what was asked for; 0 if every mutant is killed, or equivalent and alive."""
     given = _parser().parse_args(arguments)
     record = page.read()
     chosen = [m for m in mutants() if _is_chosen(m, given, record)]

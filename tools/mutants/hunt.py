@@ -60,7 +60,7 @@ class Result:
 
     @property
     def problem(self) -> str:
-        """What is wrong with this result; empty where it is as it should be."""
+        """What is wrong with this result; empty if it is as it should be."""
         if self.fate == KILLED:
             return "listed as equivalent, and killed" if self.mutant.equivalent else ""
         if self.fate == SURVIVED:

@@ -50,7 +50,7 @@ def check_optimizer(
             violated; so does one that waits for as long with nothing to wait for.
 
     Returns:
-        The report; its ``exit_code`` is 0 where nothing is violated or undecided.
+        The report; its ``exit_code`` is 0 if nothing is violated or undecided.
 
     Raises:
         UnknownOptimizerError: this is no optimizer of any engine, or one that was used.

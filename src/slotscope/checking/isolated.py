@@ -1,8 +1,7 @@
 """Checks in processes of their own, which may hang or die without taking the run with them.
 
-A process runs one check at a time, when asked. One that reacts to nothing any more is killed, one
-that died is noticed; the check that did it is recorded as violated, and another process goes on
-with the next.
+A process runs one check at a time. One that no longer answers is killed, and one that died is
+noticed; the check that did it is recorded as violated, and another process goes on with the next.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class Request:
 
     Attributes:
         target: ``module:name`` of an instance, a class or a factory, or the name of a built-in.
-        engine: name of the engine; empty where it is found from the class.
+        engine: name of the engine; empty if it is found from the class.
         settings: arguments for the constructor.
         reference: ``module:name`` of its rule; empty for none.
         only: names or ids of checks.

@@ -33,8 +33,8 @@ class Check:
     """One check function with what selection and reports need.
 
     Attributes:
-        name: of the function.
-        theme: of its module: ``construction``, ``identity``, ``values``, ...
+        name: the name of the function.
+        theme: the theme of its module: ``construction``, ``identity``, ``values``, ...
         sentence: what it claims.
         function: ``function(subject)`` or ``function(subject, case)``.
         cases: names of its cases, or a function of the subject that gives them.

@@ -40,8 +40,8 @@ def example_of(subject: Subject, id: str, violation: Violation | None) -> str:
 
     Args:
         subject: what was checked.
-        id: of the check, ``check_name[case]``.
-        violation: what it raised; None where it crashed or was stopped.
+        id: the id of the check, ``check_name[case]``.
+        violation: what it raised; None if it crashed or was stopped.
     """
     if isinstance(violation, BrokenRule):
         try:
@@ -89,7 +89,7 @@ def shown(run: FailingRun) -> str:
 
 
 def failure(run: FailingRun) -> tuple[int, str] | None:
-    """The first step that breaks the rule, and how; None where none does."""
+    """The first step that breaks the rule, and how; None if none does."""
     subject, changes = run.subject, dict(run.changes)
     parameters, gradients = run.parameters, run.gradients
     training = training_of(subject, **changes)
@@ -116,7 +116,7 @@ def failure(run: FailingRun) -> tuple[int, str] | None:
 def smaller(
     run: FailingRun, broken: tuple[int, str], tries: int = TRIES
 ) -> tuple[FailingRun, tuple[int, str]]:
-    """The smallest run that is found to fail in so many ``tries``, and how it does."""
+    """The smallest failing run that is found in ``tries`` tries, and how it fails."""
     left = iter(range(tries))
     found = True
     while found:
@@ -161,7 +161,7 @@ def _elements(run: FailingRun) -> Iterator[FailingRun]:
 
 
 def _element(place: tuple[int, ...], arrays: Sequence[Any]) -> Any:
-    """One element of the only array, as an array of one; None where there is no gradient."""
+    """One element of the only array, as an array of one; None if there is no gradient."""
     return None if arrays[0] is None else arrays[0][place][None]
 
 

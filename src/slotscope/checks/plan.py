@@ -23,7 +23,7 @@ class Plan:
         items: what will be run, in order.
         seconds: about how long it will take.
         ordinary: whether it has its defaults, but for the learning rate.
-        names: of its class, or the classes that it is derived from, among Keras's own.
+        names: the names of its class, or the classes that it is derived from, among Keras's own.
         lineage: names of the engine, and of those that it is a variant of.
         all_ids: of every check there is, selected or not.
     """

@@ -52,7 +52,7 @@ class Planned:
 
     Attributes:
         check: name of the check function.
-        case: which of its cases; empty where it has one.
+        case: which of its cases; empty if it has one.
         theme: the module it comes from.
         sentence: what it claims, the first line of its docstring.
     """
@@ -74,7 +74,7 @@ class Outcome(Planned):
 
     Attributes:
         verdict: what became of it.
-        reason: why, in words; empty where it holds.
+        reason: why, in words; empty if it holds.
         example: code that shows a violation.
         crash: the traceback, shortened, where it was an exception that ended it.
         seconds: how long it took, on a clock.

@@ -48,7 +48,7 @@ class Available(ABC):
 
     @classmethod
     def process_environment(cls) -> dict[str, str]:
-        """What the environment of a process must hold to run it; empty where any process does."""
+        """What the environment of a process must hold to run it; empty if any process does."""
         return {}
 
     @property

@@ -71,12 +71,12 @@ class Driven(Available):
     running: ClassVar[tuple[tuple[str, Any], ...]] = ()
     #: Arguments of ``compile`` with which a few steps cost least.
     cheaply: ClassVar[dict[str, Any]] = {"run_eagerly": True}
-    #: How a model is trained on two devices here; None where that is not possible.
+    #: How a model is trained on two devices here; None if that is not possible.
     two_devices: ClassVar[Devices | None] = None
 
     # ---- what is known of a step beforehand
 
-    #: How often the first ``fit`` traces a step at most; 0 where no step is ever traced.
+    #: How often the first ``fit`` traces a step at most; 0 if no step is ever traced.
     traces: ClassVar[int] = 1
     #: Whether a slot's handle stays the same from step to step, not only its object.
     keeps_handles: ClassVar[bool] = True
@@ -152,12 +152,12 @@ class Driven(Available):
             return self.keras.optimizers.get(identifier)
 
     def loss_scaled(self, optimizer: Any) -> Any:
-        """``optimizer`` in the engine's ``LossScaleOptimizer``; None where it has none."""
+        """``optimizer`` in the engine's ``LossScaleOptimizer``; None if it has none."""
         return None
 
     @property
     def schedules(self) -> ModuleType | None:
-        """The module of learning rate schedules, None where this generation has none."""
+        """The module of learning rate schedules, None if this generation has none."""
         return getattr(self.keras.optimizers, "schedules", None)
 
     # ---- single steps, without a model

@@ -219,6 +219,6 @@ class Keras3(Engine):
 
 
 def _running_backend() -> str | None:
-    """The backend of the ``keras`` of this process, None where it has not been imported."""
+    """The backend of the ``keras`` of this process, None if it has not been imported."""
     backend = getattr(sys.modules.get("keras"), "backend", None)
     return None if backend is None else str(backend.backend())

@@ -14,7 +14,7 @@ class OptimizerVariable:
 
     Attributes:
         slot: what it holds, in Keras 3's words (``momentum``, ``velocity``, ``iterations``).
-        parameter: path of the model parameter it belongs to; empty where it belongs to none.
+        parameter: path of the model parameter it belongs to; empty if it belongs to none.
         name: the variable's own name in its engine.
         shape: its static shape.
         dtype: name of its dtype.
@@ -43,7 +43,7 @@ class Identity:
     Attributes:
         object: the Python variable object.
         handle: the TensorFlow resource handle, torch Parameter or jax Array, or a key of it.
-        buffer: address of the data; None where the engine does not tell.
+        buffer: address of the data; None if the engine does not tell.
     """
 
     object: Any
@@ -58,7 +58,7 @@ class Status:
     Attributes:
         name: the engine's.
         versions: version of each distribution that it needs and that is installed.
-        problem: why it cannot run in this process; empty where it can.
+        problem: why it cannot run in this process; empty if it can.
         remedy: the command that mends it.
         elsewhere: whether it could run in another process of this environment.
     """
@@ -81,7 +81,7 @@ class SparseGradient:
     Attributes:
         values: array (rows, ...).
         indices: int32 array (rows,): where each row belongs.
-        shape: of the parameter.
+        shape: the shape of the parameter.
     """
 
     values: np.ndarray
@@ -96,5 +96,5 @@ class SparseGradient:
         return array
 
 
-#: What one parameter gets in one step; None where it had no part in the loss.
+#: What one parameter gets in one step; None if it had no part in the loss.
 Gradient = np.ndarray | SparseGradient | None

@@ -44,7 +44,7 @@ class EagerTensorFlow(Engine):
         return Identity(id(ref), key, _buffer(variable))
 
     def tensor(self, gradient: Gradient, dtype: str) -> Any:
-        """``gradient`` as TensorFlow has it: a tensor, slices, or None."""
+        """``gradient`` as TensorFlow takes it: a tensor, slices, or None."""
         tf = tensorflow()
         if isinstance(gradient, SparseGradient):
             values = tf.constant(gradient.values, dtype)
@@ -59,7 +59,7 @@ class EagerTensorFlow(Engine):
         return TensorFlowMeter(measures, every, self.variable)
 
     def trace(self, arguments: Any) -> Any:
-        """The graph that is being built, None where ops run for real."""
+        """The graph that is being built, None if ops run for real."""
         tf = tensorflow()
         return None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
 

@@ -27,7 +27,7 @@ def base_modules(obj: Any) -> set[str]:
 class Watched(Available):
     """The half of an engine that ``slotscope.recording`` knows."""
 
-    #: Method of the model that makes its train function; empty where ``runners`` suffice.
+    #: Method of the model that makes its train function; empty if ``runners`` suffice.
     maker: ClassVar[str] = "make_train_function"
     #: Whether ``fit`` runs what ``maker`` returns; else what it leaves in ``train_function``.
     takes_what_is_made: ClassVar[bool] = False
@@ -89,7 +89,7 @@ class Watched(Available):
 
     @abstractmethod
     def iterations(self, optimizer: Any) -> Any:
-        """The variable that counts steps, None while the optimizer has none."""
+        """The variable that counts steps, None as long as the optimizer has none."""
 
     def shows(self, optimizer: Any) -> list[Any]:
         """The variable objects in the optimizer's own list, without labels (cheap)."""
@@ -136,7 +136,7 @@ class Watched(Available):
         return []
 
     def meter(self, model: Any, measures: str, every: int) -> Meter | None:
-        """What measures inside of ``model``'s train function; None where nothing can.
+        """What measures inside of ``model``'s train function; None if nothing can.
 
         Args:
             model: a compiled model.
@@ -148,7 +148,7 @@ class Watched(Available):
     # ---- compilers
 
     def trace(self, arguments: Any) -> Any:
-        """The trace that is under way in a call with ``arguments``; None while ops run."""
+        """The trace that is under way in a call with ``arguments``; None as long as ops run."""
         return None
 
     def convert(self, function: Callable[..., Any]) -> Callable[..., Any]:

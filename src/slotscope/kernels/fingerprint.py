@@ -50,11 +50,11 @@ class Fingerprint:
 
     Attributes:
         interpreter: the path of Python.
-        options: of the interpreter, such as ``-O``.
+        options: the options of the interpreter, such as ``-O``.
         variables: those of the environment that are read at start or import.
         limits: resource limits and niceness, which a fork inherits.
         folder: the working directory, where ``PYTHONPATH`` is relative to it; else empty.
-        packages: what the server imports; empty where that is all that it knows.
+        packages: what the server imports; empty if that is all that it knows.
         code: a digest of the server's own code.
     """
 
@@ -84,8 +84,8 @@ def fingerprint(
 
     Args:
         interpreter: the path of Python.
-        options: of the interpreter.
-        environment: of the kernel.
+        options: the options of the interpreter.
+        environment: the environment of the kernel.
         folder: its working directory.
         packages: what its server imports; empty for all that it knows.
     """

@@ -21,9 +21,9 @@ class ForkedProcess:
     """A kernel that is a server's child. It is known by a descriptor, never by a reused number.
 
     Attributes:
-        pid: of the kernel.
-        returncode: as of ``Popen``; None while it runs. 1 where nobody can say any more, as its
-            server was killed before it.
+        pid: the pid of the kernel.
+        returncode: as in ``Popen``; None as long as it runs, 1 if it can no longer be told, as its
+            server was killed first.
     """
 
     stdin: IO[bytes] | None = None
@@ -38,8 +38,8 @@ class ForkedProcess:
     ) -> None:
         """
         Args:
-            pid: of the kernel.
-            descriptor: of its process; closed with this object.
+            pid: the pid of the kernel.
+            descriptor: the descriptor of its process; closed with this object.
             connection: on which the server says how the kernel ended.
             stdout: the reading end of a pipe, where one was asked for.
             stderr: the same.
@@ -53,14 +53,14 @@ class ForkedProcess:
         connection.settimeout(WORD)
 
     def poll(self) -> int | None:
-        """The exit status; None while the kernel runs."""
+        """The exit status; None as long as the kernel runs."""
         return self._ended(0)
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for the kernel's end.
 
         Raises:
-            subprocess.TimeoutExpired: it runs on after so many seconds.
+            subprocess.TimeoutExpired: it still runs after this many seconds.
         """
         code = self._ended(None if timeout is None else max(0, round(timeout * 1000)))
         if code is None:

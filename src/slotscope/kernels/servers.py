@@ -34,8 +34,8 @@ class Server:
     """One server as other processes see it, described by its card.
 
     Attributes:
-        name: of its fingerprint.
-        pid: of its process.
+        name: the name of its fingerprint.
+        pid: the pid of its process.
         token: shown with every request.
         packages: what it has imported.
         fingerprint: what its kernels have in common, by name.
@@ -110,8 +110,8 @@ def find_or_start(fingerprint: Fingerprint, environment: Mapping[str, str], idle
     """The server of a fingerprint. Of several that ask at once one starts it, the others wait.
 
     Args:
-        fingerprint: of the kernel to be.
-        environment: of the kernel.
+        fingerprint: the fingerprint of the kernel to be.
+        environment: the environment of the kernel.
         idle: seconds after which a server that is started here ends, when nobody asks.
 
     Raises:
@@ -176,7 +176,7 @@ _ADOPTED: list[subprocess.Popen[str]] = []
 
 
 def _card(path: Path) -> Server | None:
-    """What a server says of itself; None where nothing readable is."""
+    """What a server says of itself; None if nothing readable is."""
     try:
         card = json.loads(path.read_text())
         packages: Sequence[str] = card["packages"]

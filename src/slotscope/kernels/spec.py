@@ -19,10 +19,10 @@ def install(name: str, display_name: str, *, user: bool, prefix: str | None, **c
     """Write a kernelspec whose kernels are warm, for the interpreter that runs this.
 
     Args:
-        name: of the kernel, as ``papermill -k`` and ``--nbval-kernel-name`` take it.
-        display_name: of the kernel, as JupyterLab shows it.
+        name: the name of the kernel, as ``papermill -k`` and ``--nbval-kernel-name`` take it.
+        display_name: the name of the kernel, as JupyterLab shows it.
         user: whether it is for this user; else it is for an environment.
-        prefix: of that environment; None is the system's.
+        prefix: the prefix of that environment; None is the system's.
         **config: options of :class:`~slotscope.kernels.provisioner.WarmProvisioner`.
 
     Returns:

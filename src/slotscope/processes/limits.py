@@ -27,15 +27,15 @@ Result = TypeVar("Result")
 TIME_LIMIT = 60.0
 #: What importing a framework may use, or starting a process that does.
 PREPARATION = 180.0
-#: After so many checks that had to be stopped the rest is not run any more.
+#: After this many checks had to be stopped, the rest are not run.
 STOPPED_LIMIT = 3
 
 #: Looks in a row at which nothing ran, before a program is said to wait.
 LOOKS = 60
 #: Seconds between two looks, at least and at most.
 _SHORTEST, _LONGEST = 0.02, 1.0
-#: The part of its time that a program runs at most which does nothing but ask whether it may go on.
-_ASKING = 0.05
+#: The largest share of the time that a program runs which only polls whether it may go on.
+_POLLING = 0.05
 #: Seconds in which processor time is counted; one of them may be of what came before.
 _TICK = 0.015
 
@@ -45,7 +45,7 @@ class NotReadyError(Exception):
 
 
 class Stopped(BaseException):
-    """The limit is passed. Not an ``Exception``, which code that hangs might catch and go on."""
+    """The limit is passed. Not an ``Exception``, which code that hangs might catch."""
 
 
 def preparation(time_limit: float) -> float:
@@ -67,7 +67,7 @@ class Limit(Protocol):
         """Begin anew."""
 
     def passed(self) -> str:
-        """What is wrong, in words; empty where the program is within its limit."""
+        """What is wrong, in words; empty if the program is within its limit."""
 
 
 class ProcessorTime:
@@ -115,7 +115,7 @@ class ProcessorTime:
         if self.used - (self._excused() - self._excused_before) >= self.seconds:
             return f"it hangs: it used {self.seconds:g} s of processor time"
         # Where it isn't known what a thread is doing, one that asks can't be told from one starved.
-        asking = max(_ASKING * (self._before.at - before.at), _TICK) if TELLS_THREADS else 0.0
+        asking = max(_POLLING * (self._before.at - before.at), _TICK) if TELLS_THREADS else 0.0
         waits = ran <= asking and self._usage.asleep()
         self._slept = self._slept + 1 if waits else 0
         if self._slept >= self.looks:
@@ -209,7 +209,7 @@ class _Watch(threading.Thread):
 
 
 class Signs:
-    """Of looks at which a check is within its limit; a process that is watched passes them on."""
+    """Signs that a check is within its limit, one a look; a process that is watched sends them."""
 
     def __init__(self) -> None:
         self.within_limit: Callable[[], None] = lambda: None

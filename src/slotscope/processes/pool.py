@@ -59,17 +59,17 @@ NOTHING = Work(_nothing, _nothing)
 
 
 def attend(work: Work, folder: str) -> int:
-    """See to it that this process, and what it starts, end when the one that asks does: its number.
+    """End this process, and what it starts, when its parent ends; return its pid.
 
     Args:
         work: what is done here.
-        folder: where temporary files go; the one that asks removes it, or who outlives that.
+        folder: where temporary files go; the parent removes it, or whoever outlives the parent.
     """
     signal.signal(signal.SIGTERM, functools.partial(_end, work))
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_watch, args=(parent, work, folder), daemon=True).start()
-        # One that was asked nothing hears of the end by itself, and may be gone before the thread.
+        # An idle process notices the end by itself, and may be gone before the thread.
         Finalize(None, _orphaned, (parent, work, folder), exitpriority=0)
     work.begin(folder)
     return os.getpid()
@@ -103,7 +103,7 @@ def _end(work: Work, *_signal: Any) -> None:
 
 
 class SilentError(DiedError):
-    """The process had to be killed, as it did not even say that its time limit was passed."""
+    """The process had to be killed: it did not even report that its time limit was passed."""
 
     kind = "time limit"
 
@@ -129,7 +129,7 @@ class LocalExecutor(Executor):
         self._ended = False
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """As of every executor; keyword arguments are not taken."""
+        """As ``Executor.submit``, without keyword arguments."""
         if kwargs:
             raise TypeError(f"unexpected arguments: {', '.join(kwargs)}")
         return self._threads.submit(self._ask, function, args)

@@ -56,7 +56,7 @@ class Usage:
     def __init__(self, pid: int | None = None, leave_out: int = 0) -> None:
         """
         Args:
-            pid: of the process, by default this one.
+            pid: the pid of the process, by default this one.
             leave_out: the thread that does the looking, as the system numbers it.
         """
         self._process: psutil.Process | None = None
@@ -79,7 +79,7 @@ class Usage:
     def asleep(self) -> bool:
         """Whether no thread runs, or would if a processor were free, or waits for a disk.
 
-        True where this system does not say, False where it does not tell this user.
+        True if this system does not say, False if it does not tell this user.
         """
         processes = self._processes()
         if not TELLS_THREADS:

@@ -43,7 +43,7 @@ class DiedError(Exception):
 
     Attributes:
         written: the last that it wrote.
-        status: its exit status, as Python has it; None where it had to be ended.
+        status: its exit status, as in ``Process.exitcode``; None if it had to be ended.
     """
 
     def __init__(self, message: str, written: str = "", status: int | None = None) -> None:
@@ -62,7 +62,7 @@ def sharing() -> dict[str, str]:
 
 
 def serve(connection: Connection, log: str, folder: str) -> None:
-    """Answer what is asked, until nobody asks any more."""
+    """Run the calls that arrive, until the connection closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other side hears it, and decides
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -272,7 +272,7 @@ def _telling(lines: list[str]) -> str:
 
 
 def ending(code: int | None) -> str:
-    """How a process ended, by its exit status as Python has it."""
+    """How a process ended, by its exit status as in ``Process.exitcode``."""
     if code is not None and code < 0:
         with contextlib.suppress(ValueError):  # most signals for real time have no name
             return f"killed by {signal.Signals(-code).name}"

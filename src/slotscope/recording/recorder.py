@@ -26,7 +26,7 @@ from slotscope.recording.row_blocks import SpilledRows
 
 #: So many rows without values stay in memory; more go to disk.
 ROWS_IN_MEMORY = 8192
-#: Values are kept by default while one step's optimizer variables hold at most so many numbers.
+#: Values are kept by default while one step's optimizer variables hold at most this many numbers.
 SMALL_STATE = 100_000
 
 
@@ -201,7 +201,7 @@ class Recorder:
                 )
 
     def _counter(self, engine: Watched, optimizer: Any, state: Any) -> int | None:
-        """The value of the step counter, None where it cannot be read."""
+        """The value of the step counter, None if it cannot be read."""
         variable = engine.iterations(optimizer)
         if variable is None:
             return 0
@@ -304,8 +304,8 @@ class Recorder:
         """What a meter shall measure.
 
         Returns:
-            Empty where values are kept, which must be read; None while the model isn't built, so
-            that nobody can say.
+            Empty if values are kept, which must be read; None as long as the model isn't built and
+            the answer isn't known.
         """
         if self.keep is None:
             size = _size(engine.trainer(model))

@@ -216,7 +216,7 @@ def load(path: str | PathLike[str] | BinaryIO) -> Recording:
     Of a run that was killed, a folder has every block of steps that was complete.
 
     Args:
-        path: of the file or the folder, or an open file.
+        path: the path of the file or the folder, or an open file.
 
     Raises:
         FileNotFoundError: there is no such file.

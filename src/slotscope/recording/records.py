@@ -18,7 +18,7 @@ class EventKind(StrEnum):
         meaning: what happened, in words.
         marker: matplotlib's name of its marker.
         size: of the marker, in points.
-        colour: of the marker, as matplotlib reads it; most are Okabe and Ito's, which
+        colour: the colour of the marker, as matplotlib reads it; most are Okabe and Ito's, which
             colour-blind readers can tell apart.
         is_step: whether it is steps of training: each counts, and stands at its number. All else
             happens between two steps.
@@ -125,7 +125,7 @@ class Variable:
 
     Attributes:
         slot: what it holds, in Keras 3's words.
-        parameter: path of its model parameter; empty where it belongs to none.
+        parameter: path of its model parameter; empty if it belongs to none.
         number: 1, or more where it replaced another variable of this slot and parameter.
         name: its own name in its engine.
         shape: its shape.
@@ -163,7 +163,7 @@ class Row:
         identity: int64 array (variables, 3) for object, handle and buffer: 0 for the first one
             seen, 1 for the second, and so on; -1 where the engine does not tell.
         live: bool array (variables,), whether training updates this variable of its slot.
-        values: an array for each variable, or None where only statistics were kept.
+        values: an array for each variable, or None if only statistics were kept.
     """
 
     iterations: int

@@ -31,8 +31,8 @@ class FailedCell:
 
     Attributes:
         notebook: path of the notebook.
-        cell: its number among the code cells, from 1 as Jupyter has it; nbval counts from 0.
-        key: the mime type, or the stream, that differs; empty where the cell raised.
+        cell: its number among the code cells, from 1 as Jupyter counts; nbval counts from 0.
+        key: the mime type, or the stream, that differs; empty if the cell raised.
         stored: the first line of it that differs, as it is stored; or what nbval said.
         received: the same line, as it came out.
         rounding: whether nothing differs but floats, and these by little.

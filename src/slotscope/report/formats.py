@@ -25,7 +25,7 @@ class Format:
         suffix: how the names of its files end.
         written_by: the function that writes it, as ``module:name``, imported when somebody asks
             for it. What it is given, and returns, is the same for all formats of a table.
-        help: of the command's option; empty where there is none.
+        help: the help of the command's option; empty if there is none.
         option: the name of that option, where it is not the format's own.
         file: the name of its file, where one is written also if nobody asks for it.
         needs: a package beyond slotscope's own dependencies, which its extra ``notebooks`` has.

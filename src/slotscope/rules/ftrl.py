@@ -23,7 +23,7 @@ _DEFAULTS = {
 @dataclass(frozen=True)
 class Ftrl(Rule):
     """``n' = n + g ** 2``; ``z' = z + g + 2 * l2_shrinkage * p - (r(n') - r(n)) / lr * p``;
-    ``p' = (sign(z') * l1 - z') / ((beta + r(n')) / lr + 2 * l2)``, or 0 where ``|z'| <= l1``.
+    ``p' = (sign(z') * l1 - z') / ((beta + r(n')) / lr + 2 * l2)``, or 0 if ``|z'| <= l1``.
 
     ``r(n)`` is ``n ** -learning_rate_power``, by default ``sqrt(n)``. The paper, and Keras's own
     docstring, have ``l2`` where the releases, and TensorFlow's op, have ``2 * l2``.

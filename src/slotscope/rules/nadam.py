@@ -30,7 +30,7 @@ class Nadam(Moments):
         beta_1: of the average of gradients, and the limit of ``mu``.
         schedule_decay: how fast ``mu`` rises from about ``beta_1 / 2``; an argument up to
             the legacy optimizers, a constant after.
-        product: the name under which the optimizer shows ``U_t``, a scalar; empty where it keeps
+        product: the name under which the optimizer shows ``U_t``, a scalar; empty if it keeps
             ``U_t`` to itself.
     """
 

@@ -1,4 +1,4 @@
-"""Gradient descent with momentum, as Keras has it: the velocity holds the learning rate."""
+"""Gradient descent with momentum, as Keras does it: the velocity holds the learning rate."""
 
 from __future__ import annotations
 

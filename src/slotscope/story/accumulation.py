@@ -139,7 +139,7 @@ class _Trial:
 
 
 def _law(trial: _Trial, small: list[Update], weights: list[Weights], steps: int) -> Weights | None:
-    """What small batches should end at; None where nothing is known."""
+    """What small batches should end at; None if nothing is known."""
     situation = trial.situation
     if situation.gradient is normalised:
         return None

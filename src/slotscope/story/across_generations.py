@@ -116,7 +116,7 @@ def compared(
         optimizer: its name.
         steps: of the training.
         size: of a batch.
-        seed: of the order of the digits.
+        seed: the seed of the order of the digits.
 
     Returns:
         One row an earlier engine: ``own defaults`` and ``equal defaults``, how far from Keras 3;

@@ -33,7 +33,7 @@ def weight(model: Any) -> float:
 
 
 def error_of(function: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
-    """Name of the type of the error that a call raises; empty where it raises none."""
+    """Name of the type of the error that a call raises; empty if it raises none."""
     try:
         function(*args, **kwargs)
     except Exception as error:

@@ -35,7 +35,7 @@ def life(
             :func:`slotscope.story.one_weight.one_weight` does.
         optimizer: its name.
         batches: how many there are in an epoch, of one row each.
-        epochs: of each fit.
+        epochs: the epochs of each fit.
         **config: for the optimizer.
 
     Returns:
@@ -79,7 +79,7 @@ def in_words(counts: pd.DataFrame) -> pd.Series:
 def side_by_side(recordings: dict[str, Recording]) -> pd.DataFrame:
     """The counts of several recordings: a row for each thing counted, a column for each engine.
 
-    Rows are in the order in which generations brought them; totals come last. A cell is empty where
+    Rows are in the order in which generations brought them; totals come last. A cell is empty if
     an engine has no such method.
     """
     totals = ["slots created", "traces", "steps"]

@@ -78,10 +78,10 @@ def survey(
 
     Args:
         engine: one of Keras 3's.
-        dtype: of the weights, ``float16`` or ``bfloat16``.
+        dtype: the dtype of the weights, ``float16`` or ``bfloat16``.
         weight: where they start, above 0; rounded to ``dtype``.
         steps: how many.
-        names: of optimizers; by default all.
+        names: the names of optimizers; by default all.
 
     Returns:
         A row for each optimizer and exponent of the learning rate: ``measured``, what became of

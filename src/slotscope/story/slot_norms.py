@@ -34,7 +34,7 @@ def slot_norms(engine: Engine, names: list[str], steps: int, size: int, seed: in
 
     Args:
         engine: where to train.
-        names: of optimizers; by default all that the engine has.
+        names: the names of optimizers; by default all that the engine has.
         steps: how many batches.
         size: rows of a batch.
         seed: shuffles the digits.

@@ -21,9 +21,9 @@ class Dependencies:
 
     Attributes:
         code: a digest of the notebook's code.
-        versions: of Python and of what is installed, by name.
+        versions: the versions of Python and of what is installed, by name.
         modules: a digest of the code of each module of slotscope that counts, by name: of a run,
-            those that it imported; of a sweep, all that there were. None where the version of
+            those that it imported; of a sweep, all that there were. None if the version of
             slotscope says all.
         earlier: what stood for the bytes of all modules before they were recorded one by one;
             empty since. Nothing that is read today can be held against it.
@@ -49,7 +49,7 @@ class Dependencies:
         return replace(self, modules={name: self.modules.get(name, "") for name in imported})
 
     def change(self, now: Dependencies) -> str:
-        """Why this run would be another one now, in words; empty where it would be the same."""
+        """Why this run would be another one now, in words; empty if it would be the same."""
         if self.code != now.code:
             return CODE
         if self.earlier:

@@ -44,8 +44,8 @@ class Environment:
     """Where runs are executed.
 
     Attributes:
-        versions: of Python and of what is installed, by name.
-        modules: a digest of the code of each module of slotscope, by name; None where its version
+        versions: the versions of Python and of what is installed, by name.
+        modules: a digest of the code of each module of slotscope, by name; None if its version
             says all of them.
     """
 

@@ -39,7 +39,7 @@ class RunError:
         kind: ``cell``, ``papermill``, ``no kernel``, ``kernel died``, ``time limit``,
             ``interrupted`` or ``worker died``.
         cell: which of the code cells of the notebook, from 1, if it is known.
-        name: of the exception; empty where there was none.
+        name: the name of the exception; empty if there was none.
         message: its text; where it has none, the line that raised it.
     """
 
@@ -183,7 +183,7 @@ class SweepRecord:
 
 
 def read_sweep(path: Path) -> SweepRecord | None:
-    """What a ``sweep.json`` says; None where there is none.
+    """What a ``sweep.json`` says; None if there is none.
 
     Raises:
         ValueError: it is not as a sweep wrote it.

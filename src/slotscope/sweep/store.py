@@ -46,7 +46,7 @@ class Store:
         return self.folder / id
 
     def read(self, id: str) -> RunRecord | None:
-        """A run; None where it has not finished.
+        """A run; None if it has not finished.
 
         Raises:
             ValueError: it is damaged; the message says how.

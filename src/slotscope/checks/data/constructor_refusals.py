@@ -18,7 +18,7 @@ class Refusal:
     """Arguments that a constructor must refuse.
 
     Attributes:
-        name: of the case.
+        name: the name of the case.
         arguments: the bad ones, and those without which they mean nothing.
         error: what it must raise.
         words: what its message must contain, in any case of letters.

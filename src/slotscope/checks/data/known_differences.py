@@ -69,7 +69,7 @@ class Difference:
         but: names of Keras's own that, with their defaults, it is not so of, in spite of ``*``.
         custom: whether it may be so of any optimizer that is not Keras's own.
         engines: names of engines, which stand for their variants too, or ``*``.
-        versions: of the package; a PEP 440 specifier.
+        versions: the versions of the package; a PEP 440 specifier.
         page: where it is written up.
         package: whose file it stands in; empty for a caller's.
     """

@@ -23,13 +23,13 @@ class Misuse:
     """A call that must be refused.
 
     Attributes:
-        name: of the case.
+        name: the name of the case.
         act: makes the call.
         error: what it must raise.
         words: what its message must contain, in any case of letters.
         built: whether the optimizer was built, for a matrix and a vector.
         scheduled: whether its learning rate is a schedule.
-        arguments: of the constructor, without which the call means nothing.
+        arguments: the arguments of the constructor, without which the call means nothing.
         since: the first release that has the guard; empty for every one.
     """
 
@@ -58,7 +58,7 @@ def _strange_gradient(run: Run) -> Any:
 
 
 def _stateless(run: Run, variables: int, parameters: int) -> Any:
-    """``stateless_apply`` with so many of each left out."""
+    """``stateless_apply`` with that many of each left out."""
     state = [v.value for v in run.optimizer.variables]
     values = [p.value for p in run.parameters]
     return run.optimizer.stateless_apply(

@@ -47,7 +47,7 @@ def exactly(label: str) -> float:
 
 
 def difference(expected: State, found: State, tolerance: Tolerance = exactly) -> str:
-    """The first difference between two states, in words; empty where there is none."""
+    """The first difference between two states, in words; empty if there is none."""
     missing, extra = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
     if missing or extra:
         return f"{(missing or extra)[0]} is {'gone' if missing else 'new'}"
@@ -154,8 +154,8 @@ def follows_rule(
         training: the rule, with what surrounds it.
         rule: for the tolerance.
         parameters: initial values.
-        gradients: of every step, dense.
-        dtype: of the parameters and slots.
+        gradients: the gradients of every step, dense.
+        dtype: the dtype of the parameters and slots.
 
     Raises:
         Violation: a variable is missing, was not promised, or is off by more than the tolerance.
@@ -248,7 +248,7 @@ def _agree(
         actual: what the optimizer did.
         expected: what the rule says, as :meth:`slotscope.rules.training.Training.states`.
         rule: for the tolerance.
-        dtype: of the parameters and slots.
+        dtype: the dtype of the parameters and slots.
         shaken: what the rule says, in low precision, of numbers that are off by one rounding.
     """
     _same_variables(actual[0], expected[-1])

@@ -22,7 +22,7 @@ class FailingRun:
         parameters: initial values.
         gradients: for each step, one for each parameter.
         way: how a step is asked for; empty for the engine's plainest.
-        dtype: of the parameters.
+        dtype: the dtype of the parameters.
         changes: to the constructor's arguments.
     """
 

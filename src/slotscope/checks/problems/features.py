@@ -19,8 +19,8 @@ class Feature:
     """One thing that may surround the steps of an optimizer.
 
     Attributes:
-        arguments: of the constructor.
-        fields: of ``Training``, that no constructor takes.
+        arguments: the arguments of the constructor.
+        fields: the fields of ``Training``, that no constructor takes.
         excludes: features that are this one and more, or stand in its place.
         branches: whether a step looks at the state, see ``Engine.branching_way``.
     """
@@ -99,9 +99,9 @@ class Problem:
     """A run with one or two features.
 
     Attributes:
-        names: of the features.
+        names: the names of the features.
         changes: arguments of the constructor.
-        fields: of ``Training``.
+        fields: the fields of ``Training``.
         gradients: what each call gets, before a loss is scaled.
     """
 

@@ -31,7 +31,7 @@ class Itself:
         subject: what is checked.
         changes: arguments of its constructor; the features among them are switched off.
         rate: a schedule's learning rate, by the number of calls.
-        dtype: of the parameters.
+        dtype: the dtype of the parameters.
     """
 
     subject: Subject
@@ -95,7 +95,7 @@ class Itself:
 
 
 def itself_of(subject: Subject, changes: dict[str, Any], dtype: str = "float32") -> Itself | None:
-    """The optimizer as its own rule, None where it has a better one.
+    """The optimizer as its own rule, None if it has a better one.
 
     Raises:
         NotApplicable: its class itself does what surrounds a step, in an order that only it knows.

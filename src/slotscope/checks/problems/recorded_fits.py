@@ -17,7 +17,7 @@ class TwoFits:
     """What was recorded while a compiled model of the subject was fitted twice.
 
     Attributes:
-        recording: of both fits, 4 batches of one shape each.
+        recording: the recording of both fits, 4 batches of one shape each.
         first: the counts after the first.
         state: where the model ended.
     """

@@ -23,7 +23,7 @@ EPSILON = {
 
 @dataclass(frozen=True)
 class Rounded:
-    """Steps whose arithmetic is done in the precision of the parameters, as far as NumPy has it."""
+    """Steps whose arithmetic is done in the precision of the parameters, if NumPy has it."""
 
     steps: Steps
     dtype: str
@@ -66,9 +66,9 @@ def shaken_states(
     Args:
         training: the rule, with what surrounds it.
         parameters: initial values.
-        gradients: of every step.
-        dtype: of the run.
-        other: 0 where parameters and gradients are off the same way, 1 for opposite ways.
+        gradients: the gradients of every step.
+        dtype: the dtype of the run.
+        other: 0 if parameters and gradients are off the same way, 1 for opposite ways.
     """
     rounded = training.with_steps(lambda steps: Rounded(steps, dtype))
     return [

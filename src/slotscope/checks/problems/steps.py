@@ -50,11 +50,11 @@ class Run:
             parameters: initial values.
             like: gradients of the kind that will come, by default dense ones.
             way: how a step is asked for, by default the engine's plainest.
-            dtype: of the parameters.
+            dtype: the dtype of the parameters.
             engine: where it works, by default one of its own.
             built: whether it is built now; else the first step is what builds it.
             prepare: what is done with the optimizer and the parameters before it is built.
-            names: of the parameters, by default ``p0``, ``p1``, ...
+            names: the names of the parameters, by default ``p0``, ``p1``, ...
             **changes: to the constructor's arguments.
 
         Raises:

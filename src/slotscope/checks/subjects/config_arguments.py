@@ -58,7 +58,7 @@ def others(subject: Subject) -> Config:
 
 
 def other(name: str, value: Any) -> Any:
-    """A value unlike ``value`` that the argument may have; None where none is known."""
+    """A value unlike ``value`` that the argument may have; None if none is known."""
     if isinstance(value, (list, tuple)) and value:
         found = [other("", own) for own in value]
         return None if None in found else found
@@ -94,7 +94,7 @@ def same(given: Any, said: Any) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """``value`` with lists and dicts as Python has them: those of an optimizer are Keras's own."""
+    """``value`` with Python's own lists and dicts: those of an optimizer are Keras's."""
     if isinstance(value, dict):
         return {key: plain(own) for key, own in value.items()}
     if isinstance(value, list):

@@ -18,7 +18,7 @@ def maker(optimizer: Any, engine: Engine | None = None) -> Callable[[Engine | No
 
     Args:
         optimizer: an instance that was never used, a class, or a factory without arguments.
-        engine: in whose scope it can be made; None where any will do.
+        engine: in whose scope it can be made; None if any will do.
 
     Raises:
         UnknownOptimizerError: it was used already, or is nothing that makes optimizers.

@@ -41,7 +41,7 @@ class Subject:
         create: makes a fresh one, in the scope of the engine that it is given.
         builtin: whether it is one of Keras's own.
         rule: what it should do, as a function of the constructor arguments that a check changes;
-            None where nothing is known.
+            None if nothing is known.
         expression: Python code that makes it, for the examples in reports.
         settings: arguments of one of Keras's own that are not its defaults, in Keras 3's words.
         cls: its class; None for one that was named.

@@ -248,7 +248,7 @@ def check_a_scaled_loss_ends_like_a_plain_one(subject: Subject, case: str) -> No
 
 
 def _scale_after(subject: Subject, steps: int) -> State:
-    """What a LossScaleOptimizer shows of its scale after so many steps, all of them finite."""
+    """What a LossScaleOptimizer shows of its scale after ``steps`` steps, all of them finite."""
     scaling = LossScaling(
         Training(Each(FunctionRule())), **SCALINGS.get(subject.engine.generation, {})
     )

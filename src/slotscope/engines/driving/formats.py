@@ -30,8 +30,8 @@ class Format:
         load: reads.
         whole: whether it holds the optimizer's class and arguments too, not only its values.
         keeps_rate: whether a learning rate that was assigned is among what it holds.
-        lacks: why it cannot be used; empty where it can.
-        like: the format whose functions it calls with the same state; empty where it has its own.
+        lacks: why it cannot be used; empty if it can.
+        like: the format whose functions it calls with the same state; empty if it has its own.
         since: the first release that has it; empty for every one.
     """
 

@@ -26,7 +26,7 @@ class Program:
         parameters: initial values.
         steps: gradients, one for each parameter in each step.
         way: how a step is asked for.
-        dtype: of the parameters.
+        dtype: the dtype of the parameters.
     """
 
     make: str

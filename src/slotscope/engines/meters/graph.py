@@ -67,7 +67,7 @@ class GraphMeter(Meter):
         return operations is not None
 
     def _operations(self, function: Any, refs: tuple[Any, ...], counter: Any) -> Operations | None:
-        """Those that an earlier watch made, or new ones; None where the graph takes no more."""
+        """Those that an earlier watch made, or new ones; None if the graph takes no more."""
         made = self._made.setdefault(function, [])
         for operations in made:
             same = operations.updates is function.updates_op and same_refs(operations.refs, refs)

@@ -15,9 +15,9 @@ import numpy as np
 from slotscope.engines.meters.meter import SAFE
 from slotscope.engines.meters.statistics import measured
 
-#: A row has so many elements,
+#: A row has this many elements,
 ROW = 1 << 9
-#: and a piece so many rows.
+#: and a piece this many rows.
 ROWS = 1 << 8
 
 

@@ -45,7 +45,7 @@ class CarriedVariables:
         self._place: tuple[Any, ...] = ()
 
     def arrays(self, refs: Sequence[Any], carried: Any) -> Sequence[Any] | None:
-        """The list of arrays in ``carried`` that is like ``refs``; None where nothing tells it.
+        """The list of arrays in ``carried`` that is like ``refs``; None if nothing tells it.
 
         Args:
             refs: the optimizer variables.
@@ -66,7 +66,7 @@ class CarriedVariables:
 
 
 def _at(place: tuple[Any, ...], carried: Any) -> Sequence[Any] | None:
-    """The list of arrays to which the keys of ``place`` lead; None where they lead to none."""
+    """The list of arrays to which the keys of ``place`` lead; None if they lead to none."""
     try:
         for key in place:
             carried = carried[key]

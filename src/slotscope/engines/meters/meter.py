@@ -59,7 +59,7 @@ class Measured:
         refs: the variables, in the order of the second axis.
         iterations: int64 array (steps,): the step counter after each step.
         numbers: float64 array (steps, variables, numbers) of the level that is measured.
-        last: the step counter now, whether its step has a row or not; None where the rows were
+        last: the step counter now, whether its step has a row or not; None if the rows were
             lost with the device's memory.
     """
 
@@ -102,7 +102,7 @@ class Meter(ABC):
     def enter(
         self, optimizer: Any, targets: Targets, args: tuple[Any, ...]
     ) -> tuple[Any, ...] | None:
-        """The train function's arguments as it shall get them; None where it cannot be measured."""
+        """The train function's arguments as it shall get them; None if it cannot be measured."""
         return args
 
     def leave(self, result: Any) -> Any:
@@ -165,7 +165,7 @@ def parted(
     """The arrays of up to ``limit`` elements, and the larger ones.
 
     Returns:
-        Both, and for each of ``arrays`` its place among both together; None where that is its own.
+        Both, and for each of ``arrays`` its place among both together; None if that is its own.
     """
     order = sorted(range(len(arrays)), key=lambda place: size(arrays[place]) > limit)
     small = [arrays[place] for place in order if size(arrays[place]) <= limit]

@@ -64,7 +64,7 @@ class Statistic:
         of_values: its NumPy form, for an array (elements,) of float64 that is not empty.
         of_reading: its form on every backend.
         of_nothing: what it is for an array without elements.
-        dtype: of its column in pandas.
+        dtype: the dtype of its column in pandas.
     """
 
     name: str

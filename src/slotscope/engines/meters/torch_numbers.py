@@ -17,7 +17,7 @@ from slotscope.engines.meters.host_numbers import ROW
 from slotscope.engines.meters.meter import SAFE, SMALL, parted
 from slotscope.engines.meters.statistics import MEASURES, measured, of_nothing
 
-#: Copies are described when they have so many elements, or are of so many steps.
+#: Copies are described when they have this many elements, or are of this many steps.
 ROOM, STEPS = 1 << 20, 64
 
 

@@ -51,7 +51,7 @@ def become(request: Message, families: list[stash.Family], backend: str) -> NoRe
     Args:
         request: ``env``, ``argv`` after the launcher's name, ``command``.
         families: modules that were put away for it.
-        backend: of Keras 3, where the environment names none.
+        backend: the backend of Keras 3, where the environment names none.
     """
     status: Any = 1
     try:

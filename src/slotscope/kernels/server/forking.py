@@ -20,7 +20,7 @@ HIDDEN = ("/dev/nvidia", "/dev/kfd", "/dev/dri")
 
 
 def hindrance() -> str:
-    """What this process has that a copy of it would lack; empty where it may be forked.
+    """What this process has that a copy of it would lack; empty if it may be forked.
 
     Raises:
         OSError: the system doesn't say.

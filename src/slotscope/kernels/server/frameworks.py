@@ -14,7 +14,7 @@ class Framework:
     """A package that trains models.
 
     Attributes:
-        name: of the package, and of its distribution.
+        name: the name of the package, and of its distribution.
         backend: whether Keras 3 runs on it.
         kept: whether a kernel has it as it was imported; else it is put away until a notebook
             imports it, with the backend that it has chosen by then.

@@ -25,7 +25,7 @@ PATIENCE = 30.0
 
 
 def main(folder: str, name: str, idle: str) -> None:
-    """Import, then serve until idle for so many seconds.
+    """Import, then serve until idle for ``idle`` seconds.
 
     Standard input has the token and a description for those who list servers; standard output is
     told in one line of JSON when the server is ready, or why it cannot be.
@@ -95,7 +95,7 @@ class ForkServer:
         return None
 
     def _remaining(self) -> float | None:
-        """Seconds until this server has been idle for long enough; None while it isn't."""
+        """Seconds until this server has been idle for long enough; None as long as it isn't."""
         if self._kernels or self._listener is None:
             return None
         return max(0.0, self._last + self._idle - time.monotonic())

@@ -85,7 +85,7 @@ class Preloaded:
         return sorted((plain & sys.modules.keys()) | {family.name for family in self.families})
 
     def changed(self) -> str:
-        """What is no longer as it was imported; empty where nothing changed."""
+        """What is no longer as it was imported; empty if nothing changed."""
         for path, before in self._stamps.items():
             now = stamp(path)
             if now != before or (now and now[0] >= self._since):
@@ -129,7 +129,7 @@ class Preloaded:
         return found
 
     def _import(self, name: str) -> ModuleType | None:
-        """The module; None where it is not wanted, not installed, under development, or fails."""
+        """The module; None if it is not wanted, not installed, under development, or fails."""
         top = name.partition(".")[0]
         if self._packages and top not in self._packages and top not in sys.modules:
             return None
@@ -200,7 +200,7 @@ def listing(folders: list[str]) -> dict[str, Stamp]:
 
 
 def stamp(path: str) -> Stamp:
-    """Time of the last change and size of a file; None where there is none."""
+    """Time of the last change and size of a file; None if there is none."""
     try:
         status = os.stat(path)
     except OSError:

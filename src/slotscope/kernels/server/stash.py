@@ -23,8 +23,8 @@ class Family:
     """The modules of one top-level package.
 
     Attributes:
-        name: of the package.
-        backend: of Keras 3, on which it was imported; empty where there is no choice.
+        name: the name of the package.
+        backend: the backend of Keras 3, on which it was imported; empty if there is no choice.
         brings: what its import imports too, beside what every kernel has.
         modules: by name.
     """
@@ -48,7 +48,7 @@ class Finder(importlib.abc.MetaPathFinder):
         """
         Args:
             families: what was put away.
-            backend: of Keras 3, where ``KERAS_BACKEND`` names none.
+            backend: the backend of Keras 3, where ``KERAS_BACKEND`` names none.
         """
         self._families = list(families)
         self._backend = backend

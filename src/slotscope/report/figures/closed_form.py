@@ -36,8 +36,8 @@ def closed_form_figure(
         closed_form: of batches, mu and eta.
         mu: between 0 and 1; the others are half of it, and half-way to 1.
         eta: above 0; the others are half and twice of it.
-        label: of the y axis.
-        heading: of the figure.
+        label: the label of the y axis.
+        heading: the heading of the figure.
 
     Returns:
         A closed figure of two axes that share the y axis.

@@ -26,7 +26,7 @@ def distances_figure(distances: pd.DataFrame, limit: float, heading: str) -> Fig
     Args:
         distances: 0 or more; missing where there is nothing to draw.
         limit: up to here the notebook calls two trainings equal.
-        heading: of the figure.
+        heading: the heading of the figure.
 
     Returns:
         A closed figure of one axes, whose lines are named as the columns are.

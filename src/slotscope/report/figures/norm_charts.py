@@ -23,7 +23,7 @@ def slot_norms_figure(norms: pd.DataFrame, heading: str) -> Figure:
     Args:
         norms: rows with ``optimizer``, ``slot``, ``batch``, ``norm`` and ``rule``. Slots that stay
             zero have no place on such a scale, and are not drawn.
-        heading: of the figure.
+        heading: the heading of the figure.
 
     Returns:
         A closed figure of one axes for each optimizer, titled with its name; its lines are named as

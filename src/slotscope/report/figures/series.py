@@ -20,7 +20,7 @@ def series_figure(series: Mapping[str, np.ndarray], label: str, limit: float) ->
 
     Args:
         series: by engine, an array (batches,). Engines with equal arrays are drawn as one line.
-        label: of the y axis.
+        label: the label of the y axis.
         limit: what the values approach, drawn as a horizontal line.
 
     Returns:

@@ -24,7 +24,7 @@ def thresholds_figure(table: pd.DataFrame, step: float, heading: str) -> Figure:
         table: by optimizer, ``measured`` and ``expected`` as exponents of 2, missing where there
             is none, ``default``, a learning rate, and ``verdict``, in words.
         step: the smallest step that moves the weight; a vertical line.
-        heading: of the figure.
+        heading: the heading of the figure.
 
     Returns:
         A closed figure of one axes, with lines ``measured``, ``by the rule in float64`` and ``its

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from slotscope.recording.recording import Recording
 
-#: Beyond so many slots a legend and a label each no longer fit.
+#: Beyond this many slots a legend and a label each no longer fit.
 _NAMED = 12
 
 

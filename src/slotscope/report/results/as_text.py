@@ -47,7 +47,7 @@ def text(values: Mapping[str, Any]) -> str:
 
 
 def as_html(values: Mapping[str, Any]) -> str | None:
-    """The same with real tables; None where no value is one, and text is as good."""
+    """The same with real tables; None if no value is one, and text is as good."""
     tables = {n: v for n, v in values.items() if tag_of(v) in (TABLE, SERIES)}
     if not tables:
         return None

@@ -17,7 +17,7 @@ from slotscope.report.runs.finished_run import FinishedRun
 from slotscope.report.runs.kinds_of_values import is_curve, is_number
 from slotscope.sweep.run_records import FAILED
 
-#: So many runs are named below a figure, each with so many characters of its value.
+#: At most this many runs are named below a figure, each with this many characters of its value.
 _NAMED, _LONGEST = 5, 40
 
 
@@ -26,8 +26,8 @@ class Undrawn:
     """A result that has no figure.
 
     Attributes:
-        name: of the result.
-        reason: why it can't be drawn; empty where it is only beyond the number for a page.
+        name: the name of the result.
+        reason: why it can't be drawn; empty if it is only beyond the number for a page.
     """
 
     name: str

@@ -25,7 +25,7 @@ class Failure:
         alike: whether the messages of the others differ from it in numbers.
         runs: to which.
         shared: the parameters that these runs have in common and not all others: a first hint.
-        source: the code of the failing cell of the first of them; empty where it is not known.
+        source: the code of the failing cell of the first of them; empty if it is not known.
         traceback: what that cell printed, without colours.
     """
 
@@ -63,7 +63,7 @@ def _failure(runs: list[FinishedRun], varying: Sequence[str]) -> Failure:
 
 
 def _failing_cell(run: FinishedRun) -> tuple[str, str]:
-    """Source and traceback of the first cell with an error; empty where there is none to read."""
+    """Source and traceback of the first cell with an error; empty if there is none to read."""
     try:
         for cell in json.loads(run.notebook.read_text(encoding="utf-8"))["cells"]:
             for output in cell.get("outputs", []):

@@ -30,7 +30,7 @@ class Span:
 
     Attributes:
         levels: the values of each parameter that varies.
-        x, colour, column, row: names of parameters; None where there is no more to tell.
+        x, colour, column, row: names of parameters; None if there is no more to tell.
         joined: whether runs are joined over ``x``: it is numbers, and they were not sampled.
     """
 
@@ -50,7 +50,7 @@ class Span:
         return name is not None and _ordered(self.levels[name])
 
     def level(self, run: FinishedRun, name: str | None) -> int:
-        """The place of a run's value among those of a parameter; 0 where there is none."""
+        """The place of a run's value among those of a parameter; 0 if there is none."""
         if name is None:
             return 0
         return [key(value) for value in self.levels[name]].index(key(run.setting(name)))

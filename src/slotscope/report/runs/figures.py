@@ -28,7 +28,7 @@ class Multiple:
     """One figure of the page.
 
     Attributes:
-        source: of an image: a ``data:`` address.
+        source: the source of an image: a ``data:`` address.
         width, height: in pixels.
         alt: what it shows, in words.
         caption: how to read it.

@@ -34,7 +34,7 @@ class SweepFolder:
 
     Attributes:
         folder: its path.
-        notebook: name of the notebook that was swept; empty where nothing says it.
+        notebook: name of the notebook that was swept; empty if nothing says it.
         runs: those that have finished, in the order of the sweep.
         damaged: of each run that was asked for and whose record cannot be read, the name of its
             folder and what is wrong.
@@ -61,7 +61,7 @@ class SweepFolder:
 
     @property
     def warning(self) -> str:
-        """In words, which records cannot be read, and what to do; empty where all can."""
+        """In words, which records cannot be read, and what to do; empty if all can."""
         if not self.damaged:
             return ""
         return (

@@ -32,7 +32,7 @@ def is_curve(value: Any) -> bool:
 
 
 def series(value: Any) -> np.ndarray | None:
-    """``value`` as an array of one axis and at least two numbers; None where it is none."""
+    """``value`` as an array of one axis and at least two numbers; None if it is none."""
     if isinstance(value, list) and not all(map(is_number, value)):
         return None
     if not isinstance(value, (list, np.ndarray)):

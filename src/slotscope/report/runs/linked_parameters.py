@@ -18,8 +18,8 @@ def led(places: Places, names: Sequence[str], ordered: Collection[str]) -> dict[
     """The parameters that lead an axis, each with those that go with it.
 
     Args:
-        places: of each run.
-        names: of the parameters; of those that go together, the first one leads.
+        places: the places of each run.
+        names: the names of the parameters; of those that go together, the first one leads.
         ordered: those that are numbers.
     """
     axes: dict[str, list[str]] = {}

@@ -33,7 +33,7 @@ class Lacking:
 
     Attributes:
         columns: names of those that are left out.
-        values: of each column in which some values are null, how many.
+        values: the values of each column in which some values are null, how many.
     """
 
     columns: tuple[str, ...]

@@ -28,7 +28,7 @@ from slotscope.report.runs.folder import SweepFolder
 from slotscope.report.runs.page_table import columns_of, elsewhere
 from slotscope.sweep.run_records import DONE, FAILED
 
-#: So many different errors are told, each with so many of its runs; the table has all.
+#: At most this many different errors are shown, each with this many of its runs.
 _FAILURES, _LINKS = 20, 12
 
 
@@ -124,7 +124,7 @@ def _library() -> dict[str, str]:
 
 
 def _link(place: Path, run: FinishedRun) -> str:
-    """Where the run's notebook is, seen from the page; empty where there is none."""
+    """Where the run's notebook is, seen from the page; empty if there is none."""
     if not run.notebook.is_file():
         return ""
     relative = os.path.relpath(run.notebook.resolve(), place.resolve())

@@ -25,7 +25,7 @@ class PlannedRun:
         number: its place in the order of the sweep, from 0.
         id: the name of its folder.
         parameters: its values.
-        reason: why it is to be run; empty where it is done.
+        reason: why it is to be run; empty if it is done.
         moved: what is done, if it had another place in the sweep that did it.
     """
 

@@ -35,11 +35,11 @@ def draws(name: str, description: Any, samples: int, seed: int) -> list[Any]:
     """The values of one parameter.
 
     Args:
-        name: of the parameter.
+        name: the name of the parameter.
         description: one of ``{"uniform": [a, b]}``, ``{"loguniform": [a, b]}`` (both ends
             included), ``{"integers": [a, b]}`` (both ends included) and ``{"choice": [...]}``.
         samples: how many.
-        seed: of the sweep.
+        seed: the seed of the sweep.
 
     Raises:
         ValueError: the description is none of these.

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def as_python(text: str) -> str:
-    """A cell as Python has it; one that is Python already, as it stands.
+    """A cell as Python; one that is Python already is returned unchanged.
 
     Raises:
         SyntaxError: IPython can't read it either.

@@ -214,7 +214,7 @@ def _literals(parameter: Parameter) -> Iterator[Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it: a date, or a path, as a text."""
+    """A value as JSON can hold it: a date, or a path, as a text."""
     from pydantic_core import to_jsonable_python
 
     if isinstance(value, (set, frozenset)):  # in an order that the next process has, too

@@ -37,7 +37,7 @@ class Notebook:
     """A notebook that was read.
 
     Attributes:
-        path: of its file.
+        path: the path of its file.
         text: the file's content.
         content: the same, parsed.
     """
@@ -62,12 +62,12 @@ class Notebook:
 
     @property
     def kernel(self) -> str:
-        """The name of its kernel; empty where it names none."""
+        """The name of its kernel; empty if it names none."""
         return str(self._metadata("kernelspec").get("name", ""))
 
     @property
     def language(self) -> str:
-        """What its code is written in, as papermill has it."""
+        """What its code is written in, as papermill calls it."""
         spec, info = self._metadata("kernelspec"), self._metadata("language_info")
         return language_of(str(spec.get("language") or info.get("name") or PYTHON))
 

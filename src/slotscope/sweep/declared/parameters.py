@@ -45,10 +45,10 @@ class Parameter:
     """One parameter.
 
     Attributes:
-        name: of it.
+        name: its name.
         type: what its values are, as an annotation; ``Any`` where nobody says.
         type_text: the same for a person.
-        default: source of its default value; None where it is required.
+        default: source of its default value; None if it is required.
         help: the comment beside it.
     """
 

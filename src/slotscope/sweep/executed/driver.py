@@ -53,7 +53,7 @@ class SweepDriver:
         executor: what runs it.
         watcher: who is told.
         finished: each run that was written, in the order in which they came, without its results.
-        interrupted: the signal that ended it before its time; None where none did.
+        interrupted: the signal that ended it before its time; None if none did.
     """
 
     store: Store

@@ -73,10 +73,10 @@ class RunOutcome:
     Attributes:
         notebook: the executed notebook's text.
         results: what ``slotscope.result`` kept in it.
-        error: what went wrong; None where all is well.
+        error: what went wrong; None if all is well.
         started: when, in UTC.
         seconds: for how long.
-        imported: modules of slotscope that it imported; None where its kernel didn't tell.
+        imported: modules of slotscope that it imported; None if its kernel didn't tell.
     """
 
     notebook: str
@@ -164,7 +164,7 @@ def _papermill(task: Task, run: RunInProgress, folder: str, progress: bool) -> R
 
 
 def failing_line(trace: Sequence[str]) -> str:
-    """The innermost line of source that IPython points at; empty where it does at none."""
+    """The innermost line of source that IPython points at; empty if it does at none."""
     return (_POINTED.findall(click.unstyle("\n".join(trace))) or [""])[-1].strip()
 
 

@@ -73,7 +73,7 @@ class PapermillClient(PapermillNotebookClient):
                 self.run.kill()
 
     def _imported(self) -> list[str] | None:
-        """What the kernel has imported of slotscope; None where it can't tell.
+        """What the kernel has imported of slotscope; None if it can't tell.
 
         One of another language can't, nor one that has died since, or has another slotscope.
         """

@@ -26,7 +26,7 @@ class RunInProgress:
         client: what talks to the kernel.
         ready: whether its kernel came up.
         stopped: why its kernel was ended, where it was.
-        status: with which exit status its kernel ended by itself; None where it did not.
+        status: with which exit status its kernel ended by itself; None if it did not.
         imported: modules of slotscope that it imported; None as long as its kernel didn't tell.
     """
 

@@ -22,7 +22,7 @@ def parts(outputs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def kept_results(notebook: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What all calls of ``slotscope.result`` kept, as one; None where there was no call."""
+    """What all calls of ``slotscope.result`` kept, as one; None if there was no call."""
     outputs = (o for cell in notebook["cells"] for o in cell.get("outputs", []))
     kept = parts(outputs)
     if len(kept) < 2:
