@@ -204,19 +204,20 @@ def test_a_train_function_of_ones_own_gets_keras_state_and_is_read(engine):
 
     class Own(engine.keras.Model):
         def make_train_function(self, force=False):
-            def step(state, data):
+            def step(state, batch):
                 weights, others, slots, metrics = state
 
                 def loss_of(weights):
-                    prediction, _ = self.stateless_call(weights, others, data[0])
-                    return ((prediction - data[1]) ** 2).mean()
+                    prediction, _ = self.stateless_call(weights, others, batch[0])
+                    return ((prediction - batch[1]) ** 2).mean()
 
                 loss, gradients = jax.value_and_grad(loss_of)(weights)
                 weights, slots = self.optimizer.stateless_apply(slots, gradients, weights)
                 return {"loss": loss}, (weights, others, slots, metrics)
 
             compiled = jax.jit(step)
-            self.train_function = lambda state, iterator: compiled(state, next(iterator))
+            # Keras 3.0 hands over an iterable.
+            self.train_function = lambda state, batches: compiled(state, next(iter(batches)))
 
     x, y = data()
     inputs = layers.Input(shape=x.shape[1:])

@@ -24,15 +24,15 @@ import numpy as np
 #: Between these, a sum of squares in float32 has lost none that matter.
 SAFE = (1e-24, 1e36)
 
-#: Arrays of so many elements, at most, are measured together: each operation has its price.
+#: Arrays of at most this many elements are measured together: each operation has its price.
 SMALL = 16_384
 #: On the CPU, XLA reads an array of more elements in pieces: for fewer, compiling that costs more.
 LARGE = 1 << 18
-#: A piece has so many elements, at most; they are read so many
+#: A piece has at most this many elements; they are read this many
 PIECE = 2048
 #: at a time,
 ABREAST = 4
-#: and so many times before another sum begins, as a long one drifts in float32.
+#: and this many times before another sum begins, as a long one drifts in float32.
 TIMES = 16
 
 

@@ -11,7 +11,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 
 
 def event_mark(kind: EventKind, smaller: float = 0) -> dict[str, Any]:
-    """What matplotlib's ``plot`` takes to mark an event, so many points smaller than the kind says.
+    """What matplotlib's ``plot`` takes to mark an event, ``smaller`` points below the kind's size.
 
     The marks are joined by no line.
     """
