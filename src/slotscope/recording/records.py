@@ -159,7 +159,7 @@ class Row:
         iterations: the optimizer's step counter after the step.
         indices: which variables were read, as indices into the recording's list.
         statistics: float64 array (variables, statistics), see
-            :mod:`slotscope.engines.meters.statistics`.
+            :class:`~slotscope.engines.meters.statistics.Statistic`.
         identity: int64 array (variables, 3) for object, handle and buffer: 0 for the first one
             seen, 1 for the second, and so on; -1 where the engine does not tell.
         live: bool array (variables,), whether training updates this variable of its slot.
