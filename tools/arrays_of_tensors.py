@@ -10,6 +10,7 @@ Engines may: reading tensors is theirs. A plugin of mypy, named in pyproject.tom
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,8 +44,9 @@ class NoTensors(Plugin):
         self, fullname: str
     ) -> Callable[[FunctionSigContext], FunctionLike] | None:
         module, _, name = fullname.rpartition(".")
-        reads = module.startswith("numpy") and name in READERS
-        return _held if reads or module.startswith("numpy.testing") else None
+        if module.startswith("numpy.testing"):
+            return functools.partial(_held, arrays=2)
+        return _held if module.startswith("numpy") and name in READERS else None
 
 
 def plugin(version: str) -> type[Plugin]:
@@ -52,11 +54,11 @@ def plugin(version: str) -> type[Plugin]:
     return NoTensors
 
 
-def _held(context: FunctionSigContext) -> FunctionLike:
+def _held(context: FunctionSigContext, arrays: int = 1) -> FunctionLike:
+    """Refuse a call of which one of the first ``arrays`` arguments may be a tensor."""
     given = [argument for arguments in context.args for argument in arguments]
-    # What follows is a dtype, or says how to compare.
     if not Path(context.api.path).as_posix().startswith(MAY_READ) and any(
-        _may_be_a_tensor(argument, context.api) for argument in given[:1]
+        _may_be_a_tensor(argument, context.api) for argument in given[:arrays]
     ):
         context.api.fail(INSTEAD, context.context, code=TENSOR)
     return context.default_signature

@@ -78,7 +78,7 @@ def test_the_command_says_what_is_wrong(tmp_path, monkeypatch):
     result = command("report", tmp_path)
     assert result.exit_code == 1
     assert "Error: The folder" in result.output
-    monkeypatch.setitem(sys.modules, "itables", None)
+    monkeypatch.setitem(sys.modules, "itables.options", None)
     folder = make(tmp_path / "runs", [run({"rate": 1})])
     result = command("report", folder)
     assert result.exit_code == 1

@@ -29,10 +29,11 @@ def report(folder: Path, **options: Any) -> None:
 
     out = options.get("out")
     asked = asked_formats(FORMATS, options)
-    for path in asked.values():
+    for format, path in asked.items():
         if not path.parent.is_dir():
             raise click.UsageError(
-                f"There is no folder {path.parent}. Make it, or choose another by --out."
+                f"There is no folder {path.parent}. Make it, or choose another by"
+                f" --{format.parameter}."
             )
     beside = out.parent if out else folder
     unasked = {format: beside / format.file for format in FORMATS if format.file}

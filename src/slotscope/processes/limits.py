@@ -34,7 +34,7 @@ STOPPED_LIMIT = 3
 LOOKS = 60
 #: Seconds between two looks, at least and at most.
 _SHORTEST, _LONGEST = 0.02, 1.0
-#: The largest share of the time that a program runs which only polls whether it may go on.
+#: A program that only polls whether it may go on runs at most this share of the time.
 _POLLING = 0.05
 #: Seconds in which processor time is counted; one of them may be of what came before.
 _TICK = 0.015

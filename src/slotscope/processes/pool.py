@@ -59,7 +59,7 @@ NOTHING = Work(_nothing, _nothing)
 
 
 def attend(work: Work, folder: str) -> int:
-    """End this process, and what it starts, when its parent ends; return its pid.
+    """End this process, and what it starts, when its parent ends; return this pid.
 
     Args:
         work: what is done here.

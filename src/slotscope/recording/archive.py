@@ -133,6 +133,8 @@ def _rows(members: dict[str, np.ndarray]) -> list[Row]:
     parts = ("indices", "statistics", "identity", "live")
     if {len(members[part]) for part in parts} != {total}:
         raise ValueError(f"its parts are not all of {total} entries")
+    lacking = len(STATISTICS) - members["statistics"].shape[1]  # those added since it was saved
+    statistics = np.pad(members["statistics"], ((0, 0), (0, lacking)), constant_values=np.nan)
     taken: dict[int, int] = {}
     rows = []
     end = 0
@@ -150,7 +152,7 @@ def _rows(members: dict[str, np.ndarray]) -> list[Row]:
             Row(
                 int(iterations),
                 indices,
-                members["statistics"][cut],
+                statistics[cut],
                 members["identity"][cut],
                 members["live"][cut],
                 values,

@@ -24,7 +24,7 @@ from slotscope.recording.recording import Recording
 from slotscope.recording.records import Event, EventKind, Row, Variable
 from slotscope.recording.row_blocks import SpilledRows
 
-#: So many rows without values stay in memory; more go to disk.
+#: This many rows without values stay in memory; more go to disk.
 ROWS_IN_MEMORY = 8192
 #: Values are kept by default while one step's optimizer variables hold at most this many numbers.
 SMALL_STATE = 100_000

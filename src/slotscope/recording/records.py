@@ -20,8 +20,8 @@ class EventKind(StrEnum):
         size: of the marker, in points.
         colour: the colour of the marker, as matplotlib reads it; most are Okabe and Ito's, which
             colour-blind readers can tell apart.
-        is_step: whether it is steps of training: each counts, and stands at its number. All else
-            happens between two steps.
+        is_step: whether an event of this kind stands for steps, which are counted and drawn at
+            their number. Other events are drawn between steps.
     """
 
     meaning: str

@@ -88,7 +88,7 @@ class SpilledRows:
 
     def table(self) -> pd.DataFrame:
         """All rows, as the files have them."""
-        tables = [pd.read_parquet(part) for part in self._parts()]
+        tables = [_read(part) for part in self._parts()]
         if self._latest or not tables:
             tables.append(table_of(self._latest, self._labels()))
         return pd.concat(tables, ignore_index=True)
@@ -102,7 +102,7 @@ class SpilledRows:
 
     def __iter__(self) -> Iterator[Row]:
         for part in self._parts():
-            yield from _rows(pd.read_parquet(part))
+            yield from _rows(_read(part))
         yield from tuple(self._latest)
 
     def __getitem__(self, place: Any) -> Any:
@@ -130,6 +130,12 @@ def table_of(rows: list[Row], labels: list[str]) -> pd.DataFrame:
     table[_IDENTITY] = identity
     table["live"] = live
     return table
+
+
+def _read(part: Path) -> pd.DataFrame:
+    """One file; statistics that were added since it was written are NaN."""
+    table = pd.read_parquet(part)
+    return table.assign(**{name: np.nan for name in STATISTICS if name not in table})
 
 
 def _rows(table: pd.DataFrame) -> Iterator[Row]:

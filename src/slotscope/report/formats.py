@@ -1,13 +1,12 @@
 """What a format of a report is: its name, its files, what writes them, and what that needs.
 
-The rooms below have a table each, :mod:`slotscope.report.checks.formats` and
+Reports on checks and on runs have a table each, :mod:`slotscope.report.checks.formats` and
 :mod:`slotscope.report.runs.formats`. A new format is a file in the room and a line in its table:
 the options of the commands are made from there.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,8 +27,8 @@ class Format:
         help: the help of the command's option; empty if there is none.
         option: the name of that option, where it is not the format's own.
         file: the name of its file, where one is written also if nobody asks for it.
-        needs: a package beyond slotscope's own dependencies, which its extra ``notebooks`` has.
-        use: what the report does with something that the package brings, a sentence without end.
+        needs: what it takes from a package that the extra ``notebooks`` brings, ``module:name``.
+        use: the beginning of the sentence that says what the report uses of that package.
     """
 
     name: str
@@ -50,12 +49,16 @@ class Format:
         """What writes it.
 
         Raises:
-            ReportUnavailableError: the package that it needs is not installed.
+            ReportUnavailableError: the package that it needs is not installed, or is too old.
         """
-        if self.needs and importlib.util.find_spec(self.needs) is None:
+        try:
+            if self.needs:
+                pkgutil.resolve_name(self.needs)
+        except (ImportError, AttributeError) as error:
+            package = self.needs.partition(":")[0].partition(".")[0]
             raise ReportUnavailableError(
-                f"{self.use}, which the package {self.needs} brings, and that isn't installed."
+                f"{self.use}, which the package {package} brings, and that isn't installed."
                 "\nTo mend it: python -m pip install slotscope[notebooks]"
-            )
+            ) from error
         found: Callable[..., Any] = pkgutil.resolve_name(self.written_by)
         return found

@@ -27,7 +27,7 @@ class Nadam(Moments):
     under which the momentum is warm after some 100 steps and not 25,000.
 
     Attributes:
-        beta_1: of the average of gradients, and the limit of ``mu``.
+        beta_1: in [0, 1), of the average of gradients, and the limit of ``mu``.
         schedule_decay: how fast ``mu`` rises from about ``beta_1 / 2``; an argument up to
             the legacy optimizers, a constant after.
         product: the name under which the optimizer shows ``U_t``, a scalar; empty if it keeps

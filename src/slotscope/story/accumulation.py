@@ -48,7 +48,7 @@ class Situation:
     Attributes:
         law: what it is equal to, in words.
         config: arguments of the optimizer besides its defaults.
-        deal: makes an update of that many batches of some rows.
+        deal: makes an update of a given number of batches.
         gradient: of the loss.
         left_over: whether one batch comes after the last update.
         schedule: whether the learning rate is divided by one more than the calls so far.

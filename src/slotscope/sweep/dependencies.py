@@ -11,7 +11,7 @@ CODE = "the notebook's code changed"
 EARLIER = "made before slotscope recorded which modules a run imports"
 RELEASED = "slotscope was a development tree, and is a release now"
 DEVELOPED = "slotscope was a release, and is a development tree now"
-#: So many changed modules are named.
+#: A message names at most this many changed modules.
 NAMED = 3
 
 

@@ -1,11 +1,14 @@
 """A statistic is one entry: its NumPy form is exact, and every backend finds the same."""
 
 import importlib
+import tempfile
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import pandas as pd
 import pytest
-from engine_cases import KERAS_3, data, functional, on
+from engine_cases import KERAS_3, data, dense_model, functional, on
 
 import slotscope
 from slotscope.engines.meters.statistics import MEASURES, STATISTICS, Statistic, describe
@@ -160,6 +163,24 @@ def test_one_entry_more_is_one_column_more(engine):
     assert (tables["statistics"]["l1"] > 0).any()
     for name in MORE:
         np.testing.assert_allclose(tables["statistics"][name], tables["values"][name], rtol=1e-5)
+
+
+@on("keras-torch")
+def test_a_recording_that_was_saved_before_an_entry_lacks_it_alone(engine):
+    model = dense_model(engine)
+    x, y = data()
+    with tempfile.TemporaryDirectory() as folder:
+        saved = [Path(folder, "rows"), Path(folder, "rows.npz")]
+        with slotscope.watch(model, keep="statistics", to=saved[0]) as recording:
+            model.fit(x, y, batch_size=32, verbose=0)
+        recording.save(saved[1])
+        wanted = recording.statistics
+        with mock.patch.dict("slotscope.engines.meters.statistics.STATISTICS", MORE):
+            for path in saved:
+                found = slotscope.load(path).statistics
+                assert list(found)[2:] == [*STATISTICS, *MORE]
+                assert found[list(MORE)].isna().all(axis=None)
+                pd.testing.assert_frame_equal(found.drop(columns=list(MORE)), wanted)
 
 
 @on("keras-torch")

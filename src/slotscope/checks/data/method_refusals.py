@@ -58,7 +58,7 @@ def _strange_gradient(run: Run) -> Any:
 
 
 def _stateless(run: Run, variables: int, parameters: int) -> Any:
-    """``stateless_apply`` with that many of each left out."""
+    """``stateless_apply`` without the last ``variables`` and the last ``parameters``."""
     state = [v.value for v in run.optimizer.variables]
     values = [p.value for p in run.parameters]
     return run.optimizer.stateless_apply(

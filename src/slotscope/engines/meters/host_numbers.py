@@ -28,7 +28,7 @@ def statistics(flat: np.ndarray) -> list[float]:
 
 
 class HostArray:
-    """The reading of such an array."""
+    """A :class:`~slotscope.engines.meters.statistics.Reading` of an array that is not empty."""
 
     def __init__(self, flat: np.ndarray) -> None:
         self.size = flat.size

@@ -18,10 +18,7 @@ import numpy as np
 
 
 class Reading(Protocol):
-    """What a backend reads of one array, or of several at once: a number, or one for each.
-
-    Nothing is read before a statistic asks for it, and nothing twice.
-    """
+    """What a backend reads of one array, or of several at once: a number, or one for each."""
 
     @property
     def size(self) -> Any:
@@ -74,7 +71,8 @@ class Statistic:
     dtype: str = "float64"
 
 
-#: Every statistic by its name, in the order of the columns.
+#: Every statistic by its name, in the order of the columns. A new one goes to the end: recordings
+#: that were saved before have NaN for it.
 STATISTICS = {
     statistic.name: statistic
     for statistic in (

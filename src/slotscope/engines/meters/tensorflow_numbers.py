@@ -19,7 +19,7 @@ from slotscope.engines.meters.meter import ABREAST, LARGE, SAFE, SMALL, TIMES, p
 from slotscope.engines.meters.packed import WIDTH, Packing
 from slotscope.engines.meters.statistics import MEASURES, measured, of_nothing
 
-#: So many elements of a larger one are added up in its own precision.
+#: This many elements of a larger one are added up in its own precision.
 PART = 64
 
 

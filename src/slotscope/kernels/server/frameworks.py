@@ -1,7 +1,8 @@
 """The frameworks that a server may import, and what of each matters before a kernel starts.
 
 A server starts without the rest of slotscope, so this table stands here, for it and for all that
-ask what a notebook may run on. Another framework, or backend of Keras 3, is one more line of it.
+ask what a notebook may run on. Another framework, or backend of Keras 3, is one more line of it,
+after those that it needs: they are imported in this order.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ def differences() -> pd.DataFrame:
     Returns:
         One row for each such field, by optimizer and field, with one column for each generation:
         the default of an argument, or what the generation does. A cell is empty if there is no
-        such optimizer, or where its constructor takes no such argument. The column ``meaning`` is
+        such optimizer, or if its constructor takes no such argument. The column ``meaning`` is
         from the rule's docstring. ``decay`` is left out: every optimizer of Keras 2.1 and of legacy
         tf_keras takes it, and no later one.
     """

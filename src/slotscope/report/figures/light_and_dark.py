@@ -52,7 +52,7 @@ STYLE: Any = {
 
 
 def shades(count: int, ordered: bool) -> list[Shade]:
-    """So many colours: of a scale where they are ordered."""
+    """``count`` colours: of a scale if they are ordered."""
     if not ordered:
         return [CATEGORIES[index % len(CATEGORIES)] for index in range(count)]
     parts = [index / max(count - 1, 1) for index in range(count)]

@@ -19,7 +19,7 @@ from slotscope.report.runs.overlapping_lines import alternate
 from slotscope.report.runs.panels import curve_figure, names_shown, scalar_figure
 from slotscope.sweep.run_records import FAILED
 
-#: So many results are drawn, as figures or as arrays; the table has all.
+#: At most this many results are drawn, as figures and as arrays; the table has all.
 SCALARS, ARRAYS = 4, 2
 
 

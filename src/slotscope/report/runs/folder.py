@@ -24,7 +24,7 @@ from slotscope.sweep.run_records import RUN, SWEEP, ForeignRecordError, read_swe
 if TYPE_CHECKING:
     import pandas as pd
 
-#: So many are named, where runs are told of.
+#: A message names at most this many runs.
 _NAMED = 10
 
 

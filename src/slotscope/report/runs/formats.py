@@ -15,7 +15,7 @@ FORMATS = (
         help="The page to write.  [default: report.html in FOLDER]",
         option="out",
         file="report.html",
-        needs="itables",
+        needs="itables.options:dt_bundle",
         use="The page's table is sorted and filtered by DataTables",
     ),
 )

@@ -32,7 +32,7 @@ _POINTS, _CURVES = 200, 300
 _LARGEST = 1e300
 #: So few values are each a tick.
 _TICKS = 8
-#: So many names have room below an axis.
+#: This many names have room below an axis.
 _NAMES = 30
 #: Inches: the width of a panel, and of all panels together at most.
 _PANEL, _PAGE = 4.6, 10.5

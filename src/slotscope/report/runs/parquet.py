@@ -33,7 +33,7 @@ class Lacking:
 
     Attributes:
         columns: names of those that are left out.
-        values: the values of each column in which some values are null, how many.
+        values: how many values are null, by the name of each column in which some are.
     """
 
     columns: tuple[str, ...]
