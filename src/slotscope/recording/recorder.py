@@ -10,7 +10,7 @@ import dataclasses
 import math
 import warnings
 from collections import defaultdict
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -23,44 +23,12 @@ from slotscope.errors import UnseenStepsWarning, UntoldWarning
 from slotscope.recording.recording import Recording
 from slotscope.recording.records import Event, EventKind, Row, Variable
 from slotscope.recording.row_blocks import SpilledRows
+from slotscope.recording.watched_variables import WatchedVariable, updated
 
 #: This many rows without values stay in memory; more go to disk.
 ROWS_IN_MEMORY = 8192
 #: Values are kept by default while one step's optimizer variables hold at most this many numbers.
 SMALL_STATE = 100_000
-
-
-class _Seen:
-    """A variable under observation: the live object, and what was last read from it."""
-
-    def __init__(self, found: OptimizerVariable) -> None:
-        self.ref = found.ref
-        self.label = found.label
-        self.statistics: np.ndarray | None = None
-        self.identities = (_Numbering(), _Numbering(), _Numbering())
-
-
-class _Numbering:
-    """Numbers tokens in the order in which they first appear; None is -1.
-
-    A jax Array has no hash and never comes back once it has been replaced: it is held on to until
-    then, since the id of one that is gone may be used again.
-    """
-
-    def __init__(self) -> None:
-        self.known: dict[Any, int] = {}
-        self.arrays = 0
-        self.last: Any = None
-
-    def __call__(self, token: Any) -> int:
-        if token is None:
-            return -1
-        if isinstance(token, Hashable):
-            return self.known.setdefault(token, len(self.known))
-        if token is not self.last:
-            self.last = token
-            self.arrays += 1
-        return self.arrays - 1
 
 
 class Recorder:
@@ -69,7 +37,7 @@ class Recorder:
     def __init__(self, recording: Recording, keep: str | None) -> None:
         self.recording = recording
         self.keep = keep
-        self.seen: list[_Seen] = []
+        self.seen: list[WatchedVariable] = []
         self._index: dict[int, int] = {}
         self._shown: dict[str, int] = {}
         self._shown_ids: tuple[int, ...] | None = None
@@ -170,7 +138,7 @@ class Recorder:
                 created,
             )
         )
-        self.seen.append(_Seen(found))
+        self.seen.append(WatchedVariable(found))
         self._index[id(found.ref)] = index
         if found.slot != "iterations":
             self.refs.append(found.ref)
@@ -360,33 +328,17 @@ class Recorder:
                 self.seen[index].statistics = numbers
 
     def _identities(self, engine: Watched, indices: Iterable[int], state: Any) -> np.ndarray:
-        found = [self._identify(engine, index, state) for index in indices]
+        found = [self.seen[index].identity(engine, state) for index in indices]
         return np.array(found, dtype=np.int64).reshape(-1, 3)
-
-    def _identify(self, engine: Watched, index: int, state: Any) -> list[int]:
-        seen = self.seen[index]
-        identity = engine.identify(seen.ref, state)
-        tokens = (identity.object, identity.handle, identity.buffer)
-        return [number(token) for number, token in zip(seen.identities, tokens, strict=True)]
 
     def _live(self, indices: list[int], statistics: np.ndarray) -> np.ndarray:
         """Which variable of each slot training updates, and what that tells of the others."""
-        rivals = defaultdict(list)
-        for place, index in enumerate(indices):
-            rivals[self.seen[index].label].append(place)
-        live = np.ones(len(indices), dtype=bool)
-        frozen = set()
-        for label, places in rivals.items():
-            moved = [p for p in places if self._moved(indices[p], statistics[p])]
-            shown = [p for p in places if indices[p] == self._shown.get(label)]
-            if len(places) > 1:
-                chosen = (moved or shown or places)[-1]
-                live[places] = False
-                live[chosen] = True
-            if moved and not set(moved) & set(shown):
-                frozen.add(label)
-        for place, index in enumerate(indices):
-            self.seen[index].statistics = statistics[place]
+        variables = [self.seen[index] for index in indices]
+        places = {index: place for place, index in enumerate(indices)}
+        shown = {label: places.get(index, -1) for label, index in self._shown.items()}
+        live, frozen = updated(variables, statistics, shown)
+        for variable, numbers in zip(variables, statistics, strict=True):
+            variable.statistics = numbers
         if frozen - self._frozen:
             self._frozen |= frozen
             self.event(
@@ -396,10 +348,6 @@ class Recorder:
                 len(frozen),
             )
         return live
-
-    def _moved(self, index: int, statistics: np.ndarray) -> bool:
-        last = self.seen[index].statistics
-        return last is not None and not np.array_equal(last, statistics, equal_nan=True)
 
 
 def _size(trainer: Any) -> int:
