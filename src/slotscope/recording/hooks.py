@@ -5,66 +5,27 @@ wrapped on the instance and counted. *Execution*: a step is whatever moves the o
 counter, and the counter is looked at when a callable through which steps run returns: the model's
 train function, an eager ``apply``, any compiled function of a custom loop. Only the outermost of
 these counts, as they call each other.
+
+What is looked at then, and told to the recorder, is in :mod:`slotscope.recording.observer`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import inspect
-import sys
-import threading
 from collections.abc import Callable, Iterator
-from types import FrameType
 from typing import Any
 
 from slotscope.engines import engine_of, private_names
-from slotscope.engines.meters.meter import Targets
-from slotscope.engines.watched import Watched
-from slotscope.errors import SlotscopeError, UnsupportedReleaseError
+from slotscope.errors import UnsupportedReleaseError
 from slotscope.recording.metering import Metering
+from slotscope.recording.observer import Observer, aside, failed, whole
 from slotscope.recording.patches import listen, original_of
 from slotscope.recording.recorder import Recorder
 from slotscope.recording.records import EventKind
 
 
-def _aside(method: Callable[..., Any]) -> Callable[..., Any]:
-    """``method``, which looks at what trains, so that it stops no training where it fails.
-
-    A private name may be another thing in a later release; that is said, and nothing is returned.
-    What fails before the training fails the watch.
-    """
-
-    @functools.wraps(method)
-    def look(self: Hooks, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return method(self, *args, **kwargs)
-        except Warning:  # it was given, and the caller has made errors of warnings
-            raise
-        except Exception as error:
-            if not self.attached:
-                raise
-            self.recorder.untold(failed(error))
-            return None
-
-    return look
-
-
-def failed(error: Exception) -> str:
-    """What an error says, in a line that tells where it comes from."""
-    said = str(error).strip() or "no reason"
-    return said if isinstance(error, SlotscopeError) else f"{type(error).__name__}: {said}"
-
-
-class _Depth(threading.local):
-    """How deep a thread is in hooked calls."""
-
-    optimizer = 0
-    step = 0
-    own_step = False
-
-
-class Hooks:
+class Hooks(Observer):
     """The hooks of one watch; they tell its recorder when to look.
 
     Args:
@@ -74,23 +35,14 @@ class Hooks:
     """
 
     def __init__(self, model: Any, optimizer: Any, recorder: Recorder) -> None:
-        self.model = model
-        self.recorder = recorder
-        self.engine: Watched = engine_of(model, optimizer)
-        self.optimizer: Any = None
+        super().__init__(model, optimizer, recorder)
         self._given = optimizer
         self._stops: list[Callable[[], None]] = []
         self._stop_train: Callable[[], None] | None = None
         self._train_function: Any = None
         self._hooked: list[Any] = []
-        self._shared = False
-        self._depth = _Depth()
-        self._lock = threading.RLock()
         self._own_steps = 0  # under way, in any thread
-        self._metering: Metering | None = None
         self._undecided = False  # whether to measure: the model is not built
-        self._longest = 1  # steps that one call of the train function can make
-        self.attached = False
 
     # ---- setting and removing
 
@@ -154,39 +106,10 @@ class Hooks:
         self._metering = Metering(meter, self.engine.trainer(self.model))
         return meter.remakes
 
-    @_aside
-    def _drain(self) -> None:
-        """Take over the rows that steps have left in the meter."""
-        if sys.is_finalizing():  # frameworks are half taken apart, and nobody will read the rows
-            return
-        metering = self._metering
-        if metering is None or not metering.undrained:
-            return
-        if metering.meter.away and self._depth.own_step and self._depth.step:
-            return  # a call that is under way has the rows: one of several steps, traced once more
-        with self._lock, self._within_step():
-            steps = metering.undrained
-            skips = len(list(self.engine.parts(self.optimizer))) > 1
-            found = metering.drain()
-            for part in found:
-                self.recorder.measured(self.engine, part, steps, skips)
-            if not found:
-                self.recorder.catch_up(self.engine, self.optimizer, None, steps)
-            self.recorder.warn()
-
-    @_aside
-    def _catch_up(self) -> None:
-        """See, as the watch ends, whether steps were made that nothing here has noticed."""
-        if sys.is_finalizing():
-            return
-        with self._lock, self._within_step():
-            state = self.engine.at_end()
-            self.recorder.catch_up(self.engine, self.optimizer, state)
-
     def _listen(self, owner: Any, name: str, listener: Any, **options: Any) -> None:
         self._stops.append(listen(owner, name, listener, **options))
 
-    @_aside
+    @aside
     def _follow_optimizer(self, cause: str | None) -> None:
         """Watch the optimizer that the model has now."""
         optimizer = self._given if self._given is not None else self.model.optimizer
@@ -215,14 +138,14 @@ class Hooks:
                 called = functools.partial(self._called, name)
                 self._listen(optimizer, name, called, convert=engine.convert, mark=engine.mark)
 
-    @_aside
+    @aside
     def _hook_train_function(self) -> None:
         trainer = self.engine.trainer(self.model)
         function = original_of(trainer, "train_function")
         if function is not None and function is not self._train_function:
             self._unhook_train_function()
             self._train_function = function
-            self._longest = _whole(getattr(self.model, "steps_per_execution", 1))
+            self._longest = whole(getattr(self.model, "steps_per_execution", 1))
             self._stop_train = listen(trainer, "train_function", self._train)
 
     def _unhook_train_function(self) -> None:
@@ -285,7 +208,7 @@ class Hooks:
                 self._step(None, returned=name)
         return result
 
-    @_aside
+    @aside
     def _applied(self, metering: Metering) -> None:
         metering.applied(self._targets())
 
@@ -318,17 +241,9 @@ class Hooks:
             getattr(self.engine.trainer(self.model), self.engine.maker)()
         return result
 
-    @_aside
-    def _state(self, find: Callable[..., Any], *where: Any) -> Any:
-        return find(*where)
-
-    @_aside
+    @aside
     def _entering(self, metering: Metering, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
         return metering.meter.enter(self.optimizer, self._targets(), args)
-
-    def _targets(self) -> Targets:
-        counter = self.engine.iterations(self.optimizer)
-        return Targets(self.recorder.refs, counter, self._longest)
 
     def _measured(self, metering: Metering) -> None:
         """The train function returned, and left its rows in the meter."""
@@ -365,14 +280,10 @@ class Hooks:
             self._note_other_model()
         return result
 
-    @_aside
+    @aside
     def _runs_measured(self, metering: Metering, runner: Any, session: Any) -> bool:
         with self._within_step():
             return metering.meter.run(runner, self._targets(), session)
-
-    def _trains_the_model(self) -> bool:
-        """Whether the train function runs this optimizer, not another one of a custom loop."""
-        return self.optimizer is getattr(self.model, "optimizer", None)
 
     @contextlib.contextmanager
     def _stepping(self, own: bool, state: Any) -> Iterator[None]:
@@ -393,83 +304,3 @@ class Hooks:
         finally:
             self._own_steps -= own
             self._depth.own_step = False
-
-    @contextlib.contextmanager
-    def _within_step(self) -> Iterator[None]:
-        """While something runs whose hooked calls are not steps by themselves."""
-        self._depth.step += 1
-        try:
-            yield
-        finally:
-            self._depth.step -= 1
-
-    def _step(self, state: Any, *, returned: str = "") -> bool:
-        self._look("a step")
-        seen: bool | None = self._seen_step(state, returned)
-        if seen is None and returned:
-            with self._lock:
-                self.recorder.unread(f"{returned} returned, but what it left cannot be read")
-        return bool(seen)
-
-    @_aside
-    def _seen_step(self, state: Any, returned: str) -> bool:
-        longest = _whole(getattr(self.model, "steps_per_execution", 1))
-        with self._lock, self._within_step():
-            return self.recorder.step(
-                self.engine, self.optimizer, state, returned=returned, longest=longest
-            )
-
-    @_aside
-    def _read_initial(self, state: Any) -> None:
-        with self._lock, self._within_step():
-            self.recorder.read_initial(self.engine, self.optimizer, state)
-
-    @_aside
-    def _look(self, cause: str | None) -> None:
-        with self._lock:
-            changed = self.recorder.look(self.engine, self.optimizer, self.model, cause)
-        if changed and self.engine.foreign(self.optimizer, self.model):
-            self._note_shared("it holds slots for the parameters of another model")
-
-    # ---- what is noticed on the way
-
-    @_aside
-    def _note_trace(self, arguments: Any) -> bool:
-        traced = self.engine.trace(arguments) is not None
-        if traced:
-            self._drain()
-            self.recorder.recording.counts["traces"] += 1
-            self.recorder.event(EventKind.TRACED)
-        return traced
-
-    @_aside
-    def _note_other_model(self) -> None:
-        if not self._depth.own_step and not self._shared:
-            own = (self.model, self.engine.trainer(self.model))
-            other = self._user_on_the_stack(own)
-            if other is not None:
-                name = getattr(other, "name", type(other).__name__)
-                self._note_shared(f"the model {name!r} uses it too")
-
-    def _note_shared(self, detail: str) -> None:
-        if not self._shared:
-            self._shared = True
-            self.recorder.event(EventKind.SHARED, detail)
-
-    def _user_on_the_stack(self, own: tuple[Any, ...]) -> Any:
-        """A model further up the call stack, not in ``own``, whose optimizer this is."""
-        frame: FrameType | None = sys._getframe(2)
-        while frame is not None:
-            # Only methods: to look at a frame's locals makes a copy of them all.
-            caller = frame.f_locals.get("self") if "self" in frame.f_code.co_varnames else None
-            if caller is not None and not any(caller is known for known in own):
-                uses_it = inspect.getattr_static(caller, "optimizer", None) is self.optimizer
-                if uses_it and self.engine.owns(caller, self.optimizer):
-                    return caller
-            frame = frame.f_back
-        return None
-
-
-def _whole(steps: Any) -> int:
-    """``steps_per_execution`` as a number; tf_keras keeps it in a variable."""
-    return int(steps.numpy()) if hasattr(steps, "numpy") else int(steps or 1)

@@ -1,0 +1,207 @@
+"""What a watch sees of one optimizer: what it holds, how far it has stepped, and who else uses it.
+
+Nothing is wrapped here. :mod:`slotscope.recording.hooks` has an observer look whenever something
+that it wraps returns, and the observer tells the recorder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+from slotscope.engines import engine_of
+from slotscope.engines.meters.meter import Targets
+from slotscope.engines.watched import Watched
+from slotscope.errors import SlotscopeError
+from slotscope.recording.metering import Metering
+from slotscope.recording.recorder import Recorder
+from slotscope.recording.records import EventKind
+
+
+def aside(method: Callable[..., Any]) -> Callable[..., Any]:
+    """``method``, which looks at what trains, so that it stops no training where it fails.
+
+    A private name may be another thing in a later release; that is said, and nothing is returned.
+    What fails before the training fails the watch.
+    """
+
+    @functools.wraps(method)
+    def look(self: Observer, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(self, *args, **kwargs)
+        except Warning:  # it was given, and the caller has made errors of warnings
+            raise
+        except Exception as error:
+            if not self.attached:
+                raise
+            self.recorder.untold(failed(error))
+            return None
+
+    return look
+
+
+def failed(error: Exception) -> str:
+    """What an error says, in a line that tells where it comes from."""
+    said = str(error).strip() or "no reason"
+    return said if isinstance(error, SlotscopeError) else f"{type(error).__name__}: {said}"
+
+
+class _Depth(threading.local):
+    """How deep a thread is in hooked calls."""
+
+    optimizer = 0
+    step = 0
+    own_step = False
+
+
+class Observer:
+    """Looks at the optimizer of one watch, and tells the recorder what it sees.
+
+    Args:
+        model: the model that is watched.
+        optimizer: the optimizer, where it is not the one that the model is compiled with.
+        recorder: what is told.
+    """
+
+    def __init__(self, model: Any, optimizer: Any, recorder: Recorder) -> None:
+        self.model = model
+        self.recorder = recorder
+        self.engine: Watched = engine_of(model, optimizer)
+        self.optimizer: Any = None
+        self._shared = False
+        self._depth = _Depth()
+        self._lock = threading.RLock()
+        self._metering: Metering | None = None
+        self._longest = 1  # steps that one call of the train function can make
+        self.attached = False
+
+    # ---- what the optimizer holds
+
+    @aside
+    def _look(self, cause: str | None) -> None:
+        with self._lock:
+            changed = self.recorder.look(self.engine, self.optimizer, self.model, cause)
+        if changed and self.engine.foreign(self.optimizer, self.model):
+            self._note_shared("it holds slots for the parameters of another model")
+
+    @aside
+    def _read_initial(self, state: Any) -> None:
+        with self._lock, self._within_step():
+            self.recorder.read_initial(self.engine, self.optimizer, state)
+
+    @aside
+    def _state(self, find: Callable[..., Any], *where: Any) -> Any:
+        return find(*where)
+
+    def _targets(self) -> Targets:
+        counter = self.engine.iterations(self.optimizer)
+        return Targets(self.recorder.refs, counter, self._longest)
+
+    def _trains_the_model(self) -> bool:
+        """Whether the train function runs this optimizer, not another one of a custom loop."""
+        return self.optimizer is getattr(self.model, "optimizer", None)
+
+    # ---- steps
+
+    def _step(self, state: Any, *, returned: str = "") -> bool:
+        self._look("a step")
+        seen: bool | None = self._seen_step(state, returned)
+        if seen is None and returned:
+            with self._lock:
+                self.recorder.unread(f"{returned} returned, but what it left cannot be read")
+        return bool(seen)
+
+    @aside
+    def _seen_step(self, state: Any, returned: str) -> bool:
+        longest = whole(getattr(self.model, "steps_per_execution", 1))
+        with self._lock, self._within_step():
+            return self.recorder.step(
+                self.engine, self.optimizer, state, returned=returned, longest=longest
+            )
+
+    @contextlib.contextmanager
+    def _within_step(self) -> Iterator[None]:
+        """While something runs whose hooked calls are not steps by themselves."""
+        self._depth.step += 1
+        try:
+            yield
+        finally:
+            self._depth.step -= 1
+
+    @aside
+    def _drain(self) -> None:
+        """Take over the rows that steps have left in the meter."""
+        if sys.is_finalizing():  # frameworks are half taken apart, and nobody will read the rows
+            return
+        metering = self._metering
+        if metering is None or not metering.undrained:
+            return
+        if metering.meter.away and self._depth.own_step and self._depth.step:
+            return  # a call that is under way has the rows: one of several steps, traced once more
+        with self._lock, self._within_step():
+            steps = metering.undrained
+            skips = len(list(self.engine.parts(self.optimizer))) > 1
+            found = metering.drain()
+            for part in found:
+                self.recorder.measured(self.engine, part, steps, skips)
+            if not found:
+                self.recorder.catch_up(self.engine, self.optimizer, None, steps)
+            self.recorder.warn()
+
+    @aside
+    def _catch_up(self) -> None:
+        """See, as the watch ends, whether steps were made that nothing here has noticed."""
+        if sys.is_finalizing():
+            return
+        with self._lock, self._within_step():
+            state = self.engine.at_end()
+            self.recorder.catch_up(self.engine, self.optimizer, state)
+
+    # ---- what is noticed on the way
+
+    @aside
+    def _note_trace(self, arguments: Any) -> bool:
+        traced = self.engine.trace(arguments) is not None
+        if traced:
+            self._drain()
+            self.recorder.recording.counts["traces"] += 1
+            self.recorder.event(EventKind.TRACED)
+        return traced
+
+    @aside
+    def _note_other_model(self) -> None:
+        if not self._depth.own_step and not self._shared:
+            own = (self.model, self.engine.trainer(self.model))
+            other = self._user_on_the_stack(own)
+            if other is not None:
+                name = getattr(other, "name", type(other).__name__)
+                self._note_shared(f"the model {name!r} uses it too")
+
+    def _note_shared(self, detail: str) -> None:
+        if not self._shared:
+            self._shared = True
+            self.recorder.event(EventKind.SHARED, detail)
+
+    def _user_on_the_stack(self, own: tuple[Any, ...]) -> Any:
+        """A model further up the call stack, not in ``own``, whose optimizer this is."""
+        frame: FrameType | None = sys._getframe(2)
+        while frame is not None:
+            # Only methods: to look at a frame's locals makes a copy of them all.
+            caller = frame.f_locals.get("self") if "self" in frame.f_code.co_varnames else None
+            if caller is not None and not any(caller is known for known in own):
+                uses_it = inspect.getattr_static(caller, "optimizer", None) is self.optimizer
+                if uses_it and self.engine.owns(caller, self.optimizer):
+                    return caller
+            frame = frame.f_back
+        return None
+
+
+def whole(steps: Any) -> int:
+    """``steps_per_execution`` as a number; tf_keras keeps it in a variable."""
+    return int(steps.numpy()) if hasattr(steps, "numpy") else int(steps or 1)
