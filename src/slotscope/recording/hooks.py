@@ -19,7 +19,7 @@ from typing import Any
 from slotscope.engines import engine_of, private_names
 from slotscope.errors import UnsupportedReleaseError
 from slotscope.recording.metering import Metering
-from slotscope.recording.observer import Observer, aside, failed, whole
+from slotscope.recording.observer import Observer, aside, failed, steps_per_execution
 from slotscope.recording.patches import listen, original_of
 from slotscope.recording.recorder import Recorder
 from slotscope.recording.records import EventKind
@@ -145,7 +145,7 @@ class Hooks(Observer):
         if function is not None and function is not self._train_function:
             self._unhook_train_function()
             self._train_function = function
-            self._longest = whole(getattr(self.model, "steps_per_execution", 1))
+            self._longest = steps_per_execution(self.model)
             self._stop_train = listen(trainer, "train_function", self._train)
 
     def _unhook_train_function(self) -> None:

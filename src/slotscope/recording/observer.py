@@ -119,7 +119,7 @@ class Observer:
 
     @aside
     def _seen_step(self, state: Any, returned: str) -> bool:
-        longest = whole(getattr(self.model, "steps_per_execution", 1))
+        longest = steps_per_execution(self.model)
         with self._lock, self._within_step():
             return self.recorder.step(
                 self.engine, self.optimizer, state, returned=returned, longest=longest
@@ -202,6 +202,7 @@ class Observer:
         return None
 
 
-def whole(steps: Any) -> int:
-    """``steps_per_execution`` as a number; tf_keras keeps it in a variable."""
+def steps_per_execution(model: Any) -> int:
+    """How many steps one call of the train function may make; tf_keras keeps it in a variable."""
+    steps = getattr(model, "steps_per_execution", 1)
     return int(steps.numpy()) if hasattr(steps, "numpy") else int(steps or 1)

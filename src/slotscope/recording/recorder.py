@@ -138,7 +138,7 @@ class Recorder:
                 created,
             )
         )
-        self.seen.append(WatchedVariable(found))
+        self.seen.append(WatchedVariable(found, index))
         self._index[id(found.ref)] = index
         if found.slot != "iterations":
             self.refs.append(found.ref)
@@ -334,9 +334,7 @@ class Recorder:
     def _live(self, indices: list[int], statistics: np.ndarray) -> np.ndarray:
         """Which variable of each slot training updates, and what that tells of the others."""
         variables = [self.seen[index] for index in indices]
-        places = {index: place for place, index in enumerate(indices)}
-        shown = {label: places.get(index, -1) for label, index in self._shown.items()}
-        live, frozen = updated(variables, statistics, shown)
+        live, frozen = updated(variables, statistics, self._shown)
         for variable, numbers in zip(variables, statistics, strict=True):
             variable.statistics = numbers
         if frozen - self._frozen:

@@ -13,9 +13,15 @@ from slotscope.engines.watched import Watched
 
 
 class WatchedVariable:
-    """The live object, and what was last read from it."""
+    """The live object, and what was last read from it.
 
-    def __init__(self, found: OptimizerVariable) -> None:
+    Args:
+        found: what the optimizer showed.
+        index: its place among the variables of the recording.
+    """
+
+    def __init__(self, found: OptimizerVariable, index: int) -> None:
+        self.index = index
         self.ref = found.ref
         self.label = found.label
         self.statistics: np.ndarray | None = None
@@ -64,7 +70,7 @@ def updated(
     Args:
         variables: those that were read.
         statistics: of each, what was read.
-        shown: the place in ``variables`` of the one that the optimizer shows, by label.
+        shown: the index of the one that the optimizer shows, by label.
 
     Returns:
         A bool for each variable; and the labels of which the shown one stands still while another
@@ -77,7 +83,7 @@ def updated(
     frozen = set()
     for label, places in rivals.items():
         moved = [p for p in places if variables[p].moved(statistics[p])]
-        in_sight = [p for p in places if p == shown.get(label)]
+        in_sight = [p for p in places if variables[p].index == shown.get(label)]
         if len(places) > 1:
             chosen = (moved or in_sight or places)[-1]
             live[places] = False

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from importlib import metadata
 from typing import Any
 
 
 def rendered(template: str, **names: Any) -> str:
-    """A template's text; it and what it imports know ``names``, the version, and nothing else."""
+    """A template's text; it knows ``names``, the version, and nothing else."""
+    text: str = _environment().get_template(template).render(names)
+    return text
+
+
+@functools.cache
+def _environment() -> Any:
     import jinja2
 
     environment = jinja2.Environment(
@@ -17,6 +24,5 @@ def rendered(template: str, **names: Any) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.globals |= {"version": metadata.version("slotscope"), **names}
-    text: str = environment.get_template(template).render()
-    return text
+    environment.globals["version"] = metadata.version("slotscope")
+    return environment

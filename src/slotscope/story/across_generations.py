@@ -20,7 +20,7 @@ from slotscope.checks.problems.warnings_and_logs import without_advice
 from slotscope.engines import Engine
 from slotscope.recording.watch import watch
 from slotscope.rules import RULES, rule
-from slotscope.story.batches import Weights, apart, rule_states, rule_training
+from slotscope.story.batches import Weights, apart, defaults, rule_states, rule_training
 from slotscope.story.digits import shuffled, softmax_regression
 
 #: The generation that Keras 3 is, and those before it, each called as an engine that runs it.
@@ -49,11 +49,6 @@ class End:
 def engines_with(optimizer: str) -> list[str]:
     """The engines before Keras 3 that have the optimizer, in order of time."""
     return [name for name in EARLIER if name in RULES[optimizer].generations]
-
-
-def defaults(optimizer: str, generation: str) -> dict[str, Any]:
-    """The arguments that a generation's constructor takes, with its own defaults."""
-    return dict(RULES[optimizer].generations[generation].defaults)
 
 
 def equal_defaults(optimizer: str, generation: str) -> dict[str, Any]:

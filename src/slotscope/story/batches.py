@@ -156,9 +156,14 @@ def descend(
     return found
 
 
+def defaults(optimizer: str, generation: str) -> dict[str, Any]:
+    """The arguments that a generation's constructor takes, with its own defaults."""
+    return dict(RULES[optimizer].generations[generation].defaults)
+
+
 def rule_training(optimizer: str, generation: str, **config: Any) -> Training:
     """Training by a generation's rule, with its defaults where ``config`` says nothing else."""
-    known = {**RULES[optimizer].generations[generation].defaults, **config}
+    known = {**defaults(optimizer, generation), **config}
     own, decay = rule(optimizer, generation, **config), known.get("weight_decay")
     return Training(Each(own), weight_decay=decay, **DIALECTS[generation])
 

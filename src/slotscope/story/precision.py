@@ -21,8 +21,9 @@ import numpy as np
 import pandas as pd
 
 from slotscope.engines import Engine
-from slotscope.rules import RULES, rule
-from slotscope.rules.training import Each, Now, Training
+from slotscope.rules import rule
+from slotscope.rules.training import Now
+from slotscope.story.batches import rule_training
 
 #: Bits of a number, the hidden one included.
 BITS = {"float16": 11, "bfloat16": 8}
@@ -159,9 +160,7 @@ def _trained(
 
 
 def _ruled(name: str, dtype: str, start: np.ndarray, exponent: int, steps: int) -> np.ndarray:
-    own = rule(name, "keras-3", learning_rate=2.0**exponent)
-    decay = RULES[name].generations["keras-3"].defaults.get("weight_decay")
-    now = Now(Training(Each(own), weight_decay=decay), [start])
+    now = Now(rule_training(name, "keras-3", learning_rate=2.0**exponent), [start])
     for _ in range(steps):
         now.apply([np.ones_like(start)])
         # What is a tie but for roundings of float64, which differ by processor, is one.

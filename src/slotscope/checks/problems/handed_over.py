@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from slotscope.checks.problems.exact_problems import PAIR, chosen, values
+from slotscope.checks.problems.saving import formats
 from slotscope.checks.problems.steps import Run
 from slotscope.checks.subjects.subject import Subject, builtin
 from slotscope.checks.subjects.variants import featured
@@ -47,7 +48,7 @@ def started(subject: Subject, feature: str, steps: int) -> Run:
 
 def ways(subject: Subject) -> list[str]:
     """Those of :data:`TAKEN` that the engine has."""
-    there = {format.name for format in subject.engine.formats}
+    there = formats(subject)
     return [name for name in TAKEN if name in there]
 
 

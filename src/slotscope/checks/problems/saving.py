@@ -89,6 +89,11 @@ def course_of(subject: Subject, feature: str = "as it is") -> Course:
     return Course(subject, feature, featured(subject, feature), frozen, rate)
 
 
+def formats(subject: Subject) -> list[str]:
+    """The names of the engine's formats, the plainest first."""
+    return [format.name for format in subject.engine.formats]
+
+
 def format_of(subject: Subject, name: str) -> Format:
     """The format of the engine that has this name.
 

@@ -18,7 +18,7 @@ from slotscope.checks.problems.comparing import config_difference, difference, s
 from slotscope.checks.problems.exact_problems import PAIR, chosen
 from slotscope.checks.problems.handed_over import TAKEN, give, started, stranger, taken, ways
 from slotscope.checks.problems.killed_training import train_and_die
-from slotscope.checks.problems.saving import Course, course_of
+from slotscope.checks.problems.saving import Course, course_of, formats
 from slotscope.checks.problems.steps import Run
 from slotscope.checks.problems.warnings_and_logs import listening
 from slotscope.checks.subjects.subject import Subject
@@ -28,18 +28,13 @@ from slotscope.checks.verdict import NotApplicable, NotReproducible, Violation
 PLACE, SECONDS = 7, 0.5
 
 
-def formats(subject: Subject) -> Iterator[str]:
-    """The names of the engine's formats."""
-    return (format.name for format in subject.engine.formats)
-
-
 def distinct(subject: Subject) -> list[str]:
-    """Those of them that read and write in their own way."""
+    """The names of the formats that read and write in their own way."""
     return [format.name for format in subject.engine.formats if not format.like]
 
 
 def whole(subject: Subject) -> list[str]:
-    """Those of them that hold the optimizer's class and arguments."""
+    """Those of them that hold the optimizer's class and arguments too."""
     return [f.name for f in subject.engine.formats if f.whole and not f.like]
 
 
@@ -75,7 +70,7 @@ def check_features_resume_from_a_file(subject: Subject, case: str) -> None:
     saving.resumes(course_of(subject, feature), saving.format_of(subject, name))
 
 
-@check(cases=lambda subject: whole(subject) or [next(formats(subject))])
+@check(cases=lambda subject: whole(subject) or [formats(subject)[0]])
 def check_an_unused_optimizer_is_saved_as_one(subject: Subject, case: str) -> None:
     """A model saved before its first step trains, once it is loaded, as if it never was."""
     format = saving.format_of(subject, case)
@@ -84,7 +79,7 @@ def check_an_unused_optimizer_is_saved_as_one(subject: Subject, case: str) -> No
     saving.resumes(course_of(subject).unused(), format)
 
 
-@check(cases=lambda subject: [next(formats(subject))])
+@check(cases=lambda subject: [formats(subject)[0]])
 def check_training_resumes_after_a_kill(subject: Subject, case: str) -> None:
     """What a process saved after its last step resumes in another, though it was killed."""
     course = Course(subject, "killed", subject, rate=False)

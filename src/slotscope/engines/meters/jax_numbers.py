@@ -167,9 +167,9 @@ class LargeArrays:
 
     def __init__(self, arrays: Sequence[Any]) -> None:
         self._arrays = arrays
-        self._fives = _each(_five, arrays).reshape(-1, 5)
         self.size = np.array([array.size for array in arrays])
-        self.squares, self.total, self.smallest, self.largest, self._zeros = self._fives.T
+        fives = _each(_five, arrays).reshape(-1, 5)
+        self.squares, self.total, self.smallest, self.largest, self._zeros = fives.T
 
     @property
     def zero_fraction(self) -> Any:

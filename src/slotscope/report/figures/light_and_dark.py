@@ -6,13 +6,14 @@ Each colour that is drawn becomes a variable that has another value in the dark.
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
 from matplotlib import colormaps, colors
+
+from slotscope.report.results.encoding import as_base64
 
 #: Of text and axes, of grid lines, and of what is wrong: light and dark, as checks.css has them.
 INK, FAINT, BAD = ("#1d2330", "#e6e9ef"), ("#d9dee6", "#333b48"), ("#b3261e", "#ff8f87")
@@ -80,4 +81,4 @@ def image(figure: Any, used: Sequence[Shade]) -> str:
         f"@media (prefers-color-scheme:dark){{:root{{{';'.join(dark)}}}}}</style>"
     )
     text = text.replace("<defs>", f"{style}<defs>", 1)
-    return "data:image/svg+xml;base64," + base64.b64encode(text.encode()).decode("ascii")
+    return "data:image/svg+xml;base64," + as_base64(text.encode())

@@ -39,8 +39,8 @@ class Lacking:
     columns: tuple[str, ...]
     values: Mapping[str, int]
 
-    def __iter__(self) -> Iterator[str]:
-        """The same in words."""
+    def in_words(self) -> Iterator[str]:
+        """A sentence for each attribute that is not empty."""
         if self.columns:
             yield f"left out of it, as Parquet cannot hold them: {', '.join(self.columns)}"
         if self.values:
@@ -48,9 +48,9 @@ class Lacking:
             yield f"null in it, as most values of the column are of another kind: {odd}"
 
 
-def write(sweep: SweepFolder, path: Path) -> Lacking:
-    """Write the table of a sweep."""
-    return write_parquet(table(sweep.runs), path)
+def write(sweep: SweepFolder, path: Path) -> Iterator[str]:
+    """Write the table of a sweep; returns what it lacks, in words."""
+    return write_parquet(table(sweep.runs), path).in_words()
 
 
 def write_parquet(frame: pd.DataFrame, path: str | PathLike[str]) -> Lacking:

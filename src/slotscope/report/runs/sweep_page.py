@@ -7,7 +7,6 @@ inside of the page, makes it sortable and filterable.
 
 from __future__ import annotations
 
-import base64
 import functools
 import math
 import os
@@ -20,6 +19,7 @@ from urllib.parse import quote
 from slotscope.files import whole
 from slotscope.report.page_templates import rendered
 from slotscope.report.results.as_text import brief, cut, printable
+from slotscope.report.results.encoding import as_base64
 from slotscope.report.runs.failures import failures
 from slotscope.report.runs.figure_axes import Grid, grid_of
 from slotscope.report.runs.figures import figures
@@ -118,8 +118,8 @@ def _library() -> dict[str, str]:
 
     script = Path(dt_bundle)
     return {
-        "script": base64.b64encode(script.read_bytes()).decode("ascii"),
-        "style": base64.b64encode(script.with_suffix(".css").read_bytes()).decode("ascii"),
+        "script": as_base64(script.read_bytes()),
+        "style": as_base64(script.with_suffix(".css").read_bytes()),
     }
 
 
