@@ -22,6 +22,7 @@ def example(rows=3, kept=True):
         recording.rows.append(
             Row(
                 step,
+                step,
                 indices,
                 np.full((len(indices), 6), step + 1.0),
                 np.full((len(indices), 3), step),

@@ -33,7 +33,9 @@ def example(rows):
         numbers = np.arange(12.0).reshape(2, 6) + step
         identity = np.full((2, 3), -1)
         live = np.array([True, False])
-        recording.rows.append(Row(step + 1, np.array([0, 1]), numbers, identity, live, None))
+        recording.rows.append(
+            Row(step + 1, step + 1, np.array([0, 1]), numbers, identity, live, None)
+        )
     return recording
 
 

@@ -14,6 +14,7 @@ def recording(identities):
     """A recording of one momentum that had these (object, handle, buffer) after each step."""
     rows = [
         Row(
+            step=step,
             iterations=step,
             indices=np.array([0]),
             statistics=np.zeros((1, 6)),

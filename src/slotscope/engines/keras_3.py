@@ -30,7 +30,14 @@ from slotscope.engines.driving.formats import (
 )
 from slotscope.engines.driving.programs import Program
 from slotscope.engines.importing import tensorflow
-from slotscope.engines.keras_3_state import counter, labelled, load, parameters_of, parts
+from slotscope.engines.keras_3_state import (
+    all_labelled,
+    counter,
+    counting_part,
+    load,
+    parameters_of,
+    parts,
+)
 from slotscope.engines.private_names import held
 from slotscope.engines.records import Gradient, OptimizerVariable, Status
 from slotscope.engines.watched import base_modules
@@ -75,6 +82,7 @@ class Keras3(Engine):
         "_apply_weight_decay",
         "_update_model_variables_moving_average",
     )
+    adding: ClassVar[tuple[str, ...]] = ("add_variable",)
     stepping: ClassVar[tuple[str, ...]] = ("apply",)
     traced: ClassVar[tuple[str, ...]] = ("apply", "stateless_apply")
 
@@ -203,10 +211,10 @@ class Keras3(Engine):
         return "keras" in base_modules(model) and _running_backend() == cls.backend_name
 
     def iterations(self, optimizer: Any) -> Any:
-        return counter(getattr(optimizer, "inner_optimizer", optimizer))
+        return counter(counting_part(optimizer))
 
     def variables(self, optimizer: Any, model: Any = None) -> list[OptimizerVariable]:
-        found = {id(v.ref): v for part in parts(optimizer) for v in labelled(part)}
+        found = all_labelled(optimizer)
         return [found[id(ref)] for ref in self.shows(optimizer) if id(ref) in found]
 
     def parts(self, optimizer: Any) -> Iterable[Any]:

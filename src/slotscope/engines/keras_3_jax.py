@@ -46,6 +46,8 @@ class KerasJax(Keras3):
         "update_step",
     )
 
+    runs_unseen: ClassVar[bool] = True
+
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._carried = CarriedVariables()

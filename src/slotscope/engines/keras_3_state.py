@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -24,13 +26,45 @@ def load() -> ModuleType:
     return keras
 
 
-def parts(optimizer: Any) -> Iterator[Any]:
+def parts(optimizer: Any) -> list[Any]:
     """``optimizer`` and those that it wraps (loss scaling, several optimizers in one)."""
-    yield optimizer
-    base, held = load().optimizers.Optimizer, vars(optimizer)
-    for part in [*held.values(), *held.get("optimizers", ())]:
-        if isinstance(part, base) and part is not optimizer:
-            yield from parts(part)
+    found = {id(optimizer): optimizer}
+    base, pending = load().optimizers.Optimizer, [*vars(optimizer).values()]
+    while pending:
+        held = pending.pop(0)
+        if isinstance(held, base) and id(held) not in found:
+            found[id(held)] = held
+            pending += vars(held).values()
+        elif isinstance(held, (list, tuple)):
+            pending += [part for part in held if isinstance(part, base)]
+    return list(found.values())
+
+
+def counting_part(optimizer: Any) -> Any:
+    """The part of ``optimizer`` whose counter says how often it stepped: what loss scaling wraps."""
+    while hasattr(optimizer, "inner_optimizer"):
+        optimizer = optimizer.inner_optimizer
+    return optimizer
+
+
+def all_labelled(optimizer: Any) -> dict[int, OptimizerVariable]:
+    """The variables of all parts of ``optimizer``, by the id of each.
+
+    Where several parts have a variable for all parameters, such as ``learning_rate``, each but the
+    counting part's has the name of its part.
+    """
+    own = parts(optimizer)
+    names = unique_paths(part.name for part in own)
+    of_part, found = {}, {}
+    for part, name in zip(own, names, strict=True):
+        for variable in labelled(part):  # an inner part, which comes later, knows its own better
+            found[id(variable.ref)] = variable
+            of_part[id(variable.ref)] = "" if part is counting_part(optimizer) else name
+    several = Counter(variable.label for variable in found.values())
+    return {
+        key: replace(variable, optimizer=of_part[key]) if several[variable.label] > 1 else variable
+        for key, variable in found.items()
+    }
 
 
 def labelled(optimizer: Any) -> Iterator[OptimizerVariable]:

@@ -20,6 +20,7 @@ class OptimizerVariable:
         dtype: name of its dtype.
         ref: the live variable object.
         untold: whether it seems to belong to a parameter, and nothing tells to which.
+        optimizer: which of several optimizers it belongs to; empty for the one that is watched.
     """
 
     slot: str
@@ -29,11 +30,13 @@ class OptimizerVariable:
     dtype: str
     ref: Any
     untold: bool = False
+    optimizer: str = ""
 
     @property
     def label(self) -> str:
-        """``slot/parameter``, or the slot alone."""
-        return f"{self.slot}/{self.parameter}" if self.parameter else self.slot
+        """``slot/parameter``, or the slot alone; ``optimizer:slot`` for one of several."""
+        label = f"{self.slot}/{self.parameter}" if self.parameter else self.slot
+        return f"{self.optimizer}:{label}" if self.optimizer else label
 
 
 @dataclass(frozen=True, slots=True)

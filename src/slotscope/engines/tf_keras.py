@@ -159,6 +159,8 @@ class TfKerasLegacy(TfKerasEager):
     )
     counted: ClassVar[tuple[str, ...]] = ("apply_gradients", "add_slot")
     constructor: ClassVar[str] = "apply_gradients"
+    building: ClassVar[tuple[str, ...]] = ("_create_all_weights",)
+    adding: ClassVar[tuple[str, ...]] = ("add_slot",)
 
     @property
     def optimizers(self) -> ModuleType:
@@ -209,6 +211,7 @@ class TfKeras(TfKerasEager):
         "apply_gradients",
         "update_step",
     )
+    adding: ClassVar[tuple[str, ...]] = ("add_variable", "add_variable_from_reference")
 
     ways: ClassVar[tuple[str, ...]] = ("apply_gradients", "compiled", "jit")
 

@@ -35,7 +35,15 @@ class Watched(Available):
     counted: ClassVar[tuple[str, ...]]
     #: The one of them that makes the slots.
     constructor: ClassVar[str] = "build"
-    #: Those of them that an optimizer may lack; that another one is not there is said.
+    #: Methods of the optimizer that make its slots: when one returns, no slot has moved.
+    building: ClassVar[tuple[str, ...]] = ("build",)
+    #: Those that make one slot each, within the former or, in an optimizer of one's own, anywhere.
+    adding: ClassVar[tuple[str, ...]] = ()
+    #: Whether the step counter can be read before each call that may step.
+    counts_before: ClassVar[bool] = True
+    #: Whether a compiled function of a custom loop makes steps where no hook can see them.
+    runs_unseen: ClassVar[bool] = False
+    #: Those of ``counted`` that an optimizer may lack; that another one is not there is said.
     optional: ClassVar[tuple[str, ...]] = ()
     #: Those of them that, called eagerly by a custom loop, are one step.
     stepping: ClassVar[tuple[str, ...]] = ()

@@ -25,7 +25,7 @@ from slotscope.errors import DamagedRecordingError
 from slotscope.recording.records import Event, Row, Variable
 from slotscope.recording.row_blocks import ABOUT
 
-_FORMAT = 1
+_FORMAT = 2
 _SIGNS_OF_DAMAGE = (
     OSError,
     EOFError,
@@ -93,6 +93,7 @@ def _members(fields: Mapping[str, Any]) -> dict[str, Any]:
     rows: list[Row] = list(fields["rows"])
     members: dict[str, Any] = {
         "about": np.frombuffer(about(fields).encode(), dtype=np.uint8),
+        "steps": np.array([row.step for row in rows], dtype=np.int64),
         "iterations": np.array([row.iterations for row in rows], dtype=np.int64),
         "sizes": np.array([len(row.indices) for row in rows], dtype=np.int64),
         "kept": np.array([row.values is not None for row in rows], dtype=bool),
@@ -138,9 +139,8 @@ def _rows(members: dict[str, np.ndarray]) -> list[Row]:
     taken: dict[int, int] = {}
     rows = []
     end = 0
-    for iterations, size, kept in zip(
-        members["iterations"], members["sizes"], members["kept"], strict=True
-    ):
+    of_rows = ("steps", "iterations", "sizes", "kept")
+    for step, iterations, size, kept in zip(*(members[name] for name in of_rows), strict=True):
         cut = slice(end, end + size)
         end += size
         indices = members["indices"][cut]
@@ -150,6 +150,7 @@ def _rows(members: dict[str, np.ndarray]) -> list[Row]:
             taken |= {i: taken.get(i, 0) + 1 for i in indices.tolist()}
         rows.append(
             Row(
+                int(step),
                 int(iterations),
                 indices,
                 statistics[cut],

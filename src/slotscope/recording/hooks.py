@@ -62,7 +62,6 @@ class Hooks(Observer):
                 " that slotscope supports, or a newer slotscope, or train without a watch."
             ) from error
         self.attached = True
-        self.recorder.warn()
 
     def _attach(self) -> None:
         optimizer = self._given if self._given is not None else self.model.optimizer
@@ -83,7 +82,7 @@ class Hooks(Observer):
             self._drain()
             if self.attached:
                 self._catch_up()
-            self.recorder.warn()
+            self.recorder.log.warn()
         finally:
             self._unhook_train_function()
             while self._stops:
@@ -117,7 +116,7 @@ class Hooks(Observer):
             return
         self._drain()
         self.optimizer = optimizer
-        self.recorder.iterations = None
+        self.recorder.log.iterations = None
         self.engine = engine_of(self.model, optimizer)
         for part in self.engine.parts(optimizer):
             if not any(part is hooked for hooked in self._hooked):
@@ -131,12 +130,17 @@ class Hooks(Observer):
         if missing := engine.uncounted(optimizer):
             kind = type(optimizer).__name__
             names = ", ".join(missing)
-            self.recorder.untold(f"how often {names} is called: {kind} has no such method")
+            self.recorder.log.untold(f"how often {names} is called: {kind} has no such method")
         for name in engine.counted:
             if hasattr(optimizer, name):
                 self.recorder.recording.counts.setdefault(name, 0)
                 called = functools.partial(self._called, name)
                 self._listen(optimizer, name, called, convert=engine.convert, mark=engine.mark)
+        for name in (*engine.building, *engine.adding):
+            if hasattr(optimizer, name):
+                self._listen(
+                    optimizer, name, self._builds, convert=engine.convert, mark=engine.mark
+                )
 
     @aside
     def _hook_train_function(self) -> None:
@@ -160,7 +164,7 @@ class Hooks(Observer):
         if self._metering is not None:
             self._metering.compiling()
         result = proceed(*args, **kwargs)
-        self.recorder.event(EventKind.COMPILED)
+        self.recorder.log.note(EventKind.COMPILED)
         self._follow_optimizer("compile")
         return result
 
@@ -181,32 +185,64 @@ class Hooks(Observer):
         made = held.get("train_function")
         if made is None:
             name = self.engine.maker
-            self.recorder.untold(f"when steps are made: {name} left no train_function behind")
-            self.recorder.warn()
+            self.recorder.log.untold(f"when steps are made: {name} left no train_function behind")
         return result if result is None or made is None else made
 
     def _called(self, name: str, proceed: Any, /, *args: Any, **kwargs: Any) -> Any:
         """A method of the optimizer was called."""
-        self.recorder.recording.counts[name] += 1
-        if self._depth.optimizer:
-            return proceed(*args, **kwargs)
+        within = self._depth.names
+        self.recorder.recording.counts[name] += name not in within
+        if within:
+            with self._naming(name):
+                return proceed(*args, **kwargs)
         self._note_other_model()
-        traced = name in self.engine.traced and self._note_trace((args, kwargs))
-        if name in self.engine.stepping and not self._depth.step:
+        traced = name in self.engine.traced and bool(self._note_trace((args, kwargs)))
+        steps = name in self.engine.stepping
+        if steps and not self._depth.step:
             self._drain()  # what came before comes first
-        self._depth.optimizer += 1
+        measured = steps and self._depth.own_step and self._metering is not None
+        if measured:
+            self._applying(self._metering)
+        elif steps and not traced:
+            self._arrive(None)
+        with self._naming(name):
+            result = proceed(*args, **kwargs)
+        self._look(name)
+        self._read_initial(None)
+        if measured:
+            self._applied(self._metering)
+        elif steps and not traced:
+            self._depth.applied = True
+            self._step(None, returned=name)
+        return result
+
+    @contextlib.contextmanager
+    def _naming(self, name: str) -> Iterator[None]:
+        """While a method of the optimizer runs."""
+        before = self._depth.names
+        self._depth.names = (*before, name)
+        try:
+            yield
+        finally:
+            self._depth.names = before
+
+    def _builds(self, proceed: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """A method of the optimizer that makes slots was called, perhaps within a step."""
+        self._depth.building += 1
         try:
             result = proceed(*args, **kwargs)
         finally:
-            self._depth.optimizer -= 1
-        self._look(name)
-        self._read_initial(None)
-        if name in self.engine.stepping:
-            if self._metering is not None and self._depth.own_step:
-                self._applied(self._metering)
-            if not self._depth.step and not traced:
-                self._step(None, returned=name)
+            self._depth.building -= 1
+        if not self._depth.building:  # what is new has its initial value, and nothing has moved
+            self._look(next(iter(self._depth.names), "build"))
+            self._read_initial(None)
+            if self._depth.names:
+                self._arrive(None)  # a checkpoint is restored as its variables are made
         return result
+
+    @aside
+    def _applying(self, metering: Metering) -> None:
+        metering.applying(self._targets())
 
     @aside
     def _applied(self, metering: Metering) -> None:
@@ -225,6 +261,7 @@ class Hooks(Observer):
         if metering is None or self.recorder.expects_values:
             state = self._state(self.engine.state_before, self.optimizer, args) if own else None
             self._read_initial(state)
+            self._arrive(state)
         if metering is not None:
             entering = self._entering(metering, args)
             if entering is not None:
@@ -236,10 +273,14 @@ class Hooks(Observer):
         with self._stepping(own, None):
             result = proceed(*args, **kwargs)
         state = self._state(self.engine.state_after, self.optimizer, result) if own else None
-        self._step(state, returned="the train function" if own else "")
+        self._step(state, returned=self._returned(own))
         if own and self._undecided and self._set_meter():
             getattr(self.engine.trainer(self.model), self.engine.maker)()
         return result
+
+    def _returned(self, own: bool) -> str:
+        """What returned that makes a step for certain, if nothing in it was seen to make one."""
+        return "the train function" if own and not self._depth.applied else ""
 
     @aside
     def _entering(self, metering: Metering, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
@@ -252,12 +293,12 @@ class Hooks(Observer):
 
     def _ran(self, proceed: Any, runner: Any, /, *args: Any, **kwargs: Any) -> Any:
         """A compiled function, of this model or of anyone, was called."""
-        inner = self._depth.step or self._depth.optimizer or self._own_steps
+        inner = self._depth.step or self._depth.names or self._own_steps
         if inner or self.engine.trace(()) is not None:
             return proceed(runner, *args, **kwargs)
         trainer, trains = self.engine.trainer(self.model), self._trains_the_model()
         if trains and not hasattr(trainer, "train_function"):
-            self.recorder.untold("which compiled function trains the model: no train_function")
+            self.recorder.log.untold("which compiled function trains the model: no train_function")
         own = trains and runner is getattr(trainer, "train_function", None)
         state = self._state(self.engine.state_of, runner)
         if own:
@@ -266,6 +307,7 @@ class Hooks(Observer):
                 self._set_meter()
         if own or self.recorder.iterations is None:
             self._read_initial(state)
+        self._arrive(state)
         metering = self._metering if own else None
         if metering is not None and not self._runs_measured(metering, runner, state):
             metering = None
@@ -276,7 +318,8 @@ class Hooks(Observer):
         if metering is not None:
             self._measured(metering)
             return result
-        if self._step(state, returned="the train function" if own else "") and not own:
+        stepped = self._step(state, returned=self._returned(own)) or self._depth.applied
+        if stepped and not own:
             self._note_other_model()
         return result
 
@@ -288,7 +331,7 @@ class Hooks(Observer):
     @contextlib.contextmanager
     def _stepping(self, own: bool, state: Any) -> Iterator[None]:
         """While a step runs, the model's ``own`` or perhaps another's."""
-        self._depth.own_step = own
+        self._depth.own_step, self._depth.applied = own, False
         self._own_steps += own
         try:
             with self._within_step():

@@ -51,6 +51,10 @@ class Metering:
         while self._stops:
             self._stops.pop()()
 
+    def applying(self, targets: Targets) -> None:
+        """Gradients are about to be applied within the train function, or traced to be."""
+        self.meter.applying(targets)
+
     def applied(self, targets: Targets) -> None:
         """Gradients were applied within the train function, or a trace of that was made."""
         self._applied += 1

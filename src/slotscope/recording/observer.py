@@ -40,7 +40,7 @@ def aside(method: Callable[..., Any]) -> Callable[..., Any]:
         except Exception as error:
             if not self.attached:
                 raise
-            self.recorder.untold(failed(error))
+            self.recorder.log.untold(failed(error))
             return None
 
     return look
@@ -55,9 +55,11 @@ def failed(error: Exception) -> str:
 class _Depth(threading.local):
     """How deep a thread is in hooked calls."""
 
-    optimizer = 0
+    names: tuple[str, ...] = ()  # of the optimizer's methods
+    building = 0
     step = 0
     own_step = False
+    applied = False  # eagerly, within the step that is under way
 
 
 class Observer:
@@ -75,6 +77,7 @@ class Observer:
         self.engine: Watched = engine_of(model, optimizer)
         self.optimizer: Any = None
         self._shared = False
+        self._traced_elsewhere = False  # a step, for a compiled function that is not the model's
         self._depth = _Depth()
         self._lock = threading.RLock()
         self._metering: Metering | None = None
@@ -109,6 +112,20 @@ class Observer:
 
     # ---- steps
 
+    @aside
+    def _arrive(self, state: Any) -> None:
+        """See where the step counter stands before something steps."""
+        metering = self._metering
+        if self.engine.counts_before and (metering is None or not metering.undrained):
+            with self._lock, self._within_step():
+                unseen = self._unseen()
+                self.recorder.arrive(self.engine, self.optimizer, state, unseen)
+
+    def _unseen(self) -> str:
+        """Where steps may have been made that no hook saw, what to say of them."""
+        possible = self._shared or self._traced_elsewhere or not self.recorder.steps
+        return " that a hook could see" if self.engine.runs_unseen and possible else ""
+
     def _step(self, state: Any, *, returned: str = "") -> bool:
         self._look("a step")
         seen: bool | None = self._seen_step(state, returned)
@@ -121,9 +138,16 @@ class Observer:
     def _seen_step(self, state: Any, returned: str) -> bool:
         longest = steps_per_execution(self.model)
         with self._lock, self._within_step():
-            return self.recorder.step(
+            seen = self.recorder.step(
                 self.engine, self.optimizer, state, returned=returned, longest=longest
             )
+            if returned and not seen and self._may_skip():
+                self.recorder.skipped()
+            return seen
+
+    def _may_skip(self) -> bool:
+        """Whether the optimizer is one around another, as for loss scaling."""
+        return len(list(self.engine.parts(self.optimizer))) > 1
 
     @contextlib.contextmanager
     def _within_step(self) -> Iterator[None]:
@@ -146,13 +170,12 @@ class Observer:
             return  # a call that is under way has the rows: one of several steps, traced once more
         with self._lock, self._within_step():
             steps = metering.undrained
-            skips = len(list(self.engine.parts(self.optimizer))) > 1
             found = metering.drain()
             for part in found:
-                self.recorder.measured(self.engine, part, steps, skips)
+                self.recorder.measured(self.engine, part, steps, skips=self._may_skip())
             if not found:
-                self.recorder.catch_up(self.engine, self.optimizer, None, steps)
-            self.recorder.warn()
+                unseen = " where they should have been measured"
+                self.recorder.arrive(self.engine, self.optimizer, None, unseen)
 
     @aside
     def _catch_up(self) -> None:
@@ -161,7 +184,7 @@ class Observer:
             return
         with self._lock, self._within_step():
             state = self.engine.at_end()
-            self.recorder.catch_up(self.engine, self.optimizer, state)
+            self.recorder.arrive(self.engine, self.optimizer, state, self._unseen())
 
     # ---- what is noticed on the way
 
@@ -170,8 +193,9 @@ class Observer:
         traced = self.engine.trace(arguments) is not None
         if traced:
             self._drain()
+            self._traced_elsewhere |= not self._depth.own_step
             self.recorder.recording.counts["traces"] += 1
-            self.recorder.event(EventKind.TRACED)
+            self.recorder.log.note(EventKind.TRACED)
         return traced
 
     @aside
@@ -186,7 +210,7 @@ class Observer:
     def _note_shared(self, detail: str) -> None:
         if not self._shared:
             self._shared = True
-            self.recorder.event(EventKind.SHARED, detail)
+            self.recorder.log.note(EventKind.SHARED, detail)
 
     def _user_on_the_stack(self, own: tuple[Any, ...]) -> Any:
         """A model further up the call stack, not in ``own``, whose optimizer this is."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import warnings
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,14 +19,15 @@ from slotscope.engines.meters.meter import Measured
 from slotscope.engines.meters.statistics import MEASURES, STATISTICS, describe
 from slotscope.engines.records import OptimizerVariable
 from slotscope.engines.watched import Watched
-from slotscope.errors import UnseenStepsWarning, UntoldWarning
+from slotscope.recording.event_log import EventLog
 from slotscope.recording.recording import Recording
-from slotscope.recording.records import Event, EventKind, Row, Variable
-from slotscope.recording.row_blocks import SpilledRows
+from slotscope.recording.records import EventKind, Row, Variable
 from slotscope.recording.watched_variables import WatchedVariable, updated
 
 #: This many rows without values stay in memory; more go to disk.
 ROWS_IN_MEMORY = 8192
+#: What is said where a call of the train function steps several times.
+_SEVERAL = "one call made several steps, and the last one alone has a row"
 #: Values are kept by default while one step's optimizer variables hold at most this many numbers.
 SMALL_STATE = 100_000
 
@@ -43,50 +44,19 @@ class Recorder:
         self._shown_ids: tuple[int, ...] | None = None
         self._frozen: set[str] = set()
         self._unread: set[int] = set()
-        self.iterations: int | None = None
+        self.log = EventLog(recording)
         #: The variables that a meter shall measure: all but the step counter.
         self.refs: list[Any] = []
-        self._warnings: list[tuple[type[Warning], str]] = []
-        self._said: dict[str, int] = {}
 
-    def event(self, kind: EventKind, detail: str = "", count: int = 1) -> None:
-        """Note that something happened."""
-        self.recording.events.append(Event(kind, self.iterations or 0, detail, count))
+    @property
+    def iterations(self) -> int | None:
+        """The step counter as it was last seen; None where another optimizer was not seen yet."""
+        return self.log.iterations
 
-    def gap(self, detail: str, count: int) -> None:
-        """Note that steps went by without a row, or left two; :meth:`warn` says so."""
-        self.event(EventKind.GAP, detail, count)
-        self._warnings.append((UnseenStepsWarning, f"not every step was seen: {detail}"))
-
-    def _gap_again(self, detail: str) -> None:
-        """Note one more step of a ``gap`` that comes at each: one event, and one warning."""
-        if detail not in self._said:
-            self._said[detail] = len(self.recording.events)
-            self.gap(detail, 1)
-            return
-        events, place = self.recording.events, self._said[detail]
-        events[place] = dataclasses.replace(events[place], count=events[place].count + 1)
-
-    def untold(self, detail: str, count: int = 1) -> None:
-        """Note, once, that something cannot be told; :meth:`warn` says so."""
-        if detail not in self._said:
-            self._said[detail] = len(self.recording.events)
-            self.event(EventKind.UNTOLD, detail, count)
-            self._warnings.append((UntoldWarning, f"not everything can be told: {detail}"))
-
-    def warn(self) -> None:
-        """Give the warnings that are due; where they are errors, all that was seen is kept."""
-        due, self._warnings = self._warnings, []
-        for category, message in due:
-            warnings.warn(message, category, stacklevel=2)
-
-    def _stepped(self, steps: int) -> None:
-        """Note steps; those in a row are one event in a long run, which keeps no list of them."""
-        events = self.recording.events
-        again = bool(events) and events[-1].kind is EventKind.STEPPED
-        if again and isinstance(self.recording.rows, SpilledRows):
-            steps += events.pop().count
-        self.event(EventKind.STEPPED, count=steps)
+    @property
+    def steps(self) -> int:
+        """How many steps were made since the watch began."""
+        return self.recording.counts.get("steps", 0)
 
     # ---- construction
 
@@ -117,11 +87,11 @@ class Recorder:
         if cause is not None:
             self.recording.counts["slots created"] += sum(kinds.values())
             for kind, count in kinds.items():
-                self.event(kind, f"{cause} made {count} slot{'s' * (count > 1)}", count)
+                self.log.note(kind, f"{cause} made {count} slot{'s' * (count > 1)}", count)
         if untold:
-            self.untold(f"to which parameters these belong: {', '.join(untold)}", len(untold))
+            self.log.untold(f"to which parameters these belong: {', '.join(untold)}", len(untold))
         if lost := set(shown_ids) - self._index.keys():
-            self.untold("what some variables of the optimizer are", len(lost))
+            self.log.untold("what some variables of the optimizer are", len(lost))
         return True
 
     def _add(self, found: OptimizerVariable, created: int) -> int:
@@ -136,6 +106,7 @@ class Recorder:
                 found.shape,
                 found.dtype,
                 created,
+                found.optimizer,
             )
         )
         self.seen.append(WatchedVariable(found, index))
@@ -153,7 +124,10 @@ class Recorder:
     def read_initial(self, engine: Watched, optimizer: Any, state: Any) -> None:
         """Read variables that no step has touched yet, as far as they have values."""
         if self.iterations is None:
-            self.iterations = self._counter(engine, optimizer, state)
+            self.log.iterations = now = self._counter(engine, optimizer, state)
+            if now:
+                made = f"{now} step{'s' * (now > 1)}"
+                self.log.note(EventKind.STARTED_LATE, f"{made} had been made before", now)
         unread = sorted(self._unread)
         if not unread:
             return
@@ -178,15 +152,40 @@ class Recorder:
 
     # ---- steps
 
+    def arrive(self, engine: Watched, optimizer: Any, state: Any, unseen: str = "") -> None:
+        """See where the step counter stands while no step is under way.
+
+        Args:
+            unseen: where steps may have been made that nothing noticed, what to say of them.
+        """
+        now = self._counter(engine, optimizer, state)
+        if now is not None and self.iterations is not None:
+            self._moved_to(now, unseen)
+
+    def _moved_to(self, now: int, unseen: str = "") -> None:
+        before = self.iterations or 0
+        self.log.iterations = now
+        if now < before:
+            self.log.note(EventKind.SET_BACK, f"from {before} to {now}", before - now)
+        elif now > before and unseen:
+            self.recording.counts["steps"] += now - before
+            self.log.note(
+                EventKind.GAP, f"steps {before + 1} to {now} left no row{unseen}", now - before
+            )
+        elif now > before:
+            self.log.note(EventKind.RESTORED, f"from {before} to {now}", now - before)
+
     def step(
         self, engine: Watched, optimizer: Any, state: Any, *, returned: str, longest: int = 1
     ) -> bool:
-        """See whether the step counter moved, and record a row where it is due.
+        """See whether the step counter moved in a call, and record a row where it is due.
+
+        Where it stood before the call, :meth:`arrive` has seen, unless the engine cannot tell.
 
         Args:
             returned: what returned that makes a step for certain, in words; empty for what may.
                 Then an optimizer without a counter stepped, and another has one to be read.
-            longest: the most steps that one call can make.
+            longest: the most steps of which the last one's row stands for all.
 
         Returns:
             Whether there was a step.
@@ -198,42 +197,35 @@ class Recorder:
             self.unread(f"{returned} returned, but the step counter cannot be read")
         if now is None or now == before:
             return False
-        self.iterations = now
+        if counts and not engine.counts_before:
+            # One run is one step; what moves the counter otherwise was assigned.
+            self._moved_to(now - 1 if returned or now == before + 1 else now)
+            before = self.iterations or 0
+        if now <= before:
+            self._moved_to(now)
+            return False
+        self.log.iterations = now
         self._unread.clear()
-        advance = now - before
-        if 0 < advance <= longest:
-            self._stepped(advance)
-        else:
-            self.gap(f"the counter went from {before} to {now}", advance)
-        self.recording.counts["steps"] += max(advance, 0)
-        every = self.recording.every
-        if now // every != before // every:
+        self.recording.counts["steps"] += now - before
+        self.log.stepped(now - before)
+        if now - before > longest:
+            self.log.note_again(EventKind.GAP, _SEVERAL, now - before - 1)
+        if now // self.recording.every != before // self.recording.every:
             self._record(engine, state)
-        self.warn()
         return True
+
+    def skipped(self, count: int = 1) -> None:
+        """Note that gradients were applied, and the step counter stayed where it was."""
+        self.log.note_again(EventKind.SKIPPED, "the step counter did not move", count)
 
     def unread(self, why: str) -> None:
         """Count a step that was made for certain, of which nothing could be read.
 
         At least one: what the counter says when it can be read again tells of more.
         """
-        self.iterations = (self.iterations or 0) + 1
+        self.log.iterations = (self.iterations or 0) + 1
         self.recording.counts["steps"] += 1
-        self._gap_again(why)
-        self.warn()
-
-    def catch_up(self, engine: Watched, optimizer: Any, state: Any, steps: int = 0) -> None:
-        """Note steps that left no trace but in the step counter.
-
-        Args:
-            steps: calls of the train function that should have left rows in a meter, and did not.
-        """
-        now, before = self._counter(engine, optimizer, state), self.iterations or 0
-        if now is not None and now > before:
-            self.iterations = now
-            self.recording.counts["steps"] += now - before
-            why = " where they should have been measured" if steps else ""
-            self.gap(f"steps {before + 1} to {now} left no row{why}", now - before)
+        self.log.note_again(EventKind.GAP, why)
 
     def _record(self, engine: Watched, state: Any) -> None:
         indices = list(range(len(self.seen)))
@@ -243,7 +235,9 @@ class Recorder:
         shown = set(self._shown.values())
         gone = shown.difference(present) & {i for i in shown if self.seen[i].statistics is not None}
         if gone or (shown and not present):
-            self._gap_again("the counter moved, but not every variable could be read")
+            self.log.note_again(
+                EventKind.GAP, "the counter moved, but not every variable could be read"
+            )
         indices = [indices[place] for place in present]
         arrays = [_native(value) for value in values if value is not None]
         statistics = np.array([describe(array) for array in arrays]).reshape(-1, len(STATISTICS))
@@ -256,7 +250,7 @@ class Recorder:
         places = np.array(indices, dtype=np.int64)
         given = tuple(arrays) if kept else None
         self.recording.rows.append(
-            Row(self.iterations or 0, places, statistics, identity, live, given)
+            Row(self.steps, self.iterations or 0, places, statistics, identity, live, given)
         )
         self._spill_when_long()
 
@@ -280,48 +274,60 @@ class Recorder:
             return None if size == 0 else "norms" if size > SMALL_STATE else ""
         return "" if self.keep == "values" else self.keep
 
-    def measured(self, engine: Watched, found: Measured, steps: int, skips: bool) -> None:
-        """Take over rows that were made inside of the steps.
+    def measured(self, engine: Watched, found: Measured, steps: int, *, skips: bool) -> None:
+        """Take over steps that were measured where they were made.
 
         Args:
-            found: the rows.
+            found: what was measured of each.
             steps: the most steps that were made since the last time.
-            skips: a step may leave everything as it was, as one whose loss overflowed does.
+            skips: whether the optimizer may skip a step.
         """
-        before, every = self.iterations or 0, self.recording.every
-        if found.last is None:
-            self.gap("a step failed, and took the rows of those before it with it", steps)
-            self.iterations = None
+        if found.lost:
+            why = "a step failed, and took the rows of those before it with it"
+            self.log.note(EventKind.GAP, why, steps)
+            self.log.iterations = None
             return
-        moved = np.diff(found.iterations, prepend=before)
-        due = np.arange((before // every + 1) * every, found.last + 1, every)
-        unseen = np.setdiff1d(due, found.iterations).size
-        self.iterations = found.last
-        if found.last > before:
+        if self.iterations is None:
+            self.log.iterations = int(found.before[0])
+        known = np.concatenate([[self.iterations], found.after[:-1]])
+        jumps = np.flatnonzero(found.before != known).tolist()
+        done = self.steps
+        for begin, end in pairwise(sorted({0, *jumps, len(known)})):
+            if begin in jumps:
+                self._moved_to(int(found.before[begin]))
+            made = int(found.after[end - 1] - found.before[begin])
+            if made > 0:
+                self.recording.counts["steps"] += made
+                self.log.iterations = int(found.after[end - 1])
+                self.log.stepped(made)
+        moved = found.after - found.before
+        if skips and not moved.all():
+            self.skipped(int((moved == 0).sum()))
+        every = self.recording.every
+        if unseen := int(((found.after - 1) // every - found.before // every)[moved > 0].sum()):
+            self.log.note_again(EventKind.GAP, _SEVERAL, unseen)
+        if moved.any():
             self._unread.clear()
-            self.recording.counts["steps"] += found.last - before
-            self._stepped(found.last - before)
-        kept = moved != 0 if skips else np.ones(len(moved), dtype=bool)
-        if kept.any():
-            self._take(engine, found, kept)
-        if unseen:
-            self.gap(f"{unseen} of the steps {before + 1} to {found.last} left no row", unseen)
-        stuck = int((moved < 0).sum() if skips else (moved <= 0).sum())
-        if stuck:
-            self.gap(f"in {stuck} steps up to {found.last} the counter did not move on", stuck)
+            self._take(engine, found, done + np.cumsum(moved), moved > 0)
 
-    def _take(self, engine: Watched, found: Measured, kept: np.ndarray) -> None:
+    def _take(self, engine: Watched, found: Measured, steps: np.ndarray, moved: np.ndarray) -> None:
+        kept, rows = moved & found.due, moved[found.due]
+        if not kept.any():
+            return
         indices = np.array([self._index[id(ref)] for ref in found.refs], dtype=np.int64)
         identity = self._identities(engine, indices, None)
-        counters, measured = found.iterations[kept], found.numbers[kept]
-        steps, variables, measures = measured.shape
-        statistics = np.full((steps, variables, len(STATISTICS)), np.nan)
+        measured = found.numbers[rows]
+        count, variables, measures = measured.shape
+        statistics = np.full((count, variables, len(STATISTICS)), np.nan)
         statistics[:, :, :measures] = measured
         alone = len({self.seen[index].label for index in indices}) == variables
         everything = np.ones(variables, dtype=bool)
-        for iterations, numbers in zip(counters.tolist(), statistics, strict=True):
+        counters = zip(steps[kept].tolist(), found.after[kept].tolist(), statistics, strict=True)
+        for step, iterations, numbers in counters:
             live = everything if alone else self._live(indices.tolist(), numbers)
-            self.recording.rows.append(Row(iterations, indices, numbers, identity, live, None))
+            self.recording.rows.append(
+                Row(step, iterations, indices, numbers, identity, live, None)
+            )
         self._spill_when_long()
         if alone:  # nothing can go on unseen, but the next row is compared with the last
             for index, numbers in zip(indices, statistics[-1], strict=True):
@@ -339,7 +345,7 @@ class Recorder:
             variable.statistics = numbers
         if frozen - self._frozen:
             self._frozen |= frozen
-            self.event(
+            self.log.note(
                 EventKind.FROZEN_MIRROR,
                 "training updates slots that the optimizer does not show: "
                 + ", ".join(sorted(frozen)),

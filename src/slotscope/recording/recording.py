@@ -8,7 +8,7 @@ same slot and parameter, numbered 1 and 2.
 from __future__ import annotations
 
 import difflib
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -60,6 +60,15 @@ class Recording:
         return np.array([row.iterations for row in self.rows], dtype=np.int64)
 
     @property
+    def steps(self) -> np.ndarray:
+        """int64 array (rows,): the steps made since the watch began, at each recorded step.
+
+        The step counter goes back where an optimizer is replaced or its state is reset; this never
+        does.
+        """
+        return np.array([row.step for row in self.rows], dtype=np.int64)
+
+    @property
     def variables(self) -> pd.DataFrame:
         """One row for each optimizer variable.
 
@@ -67,9 +76,8 @@ class Recording:
         there before the watch), and ``object``, ``handle``, ``buffer``: whether it stayed
         identical over all recorded steps (missing where the engine does not tell).
         """
-        table = pd.DataFrame([asdict(variable) for variable in self.seen])
-        if table.empty:
-            return table
+        names = [field.name for field in fields(Variable)]
+        table = pd.DataFrame([asdict(variable) for variable in self.seen], columns=names)
         table.insert(0, "variable", [variable.label for variable in self.seen])
         table["created"] = table["created"].astype("Int64").replace(-1, pd.NA)
         tokens = self._identities()
@@ -95,12 +103,16 @@ class Recording:
             table = table_of(self.rows, [variable.label for variable in self.seen])
         slots = np.array([variable.slot for variable in self.seen], dtype=object)
         table = table[slots[table["index"].to_numpy()] != "iterations"]
-        table = table[["iterations", "variable", *STATISTICS]].reset_index(drop=True)
+        table = table[["step", "iterations", "variable", *STATISTICS]].reset_index(drop=True)
         dtypes = {name: statistic.dtype for name, statistic in STATISTICS.items()}
         return table.astype({"variable": "str", **dtypes})
 
     def values(
-        self, slot: str, parameter: str | None = None, number: int | None = None
+        self,
+        slot: str,
+        parameter: str | None = None,
+        number: int | None = None,
+        optimizer: str | None = None,
     ) -> np.ndarray:
         """The values of a slot after each recorded step.
 
@@ -110,6 +122,8 @@ class Recording:
                 unique, and nothing at all where only one variable has this slot.
             number: of a slot that was replaced, which variable; by default, at each step, the one
                 that training updated.
+            optimizer: of several optimizers, which one; see the ``optimizer`` column of
+                :attr:`variables`. By default the one that is watched, where it has such a slot.
 
         Returns:
             Array (rows, \\*shape) in the variable's dtype (bfloat16 as float32).
@@ -118,7 +132,7 @@ class Recording:
             VariableNotFoundError: nothing, or more than one variable, fits.
             ValuesNotKeptError: only statistics were kept.
         """
-        indices = self._find(slot, parameter, number)
+        indices = self._find(slot, parameter, number, optimizer)
         picked = []
         for row in self.rows:
             places = [place for place, index in enumerate(row.indices) if index in indices]
@@ -135,12 +149,14 @@ class Recording:
         shape = self.seen[indices[0]].shape
         return np.array(picked) if picked else np.zeros((0, *shape))
 
-    def identity(self, slot: str, parameter: str | None = None) -> pd.DataFrame:
+    def identity(
+        self, slot: str, parameter: str | None = None, optimizer: str | None = None
+    ) -> pd.DataFrame:
         """For each recorded step, which object, handle and buffer a slot had: 0 for the first.
 
         A slot that was replaced has others from that step on; -1 is what the engine does not tell.
         """
-        indices = self._find(slot, parameter, None)
+        indices = self._find(slot, parameter, None, optimizer)
         known: tuple[dict[Any, int], ...] = ({}, {}, {})
         records = []
         for row in self.rows:
@@ -153,26 +169,28 @@ class Recording:
                     -1 if token[1] < 0 else seen.setdefault(token, len(seen))
                     for token, seen in zip(own, known, strict=True)
                 ]
-                records.append((row.iterations, *numbers))
-        return pd.DataFrame(records, columns=["iterations", "object", "handle", "buffer"])
+                records.append((row.step, row.iterations, *numbers))
+        return pd.DataFrame(records, columns=["step", "iterations", "object", "handle", "buffer"])
 
-    def _find(self, slot: str, parameter: str | None, number: int | None) -> list[int]:
-        """Indices of the variables of one slot and parameter."""
-        named = [(i, v) for i, v in enumerate(self.seen) if v.slot == slot]
+    def _find(
+        self, slot: str, parameter: str | None, number: int | None, optimizer: str | None
+    ) -> list[int]:
+        """Indices of the variables of one slot and parameter, and of one optimizer."""
+        named = [(i, v) for i, v in enumerate(self.seen) if slot in (v.slot, v.label, v.place)]
+        if optimizer is not None:
+            named = [(i, v) for i, v in named if v.optimizer == optimizer]
         exact = [(i, v) for i, v in named if parameter is None or v.parameter == parameter]
         fits = exact or [(i, v) for i, v in named if v.parameter.endswith(f"/{parameter}")]
         fits = [(i, v) for i, v in fits if number is None or v.number == number]
-        if len({v.parameter for _, v in fits}) != 1:
-            raise VariableNotFoundError(
-                self._not_found(slot, parameter, number, [v.label for _, v in fits])
-            )
+        fits = [(i, v) for i, v in fits if not v.optimizer] or fits
+        if len({v.place for _, v in fits}) != 1:
+            asked = slot if parameter is None else f"{slot}/{parameter}"
+            asked = f"{optimizer}:{asked}" if optimizer else asked
+            asked += "" if number is None else f" ({number})"
+            raise VariableNotFoundError(self._not_found(asked, [v.label for _, v in fits]))
         return [i for i, _ in fits]
 
-    def _not_found(
-        self, slot: str, parameter: str | None, number: int | None, several: list[str]
-    ) -> str:
-        asked = slot if parameter is None else f"{slot}/{parameter}"
-        asked += "" if number is None else f" ({number})"
+    def _not_found(self, asked: str, several: list[str]) -> str:
         if several:
             return f"More than one optimizer variable fits {asked!r}. Choose one of: {several}."
         labels = [v.label for v in self.seen]

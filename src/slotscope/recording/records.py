@@ -61,11 +61,34 @@ class EventKind(StrEnum):
         8,
         "#56B4E9",
     )
+    STARTED_LATE = (
+        "started late",
+        "the optimizer had made steps before it was watched",
+        ">",
+        8,
+        "#0072B2",
+    )
+    RESTORED = (
+        "restored",
+        "the step counter was moved on by something that was no step: state that was loaded, or a"
+        " value that was assigned",
+        "v",
+        8,
+        "#009E73",
+    )
+    SET_BACK = ("counter set back", "the step counter was moved backwards", "<", 8, "#D55E00")
+    SKIPPED = (
+        "skipped",
+        "gradients were applied and the step counter did not move, as where loss scaling finds an"
+        " overflow",
+        "o",
+        6,
+        "#E69F00",
+    )
     GAP = (
         "gap",
-        "steps that left no row: the step counter moved further than one call can move it, or"
-        " backwards, or could not be read when the train function had returned, or stands further"
-        " when the watch ends than any step that was seen; a warning comes with it",
+        "steps that left no row: a compiled call made several, or the step counter could not be"
+        " read, or it stands further than the steps that were seen; a warning comes with it",
         "x",
         8,
         "#000000",
@@ -131,6 +154,7 @@ class Variable:
         shape: its shape.
         dtype: its dtype.
         created: the step counter when it appeared; -1 where it was there before the watch.
+        optimizer: which of several optimizers it belongs to; empty for the one that is watched.
         initial: the value that all of its elements had when first read; NaN where they differed
             or could not be read before a step.
     """
@@ -142,13 +166,19 @@ class Variable:
     shape: tuple[int, ...]
     dtype: str
     created: int
+    optimizer: str = ""
     initial: float = float("nan")
 
     @property
+    def place(self) -> str:
+        """``slot/parameter``, or ``optimizer:slot`` where it belongs to one of several."""
+        place = f"{self.slot}/{self.parameter}" if self.parameter else self.slot
+        return f"{self.optimizer}:{place}" if self.optimizer else place
+
+    @property
     def label(self) -> str:
-        """``slot/parameter``, with its number where it is not the first."""
-        label = f"{self.slot}/{self.parameter}" if self.parameter else self.slot
-        return label if self.number == 1 else f"{label} ({self.number})"
+        """Its place, with its number where it is not the first there."""
+        return self.place if self.number == 1 else f"{self.place} ({self.number})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +186,7 @@ class Row:
     """What was read after one step.
 
     Attributes:
+        step: how many steps were made since the watch began, this one included.
         iterations: the optimizer's step counter after the step.
         indices: which variables were read, as indices into the recording's list.
         statistics: float64 array (variables, statistics), see
@@ -166,6 +197,7 @@ class Row:
         values: an array for each variable, or None if only statistics were kept.
     """
 
+    step: int
     iterations: int
     indices: np.ndarray
     statistics: np.ndarray

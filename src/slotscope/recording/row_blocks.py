@@ -4,7 +4,7 @@ A block appears in the folder complete or not at all, and what a recording knows
 is written anew before each of them. So a process that is killed leaves every block that it had
 finished, and the memory of a long run stays flat.
 
-Columns: ``iterations``, ``variable`` (its label), the numbers of
+Columns: ``step`` and ``iterations`` of the row, ``variable`` (its label), the numbers of
 :mod:`slotscope.engines.meters.statistics`, and what makes a row again: ``index`` (of the variable),
 ``object``, ``handle``, ``buffer``, ``live`` (see :class:`slotscope.recording.records.Row`).
 """
@@ -122,7 +122,8 @@ def table_of(rows: list[Row], labels: list[str]) -> pd.DataFrame:
     numbers = np.concatenate([np.zeros((0, len(STATISTICS))), *(row.statistics for row in rows)])
     identity = np.concatenate([np.zeros((0, 3), np.int64), *(row.identity for row in rows)])
     live = np.concatenate([np.zeros(0, bool), *(row.live for row in rows)])
-    table = pd.DataFrame({"iterations": np.repeat([row.iterations for row in rows], sizes)})
+    numbered = {name: [getattr(row, name) for row in rows] for name in ("step", "iterations")}
+    table = pd.DataFrame({name: np.repeat(own, sizes) for name, own in numbered.items()})
     table = table.astype("int64")
     table["variable"] = pd.Categorical.from_codes(index, labels)
     table[list(STATISTICS)] = numbers
@@ -139,12 +140,20 @@ def _read(part: Path) -> pd.DataFrame:
 
 
 def _rows(table: pd.DataFrame) -> Iterator[Row]:
-    """The rows of one file; none is cut in two, but two in a row may have the same counter."""
-    iterations, index = table["iterations"].to_numpy(), table["index"].to_numpy()
-    begins = (np.diff(iterations, prepend=-1) != 0) | (np.diff(index, prepend=index[:1]) <= 0)
-    cuts = [*np.flatnonzero(begins).tolist(), len(table)]
+    """The rows of one file; none is cut in two."""
+    steps, iterations = table["step"].to_numpy(), table["iterations"].to_numpy()
+    index = table["index"].to_numpy()
+    cuts = [*np.flatnonzero(np.diff(steps, prepend=-1)).tolist(), len(table)]
     numbers, identity = table[list(STATISTICS)].to_numpy(), table[_IDENTITY].to_numpy()
     live = table["live"].to_numpy()
     for begin, end in pairwise(cuts):
         cut = slice(begin, end)
-        yield Row(int(iterations[begin]), index[cut], numbers[cut], identity[cut], live[cut], None)
+        yield Row(
+            int(steps[begin]),
+            int(iterations[begin]),
+            index[cut],
+            numbers[cut],
+            identity[cut],
+            live[cut],
+            None,
+        )

@@ -17,7 +17,7 @@ def recorded(*kinds):
     """A recording of events before, between and after two steps."""
     events = [Event(kind, iterations) for kind, iterations in kinds]
     empty = np.zeros(0)
-    rows = [Row(step, empty, empty, empty, empty, None) for step in (1, 2)]
+    rows = [Row(step, step, empty, empty, empty, empty, None) for step in (1, 2)]
     return Recording("keras-jax", {}, "SGD", events=events, rows=rows)
 
 

@@ -36,6 +36,7 @@ def recording():
         made.rows.append(
             Row(
                 step,
+                step,
                 np.array([0]),
                 np.full((1, 6), step + 1.0),
                 np.full((1, 3), step),

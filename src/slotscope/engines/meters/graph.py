@@ -9,8 +9,11 @@ and the next watch uses them again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
+
+import numpy as np
 
 from slotscope.engines.importing import tensorflow
 from slotscope.engines.meters.meter import (
@@ -18,9 +21,8 @@ from slotscope.engines.meters.meter import (
     Meter,
     Taking,
     Targets,
-    latest,
     same_refs,
-    with_rows,
+    with_steps,
 )
 from slotscope.engines.meters.statistics import MEASURES
 from slotscope.engines.meters.tensorflow_numbers import numbers
@@ -48,7 +50,7 @@ class GraphMeter(Meter):
     def _closing(self, proceed: Any, session: Any, /) -> Any:
         """A session is about to be closed, and with it goes what its variables hold."""
         for part in [part for part in self._parts if part.session is session]:
-            self._left += with_rows([part.drain()])
+            self._left += with_steps([part.drain()])
             part.take_out()
             self._parts.remove(part)
         return proceed(session)
@@ -84,7 +86,7 @@ class GraphMeter(Meter):
 
     def drain(self) -> list[Measured]:
         left, self._left = self._left, []
-        return [*left, *latest([part.drain() for part in self._parts])]
+        return [*left, *with_steps([part.drain() for part in self._parts])]
 
 
 class Operations:
@@ -95,8 +97,8 @@ class Operations:
         level: what is measured, and every how many steps.
         updates: the train function's own op.
         measured: the op that runs in its place.
-        ring: the variables that hold how many rows were written, the step counter now, that of
-            each row, and the rows.
+        ring: the variables that hold how many steps were made, the step counter after each, and
+            the rows.
     """
 
     def __init__(
@@ -112,34 +114,31 @@ class Operations:
                 self.measured = tf.group(updates, self._row(counter, meter))
 
     def _row(self, counter: Any, meter: GraphMeter) -> Any:
-        """The op that writes a row if one is due."""
+        """The op that notes the step, and writes a row if one is due."""
         tf = tensorflow()
-        place, last, iterations, rows = self.ring
+        made, after, rows = self.ring
         now = tf.cast(counter.read_value(), tf.int64)
-        before = place.read_value()
+        before = made.read_value()
+        at = (before % meter.capacity)[None]
 
         def write() -> Any:
             values = [ref.read_value() for ref in self.refs]
             row = tf.cast(numbers(values, meter.measures), tf.float64)
-            at = (before % meter.capacity)[None]
-            written = [
-                iterations.scatter_update(tf.IndexedSlices(now[None], at)),
-                rows.scatter_update(tf.IndexedSlices(row[None], at)),
-            ]
-            with tf.control_dependencies(written):
-                return tf.identity(place.assign(before + 1))
+            with tf.control_dependencies([rows.scatter_update(tf.IndexedSlices(row[None], at))]):
+                return tf.identity(before)
 
-        wrote = (
-            write()
-            if meter.every == 1
-            else tf.cond(tf.equal(now % meter.every, 0), write, lambda: before)
-        )
-        return tf.group(wrote, last.assign(now))
+        if meter.every == 1:
+            wrote = write()
+        else:
+            wrote = tf.cond(tf.equal(now % meter.every, 0), write, lambda: before)
+        counted = after.scatter_update(tf.IndexedSlices(now[None], at))
+        with tf.control_dependencies([wrote, counted]):
+            return tf.group(made.assign(before + 1))
 
 
 def _ring(capacity: int, variables: int, measures: int) -> tuple[Any, ...]:
     tf = tensorflow()
-    shapes = [((), tf.int64), ((), tf.int64), ((capacity,), tf.int64)]
+    shapes = [((), tf.int64), ((capacity,), tf.int64)]
     shapes.append(((capacity, variables, measures), tf.float64))
     return tuple(
         tf.compat.v1.Variable(
@@ -156,7 +155,7 @@ class Part(Taking):
     """Operations in use: by one train function, in one session."""
 
     def __init__(self, function: Any, operations: Operations, session: Any) -> None:
-        super().__init__(operations.refs)
+        super().__init__(operations.refs, operations.level[1])
         self.function = function
         self.session = session
         self._operations = operations
@@ -178,5 +177,10 @@ class Part(Taking):
             self._put(self._operations.updates)
 
     def drain(self) -> Measured:
-        """The rows written since it was drained last."""
-        return self.take(*self.session.run(list(self._operations.ring)))
+        """The steps since it was drained last."""
+        made, after, rows = self.session.run(list(self._operations.ring))
+        # What is read before the updates is not told in a graph: a step moves the counter by one,
+        # or leaves it. What moves it otherwise runs in the session, and comes behind a drain.
+        found = self.take(made, after - 1, after, rows)
+        stays = np.diff(found.after, prepend=0) == 0
+        return replace(found, before=found.after - ~stays)

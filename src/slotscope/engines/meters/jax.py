@@ -21,7 +21,7 @@ from slotscope.engines.meters.meter import (
     Taking,
     Targets,
     lost,
-    with_rows,
+    with_steps,
 )
 from slotscope.engines.meters.statistics import MEASURES
 
@@ -109,11 +109,12 @@ class Riding(NamedTuple):
     """The part that is told by its type: the ring.
 
     Attributes:
-        head: int32 array (2,): how many rows were written, and the step counter.
-        table: int32 array (capacity, 1 + numbers): counter and the bits of the numbers of a step.
+        made: int32 array (): how many steps were made.
+        table: int32 array (capacity, 2 + numbers): of each step the counter before and
+            after it, and the bits of its numbers.
     """
 
-    head: Any
+    made: Any
     table: Any
 
 
@@ -123,7 +124,7 @@ class JaxMeter(Meter):
     def __init__(self, measures: str, every: int) -> None:
         super().__init__(measures, every)
         self._ring: Riding | None = None
-        self._taking = Taking(())
+        self._taking = Taking((), every)
         self._shown: tuple[int, ...] = ()
         self._at: list[int] = []
         self._counter = 0
@@ -143,10 +144,11 @@ class JaxMeter(Meter):
         if not whole or self._carried.arrays(variables, state) is not state[2]:
             return None  # a train step with a state of its own making, or another release's
         if shown != self._shown or self._ring is None:
-            self._left = with_rows(self.drain())
+            self._left = with_steps(self.drain())
             self._shown = shown
             places = {ref: place for place, ref in enumerate(shown)}
-            self._taking = Taking([ref for ref in targets.refs if id(ref) in places])
+            known = [ref for ref in targets.refs if id(ref) in places]
+            self._taking = Taking(known, self.every)
             self._at = [places[id(ref)] for ref in self._taking.refs]
             self._counter = places[id(targets.counter)]
             self._ring = self._empty(max(self.capacity, targets.longest))
@@ -163,16 +165,17 @@ class JaxMeter(Meter):
     def _empty(self, capacity: int) -> Riding:
         import jax.numpy as jnp
 
-        width = 1 + len(self._at) * len(MEASURES[self.measures])
-        return Riding(jnp.zeros(2, jnp.int32), jnp.zeros((capacity, width), jnp.int32))
+        width = 2 + len(self._at) * len(MEASURES[self.measures])
+        return Riding(jnp.zeros((), jnp.int32), jnp.zeros((capacity, width), jnp.int32))
 
     def _train_step(self, proceed: Any, /, state: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(state[-1], Riding):
             return proceed(state, *args, **kwargs)
+        before = state[2][self._counter]
         logs, new = proceed(tuple(state[:-1]), *args, **kwargs)
-        return logs, (*new, self._measured(state[-1], new[2]))
+        return logs, (*new, self._measured(state[-1], before, new[2]))
 
-    def _measured(self, ring: Riding, variables: Sequence[Any]) -> Riding:
+    def _measured(self, ring: Riding, before: Any, variables: Sequence[Any]) -> Riding:
         import jax
         import jax.numpy as jnp
 
@@ -181,20 +184,20 @@ class JaxMeter(Meter):
             [variables[self._counter], *(variables[place] for place in self._at)]
         )
 
-        def row() -> Any:
-            bits = numbers(arrays, self.measures).astype(jnp.float32).ravel().view(jnp.int32)
-            return jnp.append(now, bits)
+        counters = jnp.stack([before, counter]).astype(jnp.int32)
+        capacity, width = ring.table.shape
 
-        now = counter.astype(jnp.int32)
-        written, (capacity, width) = ring.head[0], ring.table.shape
-        due = now % self.every == 0
+        def row() -> Any:
+            return numbers(arrays, self.measures).astype(jnp.float32).ravel().view(jnp.int32)
+
         if self.every == 1:
-            new = row()
-        else:  # what is written where no row is due is written over by the next
-            new = jax.lax.cond(due, row, lambda: jnp.zeros(width, jnp.int32))
-        place = (written % capacity, 0)
-        table = jax.lax.dynamic_update_slice(ring.table, new[None], place)
-        return Riding(jnp.stack([written + due, now]), table)
+            found = row()
+        else:
+            due = counters[1] % self.every == 0
+            found = jax.lax.cond(due, row, lambda: jnp.zeros(width - 2, jnp.int32))
+        new = jnp.append(counters, found)[None]
+        table = jax.lax.dynamic_update_slice(ring.table, new, (ring.made % capacity, 0))
+        return Riding(ring.made + 1, table)
 
     def drain(self) -> list[Measured]:
         left, self._left = self._left, []
@@ -203,7 +206,7 @@ class JaxMeter(Meter):
         if self.away:  # given to a step that failed
             self._ring = None
             return [*left, lost(self._taking.refs)]
-        head, table = map(np.asarray, self._ring)
+        made, table = map(np.asarray, self._ring)
         shape = (len(table), len(self._at), len(MEASURES[self.measures]))
-        values = table[:, 1:].copy().view(np.float32).reshape(shape)
-        return [*left, self._taking.take(head[0], head[1], table[:, 0], values)]
+        values = table[:, 2:].copy().view(np.float32).reshape(shape)
+        return with_steps([*left, self._taking.take(made, table[:, 0], table[:, 1], values)])

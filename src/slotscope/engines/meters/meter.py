@@ -2,7 +2,8 @@
 
 To copy a slot to the host at each step costs more than the step. A meter has the framework reduce
 each variable to a few numbers where it lies, as a part of what runs anyway, and write them into a
-*ring*: an array (steps, variables, numbers) on the device, beside the step counter of each row.
+*ring*: an array (steps, variables, numbers) on the device, beside the step counter before and after
+each step.
 The ring belongs to the meter, not to the optimizer or the model; it is copied to the host in
 bulk, long before it would be written over. So nothing waits for a transfer, and a call that makes
 many steps leaves a row for each.
@@ -53,20 +54,24 @@ class Targets:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Rows that a meter hands over, in order.
+    """What a meter hands over: every step, in order, and the rows of those where one was due.
 
     Attributes:
         refs: the variables, in the order of the second axis.
-        iterations: int64 array (steps,): the step counter after each step.
-        numbers: float64 array (steps, variables, numbers) of the level that is measured.
-        last: the step counter now, whether its step has a row or not; None if the rows were
-            lost with the device's memory.
+        before: int64 array (steps,): the step counter before each step.
+        after: int64 array (steps,): the step counter after it; a compiled step that applies
+            gradients twice moves it by two.
+        due: bool array (steps,): whether there is a row.
+        numbers: float64 array (rows, variables, numbers) of the level that is measured.
+        lost: whether the device's memory, and steps with it, was lost.
     """
 
     refs: tuple[Any, ...]
-    iterations: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+    due: np.ndarray
     numbers: np.ndarray
-    last: int | None
+    lost: bool = False
 
 
 class Meter(ABC):
@@ -109,6 +114,9 @@ class Meter(ABC):
         """The train function's result as its caller shall get it."""
         return result
 
+    def applying(self, targets: Targets) -> None:  # noqa: B027
+        """The same, before they are."""
+
     def applied(self, targets: Targets) -> None:  # noqa: B027
         """Gradients were applied within the train function, or a trace of that was made."""
 
@@ -126,31 +134,38 @@ class Meter(ABC):
 
 
 class Taking:
-    """Takes the rows out of one ring, each once.
+    """Takes what was measured out of one ring, each step once.
 
     Args:
         refs: the variables that the ring is about.
+        every: a row is due where the step counter is a multiple of this.
     """
 
-    def __init__(self, refs: Sequence[Any]) -> None:
+    def __init__(self, refs: Sequence[Any], every: int) -> None:
         self.refs = tuple(refs)
+        self._every = every
         self._taken = 0
 
-    def take(self, place: Any, last: Any, iterations: Any, rows: Any) -> Measured:
-        """The rows written since the last time.
+    def take(self, made: Any, before: Any, after: Any, rows: Any) -> Measured:
+        """What was written since the last time.
 
         Args:
-            place: how many rows were ever written.
-            last: the step counter now.
-            iterations: array (capacity,): the step counter of each row.
+            made: how many steps were ever written.
+            before: array (capacity,): the step counter before each step.
+            after: array (capacity,): the step counter after it.
             rows: array (capacity, variables, numbers).
         """
-        iterations, rows = np.asarray(iterations), np.asarray(rows)
-        begin = max(self._taken, int(place) - len(rows))
-        at = np.arange(begin, int(place)) % len(rows)
-        self._taken = int(place)
+        before, after, rows = np.asarray(before), np.asarray(after), np.asarray(rows)
+        begin = max(self._taken, int(made) - len(rows))
+        at = np.arange(begin, int(made)) % len(rows)
+        self._taken = int(made)
+        due = after[at] % self._every == 0
         return Measured(
-            self.refs, iterations[at].astype(np.int64), rows[at].astype(np.float64), int(last)
+            self.refs,
+            before[at].astype(np.int64),
+            after[at].astype(np.int64),
+            due,
+            rows[at[due]].astype(np.float64),
         )
 
 
@@ -184,16 +199,12 @@ def pieces(size: int) -> tuple[int, int, int]:
     return groups, width, size - groups * each * width
 
 
-def with_rows(found: Sequence[Measured]) -> list[Measured]:
-    """Those that have rows, or had some."""
-    return [part for part in found if len(part.iterations) or part.last is None]
-
-
-def latest(found: Sequence[Measured]) -> list[Measured]:
-    """What several rings gave, the older ones only where they had rows."""
-    return [*with_rows(found[:-1]), *found[-1:]]
+def with_steps(found: Sequence[Measured]) -> list[Measured]:
+    """Those that have steps, or had some."""
+    return [part for part in found if len(part.after) or part.lost]
 
 
 def lost(refs: Sequence[Any]) -> Measured:
-    """What is left of rows that the device no longer has."""
-    return Measured(tuple(refs), np.zeros(0, np.int64), np.zeros((0, 0, 0)), None)
+    """What is left of steps that the device no longer has."""
+    none = np.zeros(0, np.int64)
+    return Measured(tuple(refs), none, none, none > 0, np.zeros((0, 0, 0)), lost=True)

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from slotscope.engines.meters.meter import Measured, Meter, Targets, same_refs, with_rows
+from slotscope.engines.meters.meter import Measured, Meter, Targets, same_refs, with_steps
+from slotscope.engines.meters.statistics import MEASURES
 from slotscope.engines.meters.torch_numbers import Describing
 
 
@@ -18,23 +19,34 @@ class TorchMeter(Meter):
     def __init__(self, measures: str, every: int) -> None:
         super().__init__(measures, every)
         self._refs: tuple[Any, ...] = ()
-        self._counters: list[Any] = []
+        self._before: list[Any] = []
+        self._after: list[Any] = []
+        self._due: list[bool] = []
         self._describing: Describing | None = None
-        self._last: Any = None
-        self._steps = 0
+        self._steps: int | None = None
         self._left: list[Measured] = []
+
+    def applying(self, targets: Targets) -> None:
+        self._before.append(self._now(targets))
+
+    def _now(self, targets: Targets) -> Any:
+        """The step counter: a number, or a tensor where to ask for it would wait."""
+        value = targets.counter.value.detach()
+        return int(value) if value.device.type == "cpu" else value.clone()
 
     def applied(self, targets: Targets) -> None:
         if not same_refs(self._refs, targets.refs):
-            self._left = with_rows(self.drain())
+            before = self._before.pop()
+            self._left = with_steps(self.drain())
+            self._before.append(before)
             self._refs, self._describing = tuple(targets.refs), None
-        value = targets.counter.value.detach()
+        now = self._now(targets)
         # To ask another device would wait for it: there, steps are counted from the last drain on.
-        ask = self._last is None or value.device.type == "cpu"
-        self._steps = int(value) if ask else self._steps + 1
-        self._last = value
-        if self._steps % self.every == 0:
-            self._counters.append(value.clone())
+        ask = self._steps is None or isinstance(now, int)
+        self._steps = int(now) if ask else (self._steps or 0) + 1
+        self._after.append(now)
+        self._due.append(self._steps % self.every == 0)
+        if self._due[-1]:
             # Not `value`, which would cast in an autocast scope, and takes its time to find out.
             tensors = [ref._value.detach() for ref in self._refs]
             if self._describing is None:
@@ -42,16 +54,22 @@ class TorchMeter(Meter):
             self._describing.add(tensors)
 
     def drain(self) -> list[Measured]:
-        import torch
-
         left, self._left = self._left, []
-        if self._last is None:
-            return left
-        last = int(self._last)
-        self._last = None
-        if self._describing is None or not self._counters:
-            return [*left, Measured(self._refs, np.zeros(0, np.int64), np.zeros((0, 0, 0)), last)]
-        iterations = torch.stack(self._counters).cpu().numpy().astype(np.int64)
-        rows = self._describing.take().cpu().numpy()
-        self._counters = []
-        return [*left, Measured(self._refs, iterations, rows, last)]
+        before, after = _numbers(self._before), _numbers(self._after)
+        due = np.array(self._due, dtype=bool)
+        self._before, self._after, self._due, self._steps = [], [], [], None
+        # A step that failed has applied nothing.
+        before = before[: len(after)]
+        rows = np.zeros((0, len(self._refs), len(MEASURES[self.measures])))
+        if self._describing is not None and due.any():
+            rows = self._describing.take().cpu().numpy()
+        return with_steps([*left, Measured(self._refs, before, after, due, rows)])
+
+
+def _numbers(found: list[Any]) -> np.ndarray:
+    """int64 array of numbers, or of tensors on one device."""
+    import torch
+
+    if found and not isinstance(found[0], int):
+        found = torch.stack(found).tolist()
+    return np.array(found, dtype=np.int64)
