@@ -106,6 +106,10 @@ class UnseenStepsWarning(UserWarning):
     """Steps of a watched run left no row, or one step left two."""
 
 
+class NoStepWarning(UserWarning):
+    """A watched optimizer made no step though the model's train function ran: another one did."""
+
+
 class UntoldWarning(UserWarning):
     """Something about a watched run cannot be told: a slot's parameter, a method's calls."""
 

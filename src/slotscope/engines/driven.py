@@ -169,10 +169,6 @@ class Driven(Available):
         """Trainable variables of ``dtype`` that hold ``arrays``; ``p0``, ``p1``, ... by name."""
 
     @abstractmethod
-    def path(self, parameter: Any) -> str:
-        """The path of one of :meth:`parameters`, as ``OptimizerVariable`` gives it."""
-
-    @abstractmethod
     def build(self, optimizer: Any, parameters: Sequence[Any]) -> None:
         """Have ``optimizer`` make its variables for ``parameters``, as its user does by hand."""
 

@@ -41,7 +41,7 @@ def parts(optimizer: Any) -> list[Any]:
 
 
 def counting_part(optimizer: Any) -> Any:
-    """The part of ``optimizer`` whose counter says how often it stepped: what loss scaling wraps."""
+    """The part of ``optimizer`` that counts its steps: what loss scaling wraps."""
     while hasattr(optimizer, "inner_optimizer"):
         optimizer = optimizer.inner_optimizer
     return optimizer

@@ -60,6 +60,22 @@ class KerasTorch(Keras3):
         for name in held_here:
             vars(optimizer)[name] = functools.partial(getattr(classes[0], name), optimizer)
 
+    def hear_of_steps(
+        self, model: Any, stepped: Callable[[str], None]
+    ) -> Callable[[], None] | None:
+        from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
+
+        own = {id(variable.value) for variable in model.weights}
+
+        def hear(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+            groups = optimizer.param_groups
+            if any(id(tensor) in own for group in groups for tensor in group["params"]):
+                stepped(f"torch.optim.{type(optimizer).__name__}")
+
+        handle = register_optimizer_step_post_hook(hear)
+        stop: Callable[[], None] = handle.remove
+        return stop
+
     def meter(self, model: Any, measures: str, every: int) -> TorchMeter:
         return TorchMeter(measures, every)
 

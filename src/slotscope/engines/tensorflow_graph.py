@@ -244,6 +244,9 @@ class GraphEngine(Engine):
     def identify(self, ref: Any, state: Any = None) -> Identity:
         return Identity(id(ref), ref.handle.name if hasattr(ref, "handle") else ref.name, None)
 
+    def takes_assigned(self, model: Any) -> bool:
+        return getattr(self.trainer(model), "train_function", None) is None
+
     def runners(self) -> list[tuple[Any, str]]:
         tensorflow()
         from tensorflow.python.client.session import BaseSession

@@ -21,6 +21,9 @@ class EagerTensorFlow(Engine):
         """The ``tf.Variable`` of an object in the optimizer's list."""
         return ref
 
+    def takes_assigned(self, model: Any) -> bool:
+        return bool(model.run_eagerly) or getattr(model, "train_function", None) is None
+
     def asked(self, optimizer: Any, model: Any) -> dict[str, Any]:
         left_alone = tensorflow().autograph.experimental.do_not_convert(lambda: None)
         asked = super().asked(optimizer, model)

@@ -181,6 +181,9 @@ class TfKerasLegacy(TfKerasEager):
     def owns(cls, model: Any, optimizer: Any) -> bool:
         return _runs_in_functions(model) and is_legacy(optimizer)
 
+    def counts_steps(self, optimizer: Any) -> bool:
+        return True  # in a variable that its first step makes
+
     def shows(self, optimizer: Any) -> list[Any]:
         return list(optimizer.weights)
 

@@ -90,6 +90,9 @@ class TfKerasGraph(GraphEngine):
     def iterations(self, optimizer: Any) -> Any:
         return step_counter(optimizer)
 
+    def counts_steps(self, optimizer: Any) -> bool:
+        return is_legacy(optimizer) or super().counts_steps(optimizer)
+
     def shows(self, optimizer: Any) -> list[Any]:
         return list(optimizer.weights) if is_legacy(optimizer) else shown_variables(optimizer)
 

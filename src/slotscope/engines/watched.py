@@ -64,6 +64,13 @@ class Watched(Available):
         """The object that holds ``train_function``; nearly always the model itself."""
         return model
 
+    def takes_assigned(self, model: Any) -> bool:
+        """Whether an optimizer that is assigned to ``model.optimizer`` trains from then on.
+
+        Elsewhere the train function keeps the one that it was made with.
+        """
+        return True
+
     # ---- whether a release can be watched
 
     def asked(self, optimizer: Any, model: Any) -> dict[str, Any]:
@@ -102,6 +109,28 @@ class Watched(Available):
     def shows(self, optimizer: Any) -> list[Any]:
         """The variable objects in the optimizer's own list, without labels (cheap)."""
         return list(optimizer.variables)
+
+    @abstractmethod
+    def path(self, parameter: Any) -> str:
+        """The path of a parameter, as ``OptimizerVariable`` gives it."""
+
+    def counts_steps(self, optimizer: Any) -> bool:
+        """Whether ``optimizer`` counts its steps in a variable, made already or not."""
+        return self.iterations(optimizer) is not None
+
+    def hear_of_steps(
+        self, model: Any, stepped: Callable[[str], None]
+    ) -> Callable[[], None] | None:
+        """Have ``stepped`` told of each step of an optimizer that is not Keras's.
+
+        Args:
+            model: whose parameters the optimizer steps.
+            stepped: gets the class name of the optimizer.
+
+        Returns:
+            What stops that; None if the engine can tell of none.
+        """
+        return None
 
     # ---- values, and whose they are
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import warnings
 
-from slotscope.errors import UnseenStepsWarning, UntoldWarning
+from slotscope.errors import NoStepWarning, UnseenStepsWarning, UntoldWarning
 from slotscope.recording.recording import Recording
 from slotscope.recording.records import Event, EventKind
 from slotscope.recording.row_blocks import SpilledRows
 
 #: The kinds of event that come with a warning: its category, and how its text begins and ends.
 _WARNED = {
+    EventKind.NO_STEP: (NoStepWarning, "training goes past an optimizer", "Its slots say nothing."),
     EventKind.GAP: (UnseenStepsWarning, "not every step was seen", "These steps have no row."),
     EventKind.UNTOLD: (UntoldWarning, "not everything can be told", "All else was recorded."),
 }

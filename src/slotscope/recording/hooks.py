@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from slotscope.engines import engine_of, private_names
+from slotscope.engines.slot_names import unique_paths
 from slotscope.errors import UnsupportedReleaseError
 from slotscope.recording.metering import Metering
 from slotscope.recording.observer import Observer, aside, failed, steps_per_execution
@@ -36,7 +37,6 @@ class Hooks(Observer):
 
     def __init__(self, model: Any, optimizer: Any, recorder: Recorder) -> None:
         super().__init__(model, optimizer, recorder)
-        self._given = optimizer
         self._stops: list[Callable[[], None]] = []
         self._stop_train: Callable[[], None] | None = None
         self._train_function: Any = None
@@ -76,14 +76,18 @@ class Hooks(Observer):
             self.recorder.recording.counts.setdefault(total, 0)
         for owner, name in self.engine.runners():
             self._listen(owner, name, self._ran)
+        self._begin_who_trains()
 
     def detach(self) -> None:
         try:
             self._drain()
             if self.attached:
                 self._catch_up()
+                self._look_who_trains()
             self.recorder.log.warn()
         finally:
+            if self._who is not None:
+                self._who.stop()
             self._unhook_train_function()
             while self._stops:
                 self._stops.pop()()
@@ -100,10 +104,23 @@ class Hooks(Observer):
         if not all(hasattr(optimizer, name) for name in self.engine.stepping):
             return False  # rows are read then
         meter = self.engine.meter(self.model, level, self.recorder.recording.every)
-        if meter is None:
+        if meter is None or (meter.remakes and self._trains_otherwise()):
             return False
         self._metering = Metering(meter, self.engine.trainer(self.model))
         return meter.remakes
+
+    def _trains_otherwise(self) -> bool:
+        """Whether the model's train function may train by or what a new one would not.
+
+        It keeps the optimizer and the parameters that the model had when it was made.
+        """
+        trainer, optimizer = self.engine.trainer(self.model), self.model.optimizer
+        if original_of(trainer, "train_function") is None:
+            return False
+        found = self.engine.variables(optimizer, self.model)
+        slots = {variable.parameter for variable in found if variable.parameter}
+        trainable = set(unique_paths(map(self.engine.path, trainer.trainable_weights)))
+        return slots != trainable or not self.recorder.made_steps(self.engine, optimizer)
 
     def _listen(self, owner: Any, name: str, listener: Any, **options: Any) -> None:
         self._stops.append(listen(owner, name, listener, **options))
@@ -114,8 +131,12 @@ class Hooks(Observer):
         optimizer = self._given if self._given is not None else self.model.optimizer
         if optimizer is self.optimizer or optimizer is None:
             return
+        if cause == "assignment" and not self.engine.takes_assigned(self.model):
+            return
         self._drain()
         self.optimizer = optimizer
+        if self._who is not None:
+            self._who.follow(optimizer)
         self.recorder.log.iterations = None
         self.engine = engine_of(self.model, optimizer)
         for part in self.engine.parts(optimizer):
@@ -172,6 +193,8 @@ class Hooks(Observer):
         """The model was asked to make its train function, or for the one that it has."""
         if self._undecided:
             self._set_meter()
+        if self._who is not None:
+            self._who.built()
         held = vars(self.engine.trainer(self.model))
         if held.get("train_function") is None:
             # Of an earlier compile: while it lives, JAX runs its trace for the new one.
@@ -267,11 +290,13 @@ class Hooks(Observer):
             if entering is not None:
                 with self._stepping(True, None):
                     result = metering.meter.leave(proceed(*entering, **kwargs))
+                self.recorder.recording.train_calls += 1
                 self._measured(metering)
                 return result
         self._drain()
         with self._stepping(own, None):
             result = proceed(*args, **kwargs)
+        self.recorder.recording.train_calls += 1
         state = self._state(self.engine.state_after, self.optimizer, result) if own else None
         self._step(state, returned=self._returned(own))
         if own and self._undecided and self._set_meter():
@@ -299,7 +324,8 @@ class Hooks(Observer):
         trainer, trains = self.engine.trainer(self.model), self._trains_the_model()
         if trains and not hasattr(trainer, "train_function"):
             self.recorder.log.untold("which compiled function trains the model: no train_function")
-        own = trains and runner is getattr(trainer, "train_function", None)
+        is_train_function = runner is getattr(trainer, "train_function", None)
+        own = trains and is_train_function
         state = self._state(self.engine.state_of, runner)
         if own:
             self._follow_optimizer("assignment")
@@ -315,6 +341,7 @@ class Hooks(Observer):
             self._drain()
         with self._stepping(own, state):
             result = proceed(runner, *args, **kwargs)
+        self.recorder.recording.train_calls += is_train_function
         if metering is not None:
             self._measured(metering)
             return result

@@ -22,6 +22,7 @@ from slotscope.errors import SlotscopeError
 from slotscope.recording.metering import Metering
 from slotscope.recording.recorder import Recorder
 from slotscope.recording.records import EventKind
+from slotscope.recording.who_trains import WhoTrains
 
 
 def aside(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -76,6 +77,8 @@ class Observer:
         self.recorder = recorder
         self.engine: Watched = engine_of(model, optimizer)
         self.optimizer: Any = None
+        self._given = optimizer
+        self._who: WhoTrains | None = None
         self._shared = False
         self._traced_elsewhere = False  # a step, for a compiled function that is not the model's
         self._depth = _Depth()
@@ -108,7 +111,7 @@ class Observer:
 
     def _trains_the_model(self) -> bool:
         """Whether the train function runs this optimizer, not another one of a custom loop."""
-        return self.optimizer is getattr(self.model, "optimizer", None)
+        return self._given is None or self._given is getattr(self.model, "optimizer", None)
 
     # ---- steps
 
@@ -185,6 +188,19 @@ class Observer:
         with self._lock, self._within_step():
             state = self.engine.at_end()
             self.recorder.arrive(self.engine, self.optimizer, state, self._unseen())
+
+    @aside
+    def _begin_who_trains(self) -> None:
+        self._who = WhoTrains(self.engine, self.model, self.recorder.recording, self.recorder.log)
+        self._who.follow(self.optimizer)
+        self._who.begin()
+
+    @aside
+    def _look_who_trains(self) -> None:
+        """See, as the watch ends, whether it was this optimizer that trained."""
+        if self._who is not None and not sys.is_finalizing():
+            with self._lock, self._within_step():
+                self._who.end(self.optimizer)
 
     # ---- what is noticed on the way
 

@@ -142,6 +142,10 @@ class Recorder:
                     self.recording.seen[index], initial=float(value.flat[0])
                 )
 
+    def made_steps(self, engine: Watched, optimizer: Any) -> bool:
+        """Whether ``optimizer`` is known to have made steps."""
+        return bool(self._counter(engine, optimizer, engine.at_end()))
+
     def _counter(self, engine: Watched, optimizer: Any, state: Any) -> int | None:
         """The value of the step counter, None if it cannot be read."""
         variable = engine.iterations(optimizer)
@@ -191,7 +195,7 @@ class Recorder:
             Whether there was a step.
         """
         before = self.iterations or 0
-        counts = engine.iterations(optimizer) is not None
+        counts = engine.counts_steps(optimizer)
         now = self._counter(engine, optimizer, state) if counts else before + bool(returned)
         if now is None and returned:
             self.unread(f"{returned} returned, but the step counter cannot be read")

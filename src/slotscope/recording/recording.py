@@ -37,6 +37,7 @@ class Recording:
         optimizer: class name of the optimizer.
         every: steps were recorded whenever the counter passed a multiple of this.
         counts: how often each method of the optimizer was called, and totals.
+        train_calls: how often the model's train function ran.
         events: everything that happened, in order.
         rows: the recorded steps.
     """
@@ -46,6 +47,7 @@ class Recording:
     optimizer: str
     every: int = 1
     counts: dict[str, int] = field(default_factory=dict)
+    train_calls: int = 0
     events: list[Event] = field(default_factory=list)
     rows: list[Row] | SpilledRows = field(default_factory=list)
     seen: list[Variable] = field(default_factory=list)

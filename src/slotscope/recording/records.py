@@ -85,6 +85,34 @@ class EventKind(StrEnum):
         6,
         "#E69F00",
     )
+    NO_STEP = (
+        "no step",
+        "the train function ran, and this optimizer made no step; a warning comes with it",
+        "$0$",
+        8,
+        "#000000",
+    )
+    OTHER_OPTIMIZER = (
+        "other optimizer",
+        "another optimizer than the one that is watched made steps",
+        "h",
+        8,
+        "#CC79A7",
+    )
+    FROZEN_MOVED = (
+        "frozen moved",
+        "training moved parameters that are not trainable",
+        "p",
+        8,
+        "#D55E00",
+    )
+    NOT_MOVED = (
+        "not moved",
+        "training did not move parameters that are trainable",
+        "_",
+        9,
+        "#555555",
+    )
     GAP = (
         "gap",
         "steps that left no row: a compiled call made several, or the step counter could not be"

@@ -20,8 +20,6 @@ def changes(recording: Recording, slot: str, parameter: str | None = None) -> pd
         stayed the same, the number of steps less one a slot that never did; missing where the
         engine does not tell.
     """
-    identity = (
-        recording.identity(slot, parameter).drop(columns=["step", "iterations"]).astype("Int64")
-    )
+    identity = recording.identity(slot, parameter)[["object", "handle", "buffer"]].astype("Int64")
     changed = identity.diff().fillna(0).ne(0).sum().astype("Int64")
     return changed.mask(identity.eq(-1).any())

@@ -1,0 +1,79 @@
+"""Which parameters of a model training has moved, and which it should have."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+from slotscope.engines.slot_names import unique_paths
+from slotscope.engines.watched import Watched
+
+
+@dataclass(frozen=True)
+class _Look:
+    """The parameters at one time, each by its path.
+
+    Attributes:
+        checksums: of the values of each that could be read.
+        trainable: those in the model's ``trainable_weights``.
+    """
+
+    checksums: dict[str, int]
+    trainable: frozenset[str]
+
+
+class MovedParameters:
+    """Compares a model's parameters at the end of a watch with those at its beginning.
+
+    Args:
+        engine: the model's.
+        model: a model, built or not.
+    """
+
+    def __init__(self, engine: Watched, model: Any) -> None:
+        self._engine = engine
+        self._model = model
+        self._first = self._look()
+
+    @property
+    def known(self) -> bool:
+        """Whether the model had parameters when the comparison began."""
+        return bool(self._first.checksums)
+
+    def _look(self) -> _Look:
+        trainer = self._engine.trainer(self._model)
+        try:
+            weights, trainable = list(trainer.weights), list(trainer.trainable_weights)
+        except (ValueError, AttributeError):  # tf_keras says so of a model that is not built
+            weights, trainable = [], []
+        paths = unique_paths(self._engine.path(weight) for weight in weights)
+        values = self._engine.read(weights, self._engine.at_end())
+        known = {id(weight) for weight in trainable}
+        return _Look(
+            {
+                path: zlib.crc32(value.tobytes())
+                for path, value in zip(paths, values, strict=True)
+                if value is not None
+            },
+            frozenset(
+                path for path, weight in zip(paths, weights, strict=True) if id(weight) in known
+            ),
+        )
+
+    def differences(self, optimized: set[str]) -> tuple[list[str], list[str]]:
+        """What moved though frozen, and what did not though trainable.
+
+        Args:
+            optimized: the parameters that the optimizer has slots for.
+
+        Returns:
+            Two lists of paths; what could not be read at both times is in neither.
+        """
+        first, last = self._first, self._look()
+        both = first.checksums.keys() & last.checksums.keys()
+        moved = {path for path in both if first.checksums[path] != last.checksums[path]}
+        frozen = (optimized | first.trainable) - last.trainable
+        still = (last.trainable & both) - moved
+        order = list(last.checksums)
+        return [p for p in order if p in frozen & moved], [p for p in order if p in still]

@@ -1,0 +1,141 @@
+"""Who trains a watched model: this optimizer, another one, or one that nothing here can watch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from slotscope.engines.watched import Watched
+from slotscope.recording.event_log import EventLog
+from slotscope.recording.found_optimizers import FoundOptimizers
+from slotscope.recording.moved_parameters import MovedParameters
+from slotscope.recording.recording import Recording
+from slotscope.recording.records import EventKind
+
+#: So many parameters are named in one event.
+_NAMED = 4
+
+
+class WhoTrains:
+    """Looks at a model when a watch begins and when it ends, and notes what its owner may not know.
+
+    Args:
+        engine: the model's.
+        model: the model.
+        recording: tells how often the watched optimizer stepped.
+        log: gets the events.
+    """
+
+    def __init__(self, engine: Watched, model: Any, recording: Recording, log: EventLog) -> None:
+        self._engine = engine
+        self._model = model
+        self._recording = recording
+        self._log = log
+        self._optimizers = FoundOptimizers(engine, model)
+        self._parameters = MovedParameters(engine, model)
+        self._followed: set[int] = set()
+        self._foreign: Counter[str] = Counter()
+        self._stop: Callable[[], None] | None = None
+
+    def begin(self) -> None:
+        """Hear of steps that no optimizer of Keras makes."""
+        self._stop = self._engine.hear_of_steps(self._model, self._hear)
+
+    def _hear(self, name: str) -> None:
+        self._foreign[name] += 1
+
+    def built(self) -> None:
+        """The model has parameters now."""
+        if not self._parameters.known:
+            self._parameters = MovedParameters(self._engine, self._model)
+
+    def follow(self, optimizer: Any) -> None:
+        """An optimizer is watched from now on."""
+        self._optimizers.add("an optimizer that the model had before", optimizer)
+        self._followed |= {id(part) for part in self._engine.parts(optimizer)}
+
+    def stop(self) -> None:
+        if self._stop is not None:
+            self._stop()
+
+    def end(self, optimizer: Any) -> None:
+        """Note what is to be said; ``optimizer`` is the one that is watched."""
+        others = self._others()
+        calls, steps = self._recording.train_calls, self._recording.counts["steps"]
+        name = type(optimizer).__name__
+        if calls and not steps:
+            ran = f"the train function ran {_times(calls)}, and {name} made no step"
+            self._log.note(EventKind.NO_STEP, f"{ran}: {self._instead(others)}")
+        assigned = getattr(self._model, "optimizer", optimizer)
+        if calls and steps and assigned is not optimizer and assigned not in others:
+            self._note_assigned(name, type(assigned).__name__)
+        if calls or steps or others:
+            self._note_parameters()
+
+    def _others(self) -> list[Any]:
+        """The other optimizers that stepped, each of which is an event."""
+        others = []
+        for found, steps in self._optimizers.steps():
+            if steps and id(found.optimizer) not in self._followed:
+                others.append(found.optimizer)
+                name = type(found.optimizer).__name__
+                self._log.note(
+                    EventKind.OTHER_OPTIMIZER,
+                    f"{found.expression} ({name}) stepped {_times(steps)}; to watch it:"
+                    f" slotscope.watch(model, optimizer={found.expression})",
+                    steps,
+                )
+        for name, steps in self._foreign.items():
+            others.append(name)
+            self._log.note(
+                EventKind.OTHER_OPTIMIZER,
+                f"{name} stepped {_times(steps)}; it is not Keras's, and cannot be watched",
+                steps,
+            )
+        return others
+
+    def _instead(self, others: list[Any]) -> str:
+        """Who trained instead, and what to do."""
+        if others:
+            names = [o if isinstance(o, str) else type(o).__name__ for o in others]
+            return f"these did: {', '.join(names)}; see the events of kind 'other optimizer'"
+        return (
+            "no other optimizer that can be found on the model did either. Its train step may"
+            " use one that is kept elsewhere, or one that the model had when its train function"
+            " was made: pass it as optimizer=..., or compile the model again"
+        )
+
+    def _note_assigned(self, trains: str, assigned: str) -> None:
+        self._log.note(
+            EventKind.NO_STEP,
+            f"model.optimizer is {assigned}, which was assigned after compile and made no step:"
+            f" the train function goes on with {trains}; compile the model with it",
+        )
+
+    def _note_parameters(self) -> None:
+        slots = {variable.parameter for variable in self._recording.seen if variable.parameter}
+        frozen, still = self._parameters.differences(slots)
+        if frozen:
+            self._log.note(
+                EventKind.FROZEN_MOVED,
+                f"{_listed(frozen)}: frozen after the train function was made, which goes on"
+                " training them; compile the model again",
+                len(frozen),
+            )
+        if still:
+            self._log.note(
+                EventKind.NOT_MOVED,
+                f"{_listed(still)}: trainable, and no step changed them. If `trainable` was set"
+                " after compile, compile the model again",
+                len(still),
+            )
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _listed(paths: list[str]) -> str:
+    more = len(paths) - _NAMED
+    return ", ".join(paths[:_NAMED]) + (f" and {more} more" if more > 0 else "")
