@@ -34,11 +34,13 @@ from slotscope.engines.keras_3_state import (
     all_labelled,
     counter,
     counting_part,
+    learning_rate_of,
     load,
     parameters_of,
     parts,
 )
 from slotscope.engines.private_names import held
+from slotscope.engines.rates import scheduled
 from slotscope.engines.records import Gradient, OptimizerVariable, Status
 from slotscope.engines.watched import base_modules
 
@@ -212,6 +214,13 @@ class Keras3(Engine):
 
     def iterations(self, optimizer: Any) -> Any:
         return counter(counting_part(optimizer))
+
+    def rate_variable(self, optimizer: Any) -> Any:
+        rate = learning_rate_of(optimizer)
+        return None if callable(rate) else rate
+
+    def rates(self, optimizer: Any, held: np.ndarray, before: np.ndarray) -> np.ndarray:
+        return scheduled(learning_rate_of(optimizer), held, before)
 
     def variables(self, optimizer: Any, model: Any = None) -> list[OptimizerVariable]:
         found = all_labelled(optimizer)

@@ -47,6 +47,12 @@ def counting_part(optimizer: Any) -> Any:
     return optimizer
 
 
+def learning_rate_of(optimizer: Any) -> Any:
+    """The variable or the schedule; None where several optimizers have one each."""
+    part = counting_part(optimizer)
+    return None if hasattr(part, "optimizers") else vars(part).get("_learning_rate")
+
+
 def all_labelled(optimizer: Any) -> dict[int, OptimizerVariable]:
     """The variables of all parts of ``optimizer``, by the id of each.
 

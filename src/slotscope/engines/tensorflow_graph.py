@@ -21,6 +21,7 @@ from slotscope.engines.driving.programs import Program
 from slotscope.engines.importing import tensorflow
 from slotscope.engines.meters.graph import GraphMeter
 from slotscope.engines.private_names import held
+from slotscope.engines.rates import decayed
 from slotscope.engines.records import Gradient, Identity, OptimizerVariable, SparseGradient
 
 
@@ -243,6 +244,14 @@ class GraphEngine(Engine):
 
     def identify(self, ref: Any, state: Any = None) -> Identity:
         return Identity(id(ref), ref.handle.name if hasattr(ref, "handle") else ref.name, None)
+
+    def rate_variable(self, optimizer: Any) -> Any:
+        rate = getattr(optimizer, "lr", None)
+        return rate if hasattr(rate, "read_value") else None
+
+    def rates(self, optimizer: Any, held: np.ndarray, before: np.ndarray) -> np.ndarray:
+        # Beside the variable `decay` there is the number that the updates were made by.
+        return decayed(held, getattr(optimizer, "initial_decay", 0.0), before)
 
     def takes_assigned(self, model: Any) -> bool:
         return getattr(self.trainer(model), "train_function", None) is None

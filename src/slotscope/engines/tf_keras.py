@@ -41,6 +41,8 @@ from slotscope.engines.tf_keras_state import (
     is_graph_model,
     is_legacy,
     legacy_foreign,
+    legacy_rate_variable,
+    legacy_rates,
     legacy_variables,
     load,
     parts,
@@ -181,6 +183,12 @@ class TfKerasLegacy(TfKerasEager):
     def owns(cls, model: Any, optimizer: Any) -> bool:
         return _runs_in_functions(model) and is_legacy(optimizer)
 
+    def rate_variable(self, optimizer: Any) -> Any:
+        return legacy_rate_variable(optimizer)
+
+    def rates(self, optimizer: Any, held: np.ndarray, before: np.ndarray) -> np.ndarray:
+        return legacy_rates(optimizer, held, before)
+
     def counts_steps(self, optimizer: Any) -> bool:
         return True  # in a variable that its first step makes
 
@@ -217,6 +225,10 @@ class TfKeras(TfKerasEager):
     adding: ClassVar[tuple[str, ...]] = ("add_variable", "add_variable_from_reference")
 
     ways: ClassVar[tuple[str, ...]] = ("apply_gradients", "compiled", "jit")
+
+    def rate_variable(self, optimizer: Any) -> Any:
+        # Under a schedule, the step itself puts there what it uses.
+        return getattr(inner(optimizer), "_current_learning_rate", None)
 
     def get_weights(self, optimizer: Any) -> list[np.ndarray]:
         return [self.convert_to_numpy(v) for v in optimizer.variables]

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from types import ModuleType
 from typing import Any, ClassVar
 
+import numpy as np
+
 from slotscope.engines.driving.formats import SAVER, Format, file, lists
 from slotscope.engines.records import OptimizerVariable
 from slotscope.engines.tensorflow_graph import GraphEngine
@@ -21,6 +23,8 @@ from slotscope.engines.tf_keras_state import (
     is_graph_model,
     is_legacy,
     legacy_foreign,
+    legacy_rate_variable,
+    legacy_rates,
     legacy_variables,
     load,
     parts,
@@ -89,6 +93,16 @@ class TfKerasGraph(GraphEngine):
 
     def iterations(self, optimizer: Any) -> Any:
         return step_counter(optimizer)
+
+    def rate_variable(self, optimizer: Any) -> Any:
+        if is_legacy(optimizer):
+            return legacy_rate_variable(optimizer)
+        return super().rate_variable(optimizer)
+
+    def rates(self, optimizer: Any, held: np.ndarray, before: np.ndarray) -> np.ndarray:
+        if is_legacy(optimizer):
+            return legacy_rates(optimizer, held, before)
+        return super().rates(optimizer, held, before)
 
     def counts_steps(self, optimizer: Any) -> bool:
         return is_legacy(optimizer) or super().counts_steps(optimizer)

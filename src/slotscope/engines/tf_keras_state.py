@@ -6,8 +6,11 @@ import functools
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from slotscope.engines.importing import quiet_import, tensorflow
 from slotscope.engines.private_names import held
+from slotscope.engines.rates import decayed, scheduled
 from slotscope.engines.records import OptimizerVariable
 from slotscope.engines.slot_names import slot_name, unique_paths
 from slotscope.engines.tensorflow_graph import described, path_of
@@ -99,6 +102,22 @@ def built_foreign(optimizer: Any, model: Any) -> bool:
     built = any(variable.parameter for variable in built_variables(optimizer))
     holder = inner(optimizer)
     return bool(known) and built and not known.issuperset(held(holder, "_index_dict", "tf_keras"))
+
+
+def legacy_rate_variable(optimizer: Any) -> Any:
+    """The variable of ``learning_rate``, None before it is made, or where it is a schedule."""
+    rate = _legacy_rate(optimizer)
+    return rate if hasattr(rate, "read_value") else None
+
+
+def legacy_rates(optimizer: Any, held_rates: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """What ``_decayed_lr`` of an ``OptimizerV2`` gives at steps that find the counter so."""
+    rates = scheduled(_legacy_rate(optimizer), held_rates, before)
+    return decayed(rates, getattr(inner(optimizer), "_initial_decay", 0.0), before)
+
+
+def _legacy_rate(optimizer: Any) -> Any:
+    return held(inner(optimizer), "_hyper", "tf_keras").get("learning_rate")
 
 
 def _legacy_paths(optimizer: Any) -> list[str]:

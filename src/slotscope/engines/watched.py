@@ -118,6 +118,22 @@ class Watched(Available):
         """Whether ``optimizer`` counts its steps in a variable, made already or not."""
         return self.iterations(optimizer) is not None
 
+    def rate_variable(self, optimizer: Any) -> Any:
+        """The variable that holds the learning rate, or None where a schedule gives it."""
+        return None
+
+    def rates(self, optimizer: Any, held: np.ndarray, before: np.ndarray) -> np.ndarray:
+        """The learning rates of some steps.
+
+        Args:
+            held: float64 array (steps,): what :meth:`rate_variable` held at each; NaN if nothing.
+            before: int64 array (steps,): the step counter before each.
+
+        Returns:
+            float64 array (steps,), NaN where nothing tells.
+        """
+        return held
+
     def hear_of_steps(
         self, model: Any, stepped: Callable[[str], None]
     ) -> Callable[[], None] | None:

@@ -95,6 +95,7 @@ def _members(fields: Mapping[str, Any]) -> dict[str, Any]:
         "about": np.frombuffer(about(fields).encode(), dtype=np.uint8),
         "steps": np.array([row.step for row in rows], dtype=np.int64),
         "iterations": np.array([row.iterations for row in rows], dtype=np.int64),
+        "learning_rates": np.array([row.learning_rate for row in rows], dtype=np.float64),
         "sizes": np.array([len(row.indices) for row in rows], dtype=np.int64),
         "kept": np.array([row.values is not None for row in rows], dtype=bool),
         "indices": _joined([row.indices for row in rows], np.int64, ()),
@@ -139,8 +140,8 @@ def _rows(members: dict[str, np.ndarray]) -> list[Row]:
     taken: dict[int, int] = {}
     rows = []
     end = 0
-    of_rows = ("steps", "iterations", "sizes", "kept")
-    for step, iterations, size, kept in zip(*(members[name] for name in of_rows), strict=True):
+    of_rows = ("steps", "iterations", "learning_rates", "sizes", "kept")
+    for step, iterations, rate, size, kept in zip(*map(members.get, of_rows), strict=True):
         cut = slice(end, end + size)
         end += size
         indices = members["indices"][cut]
@@ -157,6 +158,7 @@ def _rows(members: dict[str, np.ndarray]) -> list[Row]:
                 members["identity"][cut],
                 members["live"][cut],
                 values,
+                float(rate),
             )
         )
     return rows

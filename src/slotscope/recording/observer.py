@@ -175,7 +175,9 @@ class Observer:
             steps = metering.undrained
             found = metering.drain()
             for part in found:
-                self.recorder.measured(self.engine, part, steps, skips=self._may_skip())
+                self.recorder.measured(
+                    self.engine, self.optimizer, part, steps, skips=self._may_skip()
+                )
             if not found:
                 unseen = " where they should have been measured"
                 self.recorder.arrive(self.engine, self.optimizer, None, unseen)

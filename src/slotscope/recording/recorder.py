@@ -45,13 +45,20 @@ class Recorder:
         self._frozen: set[str] = set()
         self._unread: set[int] = set()
         self.log = EventLog(recording)
-        #: The variables that a meter shall measure: all but the step counter.
-        self.refs: list[Any] = []
+        self._measured: list[Any] = []
+        #: The variable that holds the learning rate, if one does.
+        self.rate: Any = None
 
     @property
     def iterations(self) -> int | None:
         """The step counter as it was last seen; None where another optimizer was not seen yet."""
         return self.log.iterations
+
+    @property
+    def refs(self) -> list[Any]:
+        """The variables that a meter shall measure: all but the step counter, and the rate."""
+        extra = self.rate is not None and id(self.rate) not in self._index
+        return [*self._measured, self.rate] if extra else self._measured
 
     @property
     def steps(self) -> int:
@@ -66,6 +73,7 @@ class Recorder:
         Returns:
             Whether they are others than at the last look.
         """
+        self.rate = engine.rate_variable(optimizer)
         shown_ids = tuple(map(id, engine.shows(optimizer)))
         if shown_ids == self._shown_ids:
             return False
@@ -106,13 +114,13 @@ class Recorder:
                 found.shape,
                 found.dtype,
                 created,
-                found.optimizer,
+                optimizer=found.optimizer,
             )
         )
         self.seen.append(WatchedVariable(found, index))
         self._index[id(found.ref)] = index
         if found.slot != "iterations":
-            self.refs.append(found.ref)
+            self._measured.append(found.ref)
         self._unread.add(index)
         return index
 
@@ -215,7 +223,7 @@ class Recorder:
         if now - before > longest:
             self.log.note_again(EventKind.GAP, _SEVERAL, now - before - 1)
         if now // self.recording.every != before // self.recording.every:
-            self._record(engine, state)
+            self._record(engine, optimizer, state)
         return True
 
     def skipped(self, count: int = 1) -> None:
@@ -231,7 +239,7 @@ class Recorder:
         self.recording.counts["steps"] += 1
         self.log.note_again(EventKind.GAP, why)
 
-    def _record(self, engine: Watched, state: Any) -> None:
+    def _record(self, engine: Watched, optimizer: Any, state: Any) -> None:
         indices = list(range(len(self.seen)))
         refs = [self.seen[index].ref for index in indices]
         values = engine.read(refs, state)
@@ -253,8 +261,11 @@ class Recorder:
             statistics[:, len(MEASURES["norms"]) :] = np.nan
         places = np.array(indices, dtype=np.int64)
         given = tuple(arrays) if kept else None
+        now = self.iterations or 0
+        held = _number(engine.read([self.rate], state)[0]) if self.rate is not None else math.nan
+        rate = float(engine.rates(optimizer, np.array([held]), np.array([now - 1]))[0])
         self.recording.rows.append(
-            Row(self.steps, self.iterations or 0, places, statistics, identity, live, given)
+            Row(self.steps, now, places, statistics, identity, live, given, rate)
         )
         self._spill_when_long()
 
@@ -278,7 +289,9 @@ class Recorder:
             return None if size == 0 else "norms" if size > SMALL_STATE else ""
         return "" if self.keep == "values" else self.keep
 
-    def measured(self, engine: Watched, found: Measured, steps: int, *, skips: bool) -> None:
+    def measured(
+        self, engine: Watched, optimizer: Any, found: Measured, steps: int, *, skips: bool
+    ) -> None:
         """Take over steps that were measured where they were made.
 
         Args:
@@ -312,30 +325,47 @@ class Recorder:
             self.log.note_again(EventKind.GAP, _SEVERAL, unseen)
         if moved.any():
             self._unread.clear()
-            self._take(engine, found, done + np.cumsum(moved), moved > 0)
+            self._take(engine, optimizer, found, done + np.cumsum(moved))
 
-    def _take(self, engine: Watched, found: Measured, steps: np.ndarray, moved: np.ndarray) -> None:
+    def _take(self, engine: Watched, optimizer: Any, found: Measured, steps: np.ndarray) -> None:
+        moved = found.after > found.before
         kept, rows = moved & found.due, moved[found.due]
         if not kept.any():
             return
-        indices = np.array([self._index[id(ref)] for ref in found.refs], dtype=np.int64)
+        places = [place for place, ref in enumerate(found.refs) if id(ref) in self._index]
+        indices = np.array([self._index[id(found.refs[p])] for p in places], dtype=np.int64)
         identity = self._identities(engine, indices, None)
         measured = found.numbers[rows]
-        count, variables, measures = measured.shape
-        statistics = np.full((count, variables, len(STATISTICS)), np.nan)
-        statistics[:, :, :measures] = measured
-        alone = len({self.seen[index].label for index in indices}) == variables
-        everything = np.ones(variables, dtype=bool)
-        counters = zip(steps[kept].tolist(), found.after[kept].tolist(), statistics, strict=True)
-        for step, iterations, numbers in counters:
+        rates = self._rates(engine, optimizer, found, measured, found.after[kept] - 1)
+        statistics = np.full((len(measured), len(places), len(STATISTICS)), np.nan)
+        statistics[:, :, : measured.shape[2]] = measured[:, places]
+        alone = len({self.seen[index].label for index in indices}) == len(places)
+        everything = np.ones(len(places), dtype=bool)
+        columns = steps[kept].tolist(), found.after[kept].tolist(), statistics, rates.tolist()
+        for step, iterations, numbers, rate in zip(*columns, strict=True):
             live = everything if alone else self._live(indices.tolist(), numbers)
             self.recording.rows.append(
-                Row(step, iterations, indices, numbers, identity, live, None)
+                Row(step, iterations, indices, numbers, identity, live, None, rate)
             )
         self._spill_when_long()
         if alone:  # nothing can go on unseen, but the next row is compared with the last
             for index, numbers in zip(indices, statistics[-1], strict=True):
                 self.seen[index].statistics = numbers
+
+    def _rates(
+        self,
+        engine: Watched,
+        optimizer: Any,
+        found: Measured,
+        measured: np.ndarray,
+        before: np.ndarray,
+    ) -> np.ndarray:
+        """The learning rate of each row; of a variable, its norm is what it holds."""
+        held = np.full(len(before), np.nan)
+        for place, ref in enumerate(found.refs):
+            if ref is self.rate:
+                held = measured[:, place, 0]
+        return engine.rates(optimizer, held, before)
 
     def _identities(self, engine: Watched, indices: Iterable[int], state: Any) -> np.ndarray:
         found = [self.seen[index].identity(engine, state) for index in indices]
@@ -364,6 +394,10 @@ def _size(trainer: Any) -> int:
         return sum(math.prod(weight.shape) for weight in trainer.trainable_weights)
     except (ValueError, AttributeError):  # tf_keras says so of a model that is not built
         return 0
+
+
+def _number(value: np.ndarray | None) -> float:
+    return math.nan if value is None else float(value)
 
 
 def _native(value: np.ndarray) -> np.ndarray:

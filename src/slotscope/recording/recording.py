@@ -71,6 +71,15 @@ class Recording:
         return np.array([row.step for row in self.rows], dtype=np.int64)
 
     @property
+    def learning_rates(self) -> np.ndarray:
+        """float64 array (rows,): the learning rate that each recorded step used.
+
+        It is the optimizer's own, before any factor of a single parameter; a schedule and
+        ``decay`` are in it. NaN where an optimizer has none, as one made of several.
+        """
+        return np.array([row.learning_rate for row in self.rows], dtype=np.float64)
+
+    @property
     def variables(self) -> pd.DataFrame:
         """One row for each optimizer variable.
 
@@ -105,7 +114,9 @@ class Recording:
             table = table_of(self.rows, [variable.label for variable in self.seen])
         slots = np.array([variable.slot for variable in self.seen], dtype=object)
         table = table[slots[table["index"].to_numpy()] != "iterations"]
-        table = table[["step", "iterations", "variable", *STATISTICS]].reset_index(drop=True)
+        table = table[["step", "iterations", "learning_rate", "variable", *STATISTICS]].reset_index(
+            drop=True
+        )
         dtypes = {name: statistic.dtype for name, statistic in STATISTICS.items()}
         return table.astype({"variable": "str", **dtypes})
 

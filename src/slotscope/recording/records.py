@@ -182,9 +182,9 @@ class Variable:
         shape: its shape.
         dtype: its dtype.
         created: the step counter when it appeared; -1 where it was there before the watch.
-        optimizer: which of several optimizers it belongs to; empty for the one that is watched.
         initial: the value that all of its elements had when first read; NaN where they differed
             or could not be read before a step.
+        optimizer: which of several optimizers it belongs to; empty for the one that is watched.
     """
 
     slot: str
@@ -194,8 +194,8 @@ class Variable:
     shape: tuple[int, ...]
     dtype: str
     created: int
-    optimizer: str = ""
     initial: float = float("nan")
+    optimizer: str = ""
 
     @property
     def place(self) -> str:
@@ -223,6 +223,7 @@ class Row:
             seen, 1 for the second, and so on; -1 where the engine does not tell.
         live: bool array (variables,), whether training updates this variable of its slot.
         values: an array for each variable, or None if only statistics were kept.
+        learning_rate: the one that the step used, from a schedule too; NaN where nothing tells.
     """
 
     step: int
@@ -232,3 +233,4 @@ class Row:
     identity: np.ndarray
     live: np.ndarray
     values: tuple[np.ndarray, ...] | None
+    learning_rate: float = float("nan")

@@ -4,8 +4,9 @@ A block appears in the folder complete or not at all, and what a recording knows
 is written anew before each of them. So a process that is killed leaves every block that it had
 finished, and the memory of a long run stays flat.
 
-Columns: ``step`` and ``iterations`` of the row, ``variable`` (its label), the numbers of
-:mod:`slotscope.engines.meters.statistics`, and what makes a row again: ``index`` (of the variable),
+Columns: ``step``, ``iterations`` and ``learning_rate`` of the row, ``variable`` (its label), the
+numbers of :mod:`slotscope.engines.meters.statistics`, and what makes a row again: ``index`` (of the
+variable),
 ``object``, ``handle``, ``buffer``, ``live`` (see :class:`slotscope.recording.records.Row`).
 """
 
@@ -28,6 +29,8 @@ from slotscope.recording.records import Row
 
 #: What a folder of blocks keeps besides them; pandas leaves out what begins so.
 ABOUT = "_about.json"
+#: The columns that are of a row, not of a variable in it.
+_OF_ROWS = {"step": "int64", "iterations": "int64", "learning_rate": "float64"}
 _IDENTITY = ["object", "handle", "buffer"]
 
 
@@ -122,9 +125,9 @@ def table_of(rows: list[Row], labels: list[str]) -> pd.DataFrame:
     numbers = np.concatenate([np.zeros((0, len(STATISTICS))), *(row.statistics for row in rows)])
     identity = np.concatenate([np.zeros((0, 3), np.int64), *(row.identity for row in rows)])
     live = np.concatenate([np.zeros(0, bool), *(row.live for row in rows)])
-    numbered = {name: [getattr(row, name) for row in rows] for name in ("step", "iterations")}
-    table = pd.DataFrame({name: np.repeat(own, sizes) for name, own in numbered.items()})
-    table = table.astype("int64")
+    of_rows = {name: [getattr(row, name) for row in rows] for name in _OF_ROWS}
+    table = pd.DataFrame({name: np.repeat(own, sizes) for name, own in of_rows.items()})
+    table = table.astype(_OF_ROWS)
     table["variable"] = pd.Categorical.from_codes(index, labels)
     table[list(STATISTICS)] = numbers
     table["index"] = index
@@ -145,7 +148,7 @@ def _rows(table: pd.DataFrame) -> Iterator[Row]:
     index = table["index"].to_numpy()
     cuts = [*np.flatnonzero(np.diff(steps, prepend=-1)).tolist(), len(table)]
     numbers, identity = table[list(STATISTICS)].to_numpy(), table[_IDENTITY].to_numpy()
-    live = table["live"].to_numpy()
+    live, rates = table["live"].to_numpy(), table["learning_rate"].to_numpy()
     for begin, end in pairwise(cuts):
         cut = slice(begin, end)
         yield Row(
@@ -156,4 +159,5 @@ def _rows(table: pd.DataFrame) -> Iterator[Row]:
             identity[cut],
             live[cut],
             None,
+            float(rates[begin]),
         )
