@@ -65,10 +65,19 @@ def holders_of(engine):
             "the train function of a graph": trainer.train_function,
             "a model of a graph": trainer,
             "a legacy optimizer": model.optimizer,
+            "an optimizer under a schedule": scheduled(engine),
         }
     if engine.name == "keras-jax":
         held["a JAX array"] = importlib.import_module("jax").numpy.zeros(1)
     return held
+
+
+def scheduled(engine):
+    """An optimizer that a schedule gives its learning rate."""
+    if engine.name != "tf_keras":
+        return None
+    schedule = engine.keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.5)
+    return engine.keras.optimizers.SGD(schedule)
 
 
 @on_every_engine

@@ -15,10 +15,6 @@ def fit(model, **options):
     model.fit(X, Y, batch_size=32, verbose=0, **options)
 
 
-def rate_name(engine):
-    return "lr" if engine.name == "keras-2.1" else "learning_rate"
-
-
 def followed(engine, model, keep, rates, **options):
     """Whether six steps of SGD, without momentum and gradients of its own, used these rates."""
     with engine.scope(), slotscope.watch(model, keep=keep, **options) as recording:
@@ -32,7 +28,7 @@ def followed(engine, model, keep, rates, **options):
 @on_every_engine
 def test_of_a_number(engine):
     for keep in KEPT:
-        model = dense_model(engine, "Adam", **{rate_name(engine): 0.25})
+        model = dense_model(engine, "Adam", learning_rate=0.25)
         followed(engine, model, keep, [0.25] * 6)
 
 
@@ -50,9 +46,11 @@ def test_of_a_schedule(engine):
 
 @on(*WITH_SCHEDULES)
 def test_of_a_schedule_of_ones_own_that_takes_a_number_alone(engine):
+    ops = getattr(engine.keras, "ops", engine.keras.backend)
+
     class Growing(engine.keras.optimizers.schedules.LearningRateSchedule):
         def __call__(self, step):
-            return (step + 1) * 0.125
+            return 0.125 * ops.cast(step, "float32") + 0.125
 
         def get_config(self):
             return {}
@@ -65,7 +63,7 @@ def test_of_a_schedule_of_ones_own_that_takes_a_number_alone(engine):
 @on_every_engine
 def test_that_a_callback_or_its_owner_sets(engine):
     for keep in KEPT:
-        model = dense_model(engine, "Adam", **{rate_name(engine): 0.25})
+        model = dense_model(engine, "Adam", learning_rate=0.25)
         with engine.scope(), slotscope.watch(model, keep=keep) as recording:
             fit(model)
             engine.set_learning_rate(model.optimizer, 0.0625)
@@ -73,17 +71,18 @@ def test_that_a_callback_or_its_owner_sets(engine):
         assert recording.learning_rates.tolist() == [0.25] * 3 + [0.0625] * 3
 
 
-@on(*GRAPH, "tf_keras-legacy")
+# Keras 2.1 multiplies a variable in place for it, which today's TensorFlow refuses.
+@on("tf_keras-graph", "tf_keras-legacy")
 def test_with_the_decay_of_its_time(engine):
     for keep in KEPT:
-        model = dense_model(engine, "SGD", **{rate_name(engine): 0.25, "decay": 0.5})
+        model = dense_model(engine, "SGD", learning_rate=0.25, decay=0.5)
         followed(engine, model, keep, [0.25 / (1 + 0.5 * n) for n in range(6)])
 
 
 @on_every_engine
 def test_every_second_step(engine):
     for keep in KEPT:
-        model = dense_model(engine, "Adam", **{rate_name(engine): 0.25})
+        model = dense_model(engine, "Adam", learning_rate=0.25)
         followed(engine, model, keep, [0.25] * 3, every=2)
 
 

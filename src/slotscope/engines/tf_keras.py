@@ -228,7 +228,9 @@ class TfKeras(TfKerasEager):
 
     def rate_variable(self, optimizer: Any) -> Any:
         # Under a schedule, the step itself puts there what it uses.
-        return getattr(inner(optimizer), "_current_learning_rate", None)
+        rate = getattr(inner(optimizer), "_learning_rate", None)
+        used = getattr(inner(optimizer), "_current_learning_rate", None)
+        return used if callable(rate) or rate is None else rate
 
     def get_weights(self, optimizer: Any) -> list[np.ndarray]:
         return [self.convert_to_numpy(v) for v in optimizer.variables]
