@@ -1,8 +1,8 @@
 """The report of a sweep as one page of HTML that needs nothing else.
 
 The page answers from the top down: how many runs did what, what went wrong and where, what the
-results look like over the grid, then every run. The table is plain HTML; DataTables, which travels
-inside of the page, makes it sortable and filterable.
+results look like over the grid, then every run. The table, whose columns ``page_table.py`` chooses,
+is plain HTML; DataTables, which travels inside of the page, makes it sortable and filterable.
 """
 
 from __future__ import annotations
