@@ -17,7 +17,7 @@ def test_an_instance_a_class_and_a_factory_are_the_same(engine):
     for given in (cls(), cls, lambda: cls(0.125)):
         report = check(given, reference=descent, only=[ONE, TWICE])
         assert report.exit_code == 0
-        assert len(report.of("holds")) == 2
+        assert len(report.with_verdict("holds")) == 2
         assert report.optimizer == "Mine"
         assert report.engine == "keras-torch"
 
@@ -74,4 +74,4 @@ def test_a_run_says_first_what_it_does_and_last_what_came_of_it(engine):
     lines = printed.getvalue().splitlines()
     assert lines[0].startswith("Checking Mine() on keras-torch (keras")
     assert "1 check, about" in lines[0]
-    assert "Mine on keras-torch: nothing is violated, 1 hold." in lines
+    assert "Mine on keras-torch: nothing is violated, 1 holds." in lines

@@ -80,7 +80,7 @@ def verdicts(engine):
             engine.optimizer("SGD", learning_rate=0.125), verbose=False, **options
         )
         assert report.engine == engine.name
-        assert len(report.of("holds")) > 10
+        assert len(report.with_verdict("holds")) > 10
         found += [(outcome.id, outcome.verdict) for outcome in report.outcomes]
     return found
 

@@ -53,10 +53,10 @@ def violated(engine, make, check, words, verdict="violated", **options):
 def clean(engine, make, least, **options):
     """Assert that nothing is violated, and that so many checks hold."""
     report = check_optimizer(make, engine=engine, verbose=False, **options)
-    assert report.exit_code == 0, [(o.id, o.reason) for o in report.of("violated")]
-    assert not report.of("not reproducible")
-    assert all(outcome.reason for outcome in report.of("not applicable"))
-    assert len(report.of("holds")) >= least
+    assert report.exit_code == 0, [(o.id, o.reason) for o in report.with_verdict("violated")]
+    assert not report.with_verdict("not reproducible")
+    assert all(outcome.reason for outcome in report.with_verdict("not applicable"))
+    assert len(report.with_verdict("holds")) >= least
 
 
 @dataclasses.dataclass(frozen=True)
