@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from slotscope.checks.problems.exact_problems import PAIR, chosen, values
+from slotscope.checks.problems.exact_problems import PAIR, chosen_gradients, initial_values
 from slotscope.checks.problems.saving import formats
 from slotscope.checks.problems.steps import Run
 from slotscope.checks.subjects.subject import Subject, builtin
@@ -43,7 +43,9 @@ def give(run: Run, way: str, state: Any) -> None:
 def started(subject: Subject, feature: str, steps: int) -> Run:
     """A run of some steps."""
     way = subject.engine.branching_way if feature in ("accumulation", "loss scale") else ""
-    return Run(featured(subject, feature), values(PAIR), way=way).steps(chosen(PAIR, steps))
+    return Run(featured(subject, feature), initial_values(PAIR), way=way).steps(
+        chosen_gradients(PAIR, steps)
+    )
 
 
 def ways(subject: Subject) -> list[str]:

@@ -70,6 +70,6 @@ class Trained:
         ]
 
 
-def of(parameters: Collection[str], state: State) -> State:
+def state_of(parameters: Collection[str], state: State) -> State:
     """What in ``state`` belongs to ``parameters``: they themselves and their slots."""
     return {label: v for label, v in state.items() if label.rpartition("/")[2] in parameters}

@@ -36,7 +36,9 @@ def defaults(cls: type) -> dict[str, Any]:
     return {n: p.default for n, p in parameters(cls)[0].items() if p.default is not p.empty}
 
 
-def given(cls: type, config: Mapping[str, Any], shared: tuple[str, ...]) -> dict[str, Any]:
+def needed_arguments(
+    cls: type, config: Mapping[str, Any], shared: tuple[str, ...]
+) -> dict[str, Any]:
     """Those arguments in ``config`` that a call of the constructor needs to say.
 
     Args:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from slotscope.checks.subjects.constructor_call import accepts, call, given
+from slotscope.checks.subjects.constructor_call import accepts, call, needed_arguments
 from slotscope.checks.subjects.making import maker
 from slotscope.checks.verdict import NotApplicable
 from slotscope.engines import Engine, engine_of_optimizer
@@ -178,7 +178,7 @@ def subject_of(
     with home.scope():  # in a graph, hyperparameters are read in its session
         config = example.get_config()
     mine = is_keras_own(home, cls)
-    said = given(cls, config, home.shared_arguments)
+    said = needed_arguments(cls, config, home.shared_arguments)
     return Subject(
         name=cls.__name__,
         engine=home,
