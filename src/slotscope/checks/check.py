@@ -40,7 +40,7 @@ class Check:
         function: ``function(subject)`` or ``function(subject, case)``.
         cases: names of its cases, or a function of the subject that gives them.
         quick: the cases in the quick set: all, none, or those named.
-        seconds: that one case takes, on the mean of its theme.
+        seconds: how long one case takes, on the mean of its theme.
     """
 
     name: str

@@ -38,7 +38,7 @@ class NotReproducible(Exception):  # noqa: N818
 
     @classmethod
     def runs(cls, where: str = "") -> NotReproducible:
-        """That two runs with fresh optimizers differ, and ``where``."""
+        """The exception that says that two runs with fresh optimizers differ, and ``where``."""
         place = f" ({where})" if where else ""
         return cls(
             f"two runs of the same program differ{place}: the engine is not deterministic, or the"

@@ -121,7 +121,7 @@ def same_end(
         what: says in words how ``other`` goes about it.
         rule: for the tolerance, twice what one run may be off; None: equal to the last bit.
         known: what ``plain`` gave before, where it was done before.
-        compared: what of the two states is.
+        compared: picks from the two last states the parts that have to be equal.
 
     Raises:
         Violation: they end differently.

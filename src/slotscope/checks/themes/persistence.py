@@ -16,7 +16,7 @@ from slotscope.checks.check import check
 from slotscope.checks.problems import saving
 from slotscope.checks.problems.comparing import config_difference, difference, same_end, same_state
 from slotscope.checks.problems.exact_problems import PAIR, chosen_gradients
-from slotscope.checks.problems.handed_over import TAKEN, give, started, stranger, taken, ways
+from slotscope.checks.problems.handed_over import TAKEN, another_builtin, give, started, taken, ways
 from slotscope.checks.problems.killed_training import train_and_die
 from slotscope.checks.problems.saving import Course, course_of, formats
 from slotscope.checks.problems.steps import Run
@@ -34,7 +34,7 @@ def distinct_formats(subject: Subject) -> list[str]:
 
 
 def formats_with_arguments(subject: Subject) -> list[str]:
-    """Those of them that hold the optimizer's class and arguments too."""
+    """The names of those formats that hold the optimizer's class and arguments too."""
     return [f.name for f in subject.engine.formats if f.whole and not f.like]
 
 
@@ -230,7 +230,7 @@ def check_a_file_of_another_optimizer_is_not_taken_silently(subject: Subject, ca
     """Weights that were saved with another optimizer are refused, or warned about."""
     format = saving.format_of(subject, values_only_format(subject)[0])
     course = course_of(subject).unused()
-    other = stranger(subject, case == "as many variables")
+    other = another_builtin(subject, same_shapes=case == "as many variables")
     with listening() as warned:
         try:
             loaded = saving.through(course, format, course_of(other).begun())

@@ -158,7 +158,7 @@ def _minute(time: datetime) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """In the unit that a person would choose."""
+    """So many seconds, in the unit that a person would choose."""
     for limit, unit, name in ((120, 1, "s"), (7200, 60, "min"), (math.inf, 3600, "h")):
         if seconds < limit:
             return f"{seconds / unit:.3g} {name}"

@@ -178,7 +178,7 @@ def failing_line(trace: Sequence[str]) -> str:
 
 
 def now() -> datetime.datetime:
-    """In UTC, of whole seconds."""
+    """The present time in UTC, in whole seconds."""
     return datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 
 
