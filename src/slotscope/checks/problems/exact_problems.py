@@ -117,5 +117,6 @@ def against_rule(
     except Violation as violation:
         reproducible(subject, parameters, gradients, **options)
         run = FailingRun(subject, parameters, gradients, way, dtype, changes)
-        raise BrokenRule(str(violation), run) from None
+        why = [words for name, words in subject.contradictions.items() if name not in changes]
+        raise BrokenRule("; ".join([str(violation), *why]), run) from None
     return actual

@@ -50,7 +50,7 @@ def needed_arguments(
     said = {}
     for name, value in config.items():
         known = name in usual or accepts(cls, name, shared)
-        if name == "name" or not known or _alike(value, usual.get(name)):
+        if name == "name" or not known or alike(value, usual.get(name)):
             continue
         if name in usual or value:
             said[name] = shortest(value)
@@ -71,7 +71,8 @@ def call(name: str, arguments: Mapping[str, Any]) -> str:
     return f"{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})"
 
 
-def _alike(value: Any, other: Any) -> bool:
+def alike(value: Any, other: Any) -> bool:
+    """Whether two values of an argument are the same; numbers, in float32."""
     numbers = all(isinstance(v, (float, np.floating)) for v in (value, other))
     if numbers:
         return bool(np.float32(value) == np.float32(other))
