@@ -16,8 +16,8 @@ def test_an_expected_failure_is_known_and_one_that_holds_is_out_of_date(engine):
         only=[ONE, TWICE],
         expected_failures={ONE: "it goes up", TWICE: "it does not"},
     )
-    assert report.of("violated") == []
-    assert report.of("known difference")[0].reason.startswith("it goes up")
+    assert report.with_verdict("violated") == []
+    assert report.with_verdict("known difference")[0].reason.startswith("it goes up")
     assert len(report.stale) == 1
     assert report.exit_code == 1
 

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from descending import ONE, TWICE, check, descending, descent
 from engine_cases import on
+from heavy_ball import HeavyBall, heavy_ball
 
+from slotscope import rules
 from slotscope.errors import BadCheckArgumentError, UnknownOptimizerError
 
 
@@ -17,7 +19,7 @@ def test_an_instance_a_class_and_a_factory_are_the_same(engine):
     for given in (cls(), cls, lambda: cls(0.125)):
         report = check(given, reference=descent, only=[ONE, TWICE])
         assert report.exit_code == 0
-        assert len(report.of("holds")) == 2
+        assert len(report.with_verdict("holds")) == 2
         assert report.optimizer == "Mine"
         assert report.engine == "keras-torch"
 
@@ -74,4 +76,35 @@ def test_a_run_says_first_what_it_does_and_last_what_came_of_it(engine):
     lines = printed.getvalue().splitlines()
     assert lines[0].startswith("Checking Mine() on keras-torch (keras")
     assert "1 check, about" in lines[0]
-    assert "Mine on keras-torch: nothing is violated, 1 hold." in lines
+    assert "Mine on keras-torch: nothing is violated, 1 holds." in lines
+
+
+@on("keras-torch")
+def test_a_class_of_rules_gets_the_optimizers_hyperparameters(engine):
+    optimizer = heavy_ball(engine)(learning_rate=0.25, friction=0.75)
+    assert check(optimizer, reference=HeavyBall, only=[ONE]).exit_code == 0
+
+    class Unfinished(rules.Rule):
+        pass
+
+    with pytest.raises(BadCheckArgumentError, match=r"Pass an instance: reference=Unfinished\("):
+        check(optimizer, reference=Unfinished)
+
+
+@on("keras-torch", "keras-2.1")
+def test_a_violation_says_where_the_reference_has_another_hyperparameter(engine):
+    def make():
+        return engine.optimizer("SGD", learning_rate=0.125, momentum=0.1)
+
+    wrong = rules.rule("SGD", engine.generation, learning_rate=0.125, momentum=0.25)
+    changed = "check_every_hyperparameter_does_what_the_rule_says[momentum]"
+    report = check(make, engine=engine, reference=wrong, only=[ONE, changed])
+    (violated,) = report.with_verdict("violated")
+    assert violated.reason.endswith("; the reference has momentum=0.25, the optimizer's config 0.1")
+    assert [outcome.id for outcome in report.with_verdict("holds")] == [changed]
+
+
+@on("keras-torch")
+def test_without_a_reference_it_says_how_one_is_given(engine):
+    (outcome,) = check(descending(engine), only=[ONE]).with_verdict("not applicable")
+    assert outcome.reason == "no reference rule was given, as reference="

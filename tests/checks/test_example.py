@@ -20,7 +20,7 @@ def test_the_smallest_example_runs_and_shows_what_it_says(engine):
         reference=wrong,
         only=[ONE],
     )
-    (violated,) = report.of("violated")
+    (violated,) = report.with_verdict("violated")
     code = violated.example
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(code, {})
@@ -36,7 +36,7 @@ def test_any_other_violation_is_shown_by_its_check_alone(engine):
     def crash():
         raise KeyError("beta")
 
-    (violated,) = check(descending(engine, crash), only=[TWICE]).of("violated")
+    (violated,) = check(descending(engine, crash), only=[TWICE]).with_verdict("violated")
     assert "# here stands the class Mine" in violated.example
     cls = descending(engine, crash)
     person = mock.patch("multiprocessing.parent_process", return_value=None)

@@ -55,15 +55,15 @@ def test_an_optimizer_that_hangs_is_stopped_and_given_up_in_the_end(engine):
 
     report = check(descending(engine, compute), themes=["values", "gradients"], time_limit=2)
     said = "it hangs: it used 2 s of processor time"
-    assert [outcome.reason for outcome in report.of("violated")] == [said] * 3
-    assert any("not run: 3 checks" in o.reason for o in report.of("undecided"))
+    assert [outcome.reason for outcome in report.with_verdict("violated")] == [said] * 3
+    assert any("not run: 3 checks" in o.reason for o in report.with_verdict("undecided"))
     assert report.exit_code == 1
 
 
 @on("keras-torch")
 def test_an_optimizer_that_waits_is_told_apart(engine):
     report = check(descending(engine, lambda: time.sleep(600)), only=[TWICE], time_limit=2)
-    (violated,) = report.of("violated")
+    (violated,) = report.with_verdict("violated")
     assert violated.reason == "it waits: all of its threads slept at 60 looks in a row"
     assert "in <lambda>" in violated.crash
 
@@ -75,7 +75,7 @@ def test_a_check_that_could_not_be_prepared_is_undecided_and_no_pass(engine):
 
     with mock.patch.object(killed_training, "_ready", lost):
         report = check(descending(engine), only=[KILLED])
-    (undecided,) = report.of("undecided")
+    (undecided,) = report.with_verdict("undecided")
     assert undecided.reason == "a process with keras-torch was not ready, tried twice: it ended"
     assert report.exit_code == 3
     assert "but not everything is decided: 1 undecided" in str(report)

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import types
 
 import pytest
 from repository_root import ROOT
@@ -33,6 +34,17 @@ def another(tmp_path, monkeypatch):
     theme_names.cache_clear()
     CHECKS[:] = before
     del sys.modules[f"{themes.__name__}.another"]
+
+
+@pytest.mark.parametrize(
+    ("stated", "missing"),
+    [("PLACE = 1", "its SECONDS: put both above"), ("", "its PLACE and SECONDS: put both above")],
+)
+def test_a_theme_that_forgets_what_it_says_of_itself_is_told(monkeypatch, stated, missing):
+    monkeypatch.setitem(sys.modules, "forgetful", types.ModuleType("forgetful"))
+    source = THEME.replace("PLACE, SECONDS = 1.5, 7.0", stated)
+    with pytest.raises(TypeError, match=f"the theme forgetful does not say {missing}"):
+        exec(source, vars(sys.modules["forgetful"]))
 
 
 def test_the_guide_names_every_theme_in_its_order():

@@ -68,9 +68,9 @@ def judged(engine, name, **selection):
     """{id: reason} of every check that the correct optimizer ``name`` does not pass."""
     make, reference = table(engine)[name]
     report = check_optimizer(make, reference=reference, engine=engine, verbose=False, **selection)
-    assert report.of("holds")
+    assert report.with_verdict("holds")
     assert not report.stale
-    found = [*report.of("violated"), *report.of("not reproducible")]
+    found = [*report.with_verdict("violated"), *report.with_verdict("not reproducible")]
     return {outcome.id: outcome.reason for outcome in found}
 
 

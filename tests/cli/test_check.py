@@ -6,9 +6,10 @@ import textwrap
 import junitparser
 import pytest
 from commands import command, refused
+from repository_root import ROOT
 
 from slotscope.checking import isolated
-from slotscope.checks.selection import checks
+from slotscope.checks.selection import checks, theme_names
 from slotscope.cli.check import worst
 from slotscope.processes import limits
 
@@ -180,7 +181,7 @@ def test_the_worst_of_several_exit_codes():
 def test_a_check_may_start_a_process_of_its_own(here):
     done = run("Adam", "--engine", "tf_keras", "--only", "check_two_devices_end_like_one")
     assert done.exit_code == 0, done.output
-    assert "nothing is violated, 1 hold." in done.output
+    assert "nothing is violated, 1 holds." in done.output
 
 
 def test_two_processes_share_the_checks_and_the_report_keeps_their_order(here, monkeypatch):
@@ -203,9 +204,40 @@ def test_every_builtin_of_an_engine_is_one_report(here):
     assert f"{len(reports)} optimizers on keras-torch: nothing is violated." in done.output
 
 
+def test_the_checks_are_listed_with_their_sentences():
+    lines = run("--list").output.splitlines()
+    assert [line.strip() for line in lines if line.startswith("  check_")] == [
+        check.name for check in checks()
+    ]
+    assert f"      {checks()[0].sentence}" in lines
+    assert [line for line in lines if line and not line.startswith(" ")] == [*theme_names()]
+
+
+def test_those_of_a_theme_are_listed():
+    listed = run("--list", "--theme", "pairs", "--theme", "values").output.splitlines()
+    assert [line for line in listed if line and not line.startswith(" ")] == ["values", "pairs"]
+    theme, name, _sentence = run("--list", "-k", TWICE).output.splitlines()
+    assert (theme, name.strip()) == ("values", TWICE)
+
+
+def test_the_help_names_themes_and_limits():
+    said = " ".join(run("--help").output.split())
+    assert f"Only checks of a theme: {', '.join(theme_names())}." in said
+    assert f"for one check ({limits.TIME_LIMIT:g});" in said
+    assert f"at least {limits.PREPARATION:g}." in said
+
+
+def test_the_guide_says_the_limits():
+    guide = (ROOT / "docs" / "checking.md").read_text("utf-8")
+    assert f"may use {limits.TIME_LIMIT:g} seconds" in guide
+    assert f"at least {limits.PREPARATION:g} seconds" in guide
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        ([], "Missing argument 'TARGET'"),
+        (["--list", "--theme", "value"], "Did you mean 'values'?"),
         (["Adam"], "Say which: --engine keras-jax"),
         (["all"], "--engine keras-jax"),
         (["Adam", "--engine", "keras-jx"], "There is no engine 'keras-jx'"),

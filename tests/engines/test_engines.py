@@ -1,4 +1,4 @@
-"""Seven engines: which there are, which can run, and that they live side by side."""
+"""The engines: which there are, which can run, and that they live side by side."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ def python(code, **environment):
     return run.stdout
 
 
-def test_there_are_seven():
+def test_each_has_a_status_with_its_versions():
     assert [status.name for status in engine_statuses()] == list(ENGINES)
     assert all(status.versions for status in engine_statuses())
 

@@ -12,7 +12,13 @@ from engine_cases import data, dense_model, on
 from repository_root import ROOT
 
 import slotscope
-from slotscope.engines import ENGINES, engine_classes, engine_of, engine_statuses
+from slotscope.engines import (
+    ENGINES,
+    engine_classes,
+    engine_of,
+    engine_of_optimizer,
+    engine_statuses,
+)
 from slotscope.engines.available import Available
 from slotscope.engines.driven import Driven
 from slotscope.engines.watched import Watched
@@ -25,13 +31,13 @@ NAME = "keras-another"
 
 @contextlib.contextmanager
 def another(engine):
-    """A subclass of the class of ``engine``, under a name of its own, alone in the table."""
+    """A subclass of the class of ``engine``, under a name of its own, last in the table."""
     module = types.ModuleType("another_engine")
     module.Another = type("Another", (type(engine),), {"name": NAME})
     line = {NAME: f"{module.__name__}:Another"}
     with (
         pytest.MonkeyPatch.context() as patch,
-        mock.patch.dict("slotscope.engines.ENGINES", line, clear=True),
+        mock.patch.dict("slotscope.engines.ENGINES", line),
     ):
         patch.setitem(sys.modules, module.__name__, module)
         yield slotscope.engine(NAME)
@@ -56,8 +62,11 @@ on_torch_and_tensorflow = on_another("keras-torch", "keras-tensorflow")
 
 @on_torch_and_tensorflow
 def test_it_is_told_by_its_models_and_optimizers(engine):
-    assert [(status.name, status.available) for status in engine_statuses()] == [(NAME, True)]
-    assert engine_of(dense_model(engine)).name == NAME
+    """Though they are its base's, too, which stands before it."""
+    status = engine_statuses()[-1]
+    assert (status.name, status.available) == (NAME, True)
+    model = dense_model(engine)
+    assert engine_of(model).name == engine_of_optimizer(model.optimizer).name == NAME
 
 
 @on_torch_and_tensorflow
@@ -80,7 +89,7 @@ def verdicts(engine):
             engine.optimizer("SGD", learning_rate=0.125), verbose=False, **options
         )
         assert report.engine == engine.name
-        assert len(report.of("holds")) > 10
+        assert len(report.with_verdict("holds")) > 10
         found += [(outcome.id, outcome.verdict) for outcome in report.outcomes]
     return found
 

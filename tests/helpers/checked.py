@@ -11,7 +11,8 @@ which check must find it, and in which words:
 
     test_every_mistake_is_caught = every_mistake(__name__)
 
-The class is put before that of a correct optimizer, ``heavy_ball.py`` where no other is named.
+The class is put before that of a correct optimizer, ``heavy_ball.py`` where no other is named; that
+file says which methods there are to override.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cloudpickle
@@ -53,10 +55,10 @@ def violated(engine, make, check, words, verdict="violated", **options):
 def clean(engine, make, least, **options):
     """Assert that nothing is violated, and that so many checks hold."""
     report = check_optimizer(make, engine=engine, verbose=False, **options)
-    assert report.exit_code == 0, [(o.id, o.reason) for o in report.of("violated")]
-    assert not report.of("not reproducible")
-    assert all(outcome.reason for outcome in report.of("not applicable"))
-    assert len(report.of("holds")) >= least
+    assert report.exit_code == 0, [(o.id, o.reason) for o in report.with_verdict("violated")]
+    assert not report.with_verdict("not reproducible")
+    assert all(outcome.reason for outcome in report.with_verdict("not applicable"))
+    assert len(report.with_verdict("holds")) >= least
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,18 +74,18 @@ class Mistake:
         base: name of the class of Keras's that it derives from; empty: the heavy ball.
         rule: what it should do, if that is known.
         instance: whether it is an instance that is checked, not what makes one.
-        arguments: of its constructor.
+        arguments: what its constructor is given, by name.
     """
 
     wrong: type
     check: str
     words: str
-    verdict: str
-    holds: tuple[str, ...]
-    base: str
-    rule: Any
-    instance: bool
-    arguments: dict[str, Any]
+    verdict: str = "violated"
+    holds: Sequence[str] = ()
+    base: str = ""
+    rule: Any = None
+    instance: bool = False
+    arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def show(self, engine):
         """Assert that the check finds it, in every case in which it applies."""
@@ -108,35 +110,24 @@ class Mistake:
 MISTAKES: list[tuple[str, Mistake]] = []
 
 
-def caught(
-    check,
-    words,
-    *on,
-    verdict="violated",
-    holds=(),
-    base="",
-    rule=None,
-    instance=False,
-    **arguments,
-):
+def caught(check, words, *, engines=("keras-torch",), **said):
     """Say that ``check`` finds what is wrong with the decorated class, and says so in ``words``.
 
-    It is tried on the engines ``on``, by default on torch, where nothing is compiled. The other
-    arguments are those of :class:`Mistake`.
+    It is tried on each of ``engines``, by default on torch, where nothing is compiled. What else is
+    said are fields of :class:`Mistake`.
     """
-    said = (check, words, verdict, tuple(holds), base, rule, instance, arguments)
 
     def register(wrong):
-        mistake = Mistake(wrong, *said)
-        MISTAKES.extend((engine, mistake) for engine in on or ("keras-torch",))
+        mistake = Mistake(wrong, check, words, **said)
+        MISTAKES.extend((engine, mistake) for engine in engines)
         return wrong
 
     return register
 
 
-def passes(check, *on, **more):
+def passes(check, **said):
     """Say that ``check`` holds for the decorated class, which only looks as if it had a mistake."""
-    return caught(check, "", *on, verdict="holds", **more)
+    return caught(check, "", verdict="holds", **said)
 
 
 def every_mistake(module):

@@ -9,11 +9,18 @@ import pytest
 
 import slotscope
 from slotscope import on_engine
-from slotscope.engines import ENGINES
+from slotscope.engines import ENGINES, engine_classes
+from slotscope.engines.keras_3 import Keras3
+from slotscope.engines.tensorflow_graph import GraphEngine
+from slotscope.engines.tensorflow_runtime import EagerTensorFlow
 
-GRAPH = ("keras-2.1", "tf_keras-graph")
-TF_FUNCTION = ("tf_keras-legacy", "tf_keras", "keras-tensorflow")
-KERAS_3 = ("keras-tensorflow", "keras-jax", "keras-torch")
+
+def names_of(base):
+    """The names of the engines whose classes derive from ``base``."""
+    return tuple(cls.name for cls in engine_classes() if issubclass(cls, base))
+
+
+GRAPH, TF_FUNCTION, KERAS_3 = map(names_of, (GraphEngine, EagerTensorFlow, Keras3))
 
 
 def settle_the_backend():

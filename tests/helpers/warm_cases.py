@@ -26,7 +26,7 @@ def runtime_folder(monkeypatch):
     try:
         yield Path(folder)
     finally:
-        for server in servers.running():
+        for server in servers.known():
             with contextlib.suppress(OSError):
                 for pid in server.ask(do="stop")["kernels"]:
                     with contextlib.suppress(ProcessLookupError):
@@ -42,7 +42,7 @@ def install(name, runtime, **config):
 
 def the_server():
     """The only server that runs."""
-    (server,) = servers.running()
+    (server,) = servers.known()
     return server
 
 

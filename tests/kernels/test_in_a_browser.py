@@ -50,7 +50,7 @@ def test_a_notebook_runs_in_jupyterlab(lab, warm, browser, tmp_path):
     wait.until(
         lambda b: b.execute_script("return document.querySelectorAll('.jp-Cell').length") == 4
     )
-    wait.until(lambda b: lab.ask("GET", "kernels") and servers.running())
+    wait.until(lambda b: lab.ask("GET", "kernels") and servers.known())
     browser.execute_script("jupyterapp.commands.execute('notebook:run-all-cells')")
 
     wait.until(
@@ -65,7 +65,7 @@ def test_a_notebook_runs_in_jupyterlab(lab, warm, browser, tmp_path):
     )
     wait.until(lambda b: "42" in outputs(b)[0])
     texts, figures = outputs(browser)
-    (server,) = servers.running()
+    (server,) = servers.known()
     (kernel,) = server.ask(do="status")["kernels"]
     assert f"True {kernel}" in texts
     assert figures == 1

@@ -87,7 +87,7 @@ def test_stop_leaves_a_living_kernel_and_its_server_until_then(warm, start):
     expected = f"{server.name}  pid {server.pid}  ends with kernels {kernel.pid}\n"
     assert command("kernels", "stop").output == expected
     assert kernel.run(ADD) == "2"
-    assert servers.running() == []
+    assert servers.known() == []
     process = kernel.manager.provisioner.process
     kernel.stop()
     until(lambda: ended(server.pid))

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.kernels
 
 
 def server_pids():
-    return [server.pid for server in servers.running()]
+    return [server.pid for server in servers.known()]
 
 
 def test_kernels_are_forked_from_one_server(warm, start):

@@ -6,14 +6,15 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from sweep_cases import record
+from sweep_cases import error, record
 
 from slotscope.errors import SweepFolderError, SweepInUseError
 from slotscope.sweep.dependencies import Dependencies
-from slotscope.sweep.run_records import NOTEBOOK, RUN, SWEEP, identity
+from slotscope.sweep.run_records import NOTEBOOK, RUN, SWEEP, RunRecord, identity
 from slotscope.sweep.store import LOCK, Store
 
 PARAMETERS = {"b": 1.0, "a": [1, "ü"]}
@@ -43,6 +44,15 @@ def test_what_is_written_is_read(store):
     store.write(run(), "{}")
     assert store.read(ID) == run()
     assert sorted(path.name for path in store.run_folder(ID).iterdir()) == [NOTEBOOK, RUN]
+
+
+def test_a_run_json_has_every_field(store):
+    failed = run(error=error(), attempts=2, number=3, seconds=0.25)
+    store.write(failed, "{}")
+    assert store.read(ID) == failed
+    content = json.loads(failed.as_json())
+    own = {field.name for field in fields(RunRecord)} - {"dependencies"}
+    assert content.keys() == own | {"format", "status", "versions", "fingerprint"}
 
 
 @pytest.mark.parametrize(

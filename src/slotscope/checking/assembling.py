@@ -75,5 +75,8 @@ def collect(
 
 
 def _strict(entries: Iterable[Difference], plan: Plan) -> list[Difference]:
-    """Those of ``entries`` that must occur; any other optimizer may do better."""
+    """The entries that must occur: the caller's, and, of an ordinary optimizer, slotscope's own.
+
+    Any other optimizer may do better.
+    """
     return [entry for entry in entries if plan.ordinary or not entry.package]

@@ -36,8 +36,10 @@ def check_optimizer(
 
     Args:
         optimizer: an instance that was never used, or a callable that makes one.
-        reference: its rule; by default a built-in optimizer's own. A plain function takes
-            (parameter, gradient, slots, iteration) and returns the parameter and the slots.
+        reference: its rule; by default a built-in optimizer's own. A
+            :class:`~slotscope.rules.rule.Rule`; or its class, which gets the optimizer's
+            hyperparameters; or a function that takes (parameter, gradient, slots, iteration) and
+            returns the parameter and the slots.
         expected_failures: {check or check[case]: why it fails}; one that holds is reported.
         engine: an engine or its name; by default found from the optimizer's class.
         only: names or ids of checks.
@@ -55,7 +57,8 @@ def check_optimizer(
     Raises:
         UnknownOptimizerError: this is no optimizer of any engine, or one that was used.
         EngineUnavailableError: the engine that was asked for cannot run here.
-        BadCheckArgumentError: a check or theme is not known, a reason is missing.
+        BadCheckArgumentError: a check or theme is not known, a reason is missing, the reference
+            is no rule.
     """
     home = engines.engine(engine) if isinstance(engine, str) else engine
     subject = subject_of(optimizer, reference, home)

@@ -9,8 +9,9 @@ To add one, write it in the module of its theme:
 It takes the :class:`~slotscope.checks.subjects.subject.Subject` and, where it has cases, the name
 of one. It returns where the sentence holds, and raises what ``verdict.py`` says otherwise.
 
-A theme is a module in ``themes/``, which is found there. It states ``PLACE``, by which themes are
-ordered, and ``SECONDS``, which one case takes on a machine with two cores, on the mean.
+A theme is a module in ``themes/``, which is found there. Above its checks it states ``PLACE``, by
+which themes are ordered, and ``SECONDS``, which one case takes on a machine with two cores, on the
+mean.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Check:
         function: ``function(subject)`` or ``function(subject, case)``.
         cases: names of its cases, or a function of the subject that gives them.
         quick: the cases in the quick set: all, none, or those named.
-        seconds: that one case takes, on the mean of its theme.
+        seconds: how long one case takes, on the mean of its theme.
     """
 
     name: str
@@ -93,13 +94,23 @@ def check(
     cases: Sequence[str] | Callable[[Subject], Iterable[str]] = (),
     quick: bool | tuple[str, ...] = False,
 ) -> Callable[[F], F]:
-    """Register a function as a check; its arguments are the fields of :class:`Check`."""
+    """Register a function as a check; its arguments are the fields of :class:`Check`.
+
+    Raises:
+        TypeError: its module does not say what a theme says of itself.
+    """
 
     def register(function: F) -> F:
         theme = function.__module__.rpartition(".")[2]
-        seconds = sys.modules[function.__module__].SECONDS
+        said = vars(sys.modules[function.__module__])
+        if missing := [fact for fact in ("PLACE", "SECONDS") if fact not in said]:
+            raise TypeError(
+                f"the theme {theme} does not say its {' and '.join(missing)}: put both above its"
+                " checks, as in PLACE, SECONDS = 7, 0.5"
+            )
         sentence = inspect.cleandoc(function.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
-        CHECKS.append(Check(function.__name__, theme, sentence, function, cases, quick, seconds))
+        name, seconds = function.__name__, said["SECONDS"]
+        CHECKS.append(Check(name, theme, sentence, function, cases, quick, seconds))
         return function
 
     return register

@@ -166,7 +166,7 @@ def _element(place: tuple[int, ...], arrays: Sequence[Any]) -> Any:
 
 
 def _of_each(run: FailingRun, chosen: Callable[[Sequence[Any]], Any]) -> FailingRun:
-    """With the one parameter, and the one gradient of each step, that ``chosen`` takes."""
+    """The run with only the one parameter, and gradient of each step, that ``chosen`` picks."""
     return dataclasses.replace(
         run,
         parameters=[chosen(run.parameters)],

@@ -25,7 +25,7 @@ class Plan:
         ordinary: whether it has its defaults, but for the learning rate.
         names: the names of its class, or the classes that it is derived from, among Keras's own.
         lineage: names of the engine, and of those that it is a variant of.
-        all_ids: of every check there is, selected or not.
+        all_ids: the ids of every check there is, selected or not.
     """
 
     optimizer: str

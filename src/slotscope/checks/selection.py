@@ -22,10 +22,16 @@ def theme_names() -> tuple[str, ...]:
     return tuple(sorted(names, key=lambda name: modules[name].PLACE))
 
 
-def checks() -> list[Check]:
-    """Every check."""
+def checks(themes: Sequence[str] = ()) -> list[Check]:
+    """Every check, or those of some themes.
+
+    Raises:
+        BadCheckArgumentError: a theme is not known.
+    """
     order = theme_names()
-    return sorted(CHECKS, key=lambda check: order.index(check.theme))
+    _known(themes, order, "theme")
+    found = [check for check in CHECKS if not themes or check.theme in themes]
+    return sorted(found, key=lambda check: order.index(check.theme))
 
 
 def select(

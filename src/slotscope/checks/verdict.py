@@ -38,7 +38,7 @@ class NotReproducible(Exception):  # noqa: N818
 
     @classmethod
     def runs(cls, where: str = "") -> NotReproducible:
-        """That two runs with fresh optimizers differ, and ``where``."""
+        """The exception that says that two runs with fresh optimizers differ, and ``where``."""
         place = f" ({where})" if where else ""
         return cls(
             f"two runs of the same program differ{place}: the engine is not deterministic, or the"
@@ -52,8 +52,8 @@ class Planned:
 
     Attributes:
         check: name of the check function.
-        case: which of its cases; empty if it has one.
-        theme: the module it comes from.
+        case: which of its cases; empty for a check without any.
+        theme: the name of its theme, which is that of the module that it is in.
         sentence: what it claims, the first line of its docstring.
     """
 
@@ -79,7 +79,8 @@ class Outcome(Planned):
         crash: the traceback, shortened, where it was an exception that ended it.
         seconds: how long it took, on a clock.
         page: where a known difference is written up.
-        stopped: whether it was ended because it hung or waited, or its process died.
+        stopped: whether it did not come to its own end: it hung or waited and was ended, or its
+            process died.
     """
 
     verdict: Verdict
@@ -116,7 +117,7 @@ class Outcomes:
         found = Counter(outcome.verdict for outcome in self.outcomes)
         return {verdict: found[verdict] for verdict in Verdict}
 
-    def of(self, verdict: Verdict | str) -> list[Outcome]:
+    def with_verdict(self, verdict: Verdict | str) -> list[Outcome]:
         """The outcomes with this verdict."""
         return [outcome for outcome in self.outcomes if outcome.verdict == Verdict(verdict)]
 
@@ -124,9 +125,9 @@ class Outcomes:
     def exit_code(self) -> int:
         """1 where something is violated, out of date or missing, else 3 where something is
         undecided, else 0."""
-        if self.of(Verdict.VIOLATED) or self.stale or self.missing:
+        if self.with_verdict(Verdict.VIOLATED) or self.stale or self.missing:
             return 1
-        return 3 if self.of(Verdict.UNDECIDED) else 0
+        return 3 if self.with_verdict(Verdict.UNDECIDED) else 0
 
     def __repr__(self) -> str:
         counts = ", ".join(

@@ -6,7 +6,7 @@ import ast
 import contextlib
 import os
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,8 +43,44 @@ class Setting(click.ParamType):
             return name, text
 
 
+class LateHelp(click.Option):
+    """An option whose help is put together where somebody asks for it: what it says is imported."""
+
+    def __init__(self, *names: Any, text: Callable[[], str], **attributes: Any) -> None:
+        super().__init__(*names, **attributes)
+        self.text = text
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        self.help = self.text()
+        return super().get_help_record(ctx)
+
+
+def _about_themes() -> str:
+    from slotscope.checks.selection import theme_names
+
+    return f"Only checks of a theme: {', '.join(theme_names())}."
+
+
+def _about_time_limit() -> str:
+    from slotscope.processes.limits import PREPARATION, TIME_LIMIT
+
+    return (
+        f"Seconds of processor time for one check ({TIME_LIMIT:g}); loading may use three times as"
+        f" much, and at least {PREPARATION:g}."
+    )
+
+
+def _time_limit() -> float:
+    from slotscope.processes.limits import TIME_LIMIT
+
+    return TIME_LIMIT
+
+
 @click.command("check")
-@click.argument("target")
+@click.argument("target", required=False)
+@click.option(
+    "--list", "listing", is_flag=True, help="List the checks, all or those of --theme and -k."
+)
 @click.option("--engine", default="", help="Where it runs; `slotscope engines` lists them.")
 @click.option(
     "--set", "settings", type=Setting(), multiple=True, help="An argument of the constructor."
@@ -58,15 +94,15 @@ class Setting(click.ParamType):
     help='A file of lines "check_name[case]" = "why it fails".',
 )
 @click.option("--only", multiple=True, metavar="CHECK", help="A check, or check[case].")
-@click.option("--theme", "themes", multiple=True, help="construction, values, persistence, ...")
+@click.option("--theme", "themes", multiple=True, cls=LateHelp, text=_about_themes)
 @click.option("-k", "keyword", default="", help="Only checks whose name contains this text.")
 @click.option("--quick", is_flag=True, help="Only the quick set: a few seconds.")
 @click.option(
     "--time-limit",
     type=click.FloatRange(min=0, min_open=True),
-    default=60.0,
-    help="Seconds of processor time for one check (60); loading may use three times as much, and at"
-    " least 180.",
+    default=_time_limit,
+    cls=LateHelp,
+    text=_about_time_limit,
 )
 @click.option(
     "--jobs",
@@ -81,7 +117,8 @@ class Setting(click.ParamType):
 def check(
     context: click.Context,
     /,
-    target: str,
+    target: str | None,
+    listing: bool,
     expected_failures: Path | None,
     jobs: int,
     **asked: Any,
@@ -98,6 +135,10 @@ def check(
     from slotscope.checking.request import Request
     from slotscope.errors import SlotscopeError
 
+    if listing:
+        return click.echo(_list(asked["themes"], asked["keyword"], context))
+    if target is None:
+        raise click.UsageError("Missing argument 'TARGET'.", context)
     files = asked_formats(FORMATS, asked)
     request = Request(target, **asked)
     try:
@@ -109,6 +150,17 @@ def check(
     interrupted = any(report.missing for report in reports)
     codes = [code, *(report.exit_code for report in reports)]
     context.exit(INTERRUPTED if interrupted else worst(codes))
+
+
+def _list(themes: Sequence[str], keyword: str, context: click.Context) -> str:
+    from slotscope.checks.selection import checks
+    from slotscope.errors import BadCheckArgumentError
+    from slotscope.report.checks.catalogue import listed
+
+    try:
+        return listed([check for check in checks(themes) if keyword in check.name])
+    except BadCheckArgumentError as error:
+        raise click.UsageError(str(error), context) from error
 
 
 def worst(codes: Iterable[int]) -> int:

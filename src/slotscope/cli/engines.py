@@ -9,6 +9,6 @@ import click
 def engines() -> None:
     """List the engines with their versions and, for one that can't run here, what mends it."""
     from slotscope.engines import engine_statuses
-    from slotscope.report.terminal_tables import print_engines
+    from slotscope.report.engines_in_terminal import print_engines
 
     print_engines(engine_statuses())

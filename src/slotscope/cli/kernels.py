@@ -65,7 +65,7 @@ def install(
 def list_() -> None:
     """Show each server: its process, kernels, idle time, what it imported, and for whom."""
     found = 0
-    for server in _running():
+    for server in _known():
         try:
             status = server.ask(do="status")
         except OSError:
@@ -90,7 +90,7 @@ def stop(kill: bool) -> None:
     """End every server. One with living kernels forks no more, and ends with the last of them."""
     import psutil
 
-    for server in _running():
+    for server in _known():
         try:
             process = psutil.Process(server.pid)
             alive = server.ask(do="stop")["kernels"]
@@ -108,13 +108,13 @@ def stop(kill: bool) -> None:
         click.echo(f"{server.name}  pid {server.pid}  {state}")
 
 
-def _running() -> list[Server]:
+def _known() -> list[Server]:
     if sys.platform != "linux":
         return []
-    from slotscope.kernels.servers import running
+    from slotscope.kernels.servers import known
 
     try:
-        return running()
+        return known()
     except SlotscopeError as error:
         raise click.ClickException(str(error)) from error
 

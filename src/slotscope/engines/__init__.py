@@ -1,9 +1,9 @@
-"""Seven ways that Keras runs an optimizer, behind one small protocol."""
+"""The ways in which Keras runs an optimizer, behind one small protocol."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from slotscope.engines.base import Engine
@@ -80,9 +80,9 @@ def engine_of(model: Any, optimizer: Any = None) -> Engine:
     if optimizer is None:
         optimizer = getattr(model, "optimizer", None)
     if hasattr(type(model), "fit"):  # a layer and an optimizer come from the same packages
-        for cls in engine_classes():
-            if cls.owns(model, optimizer):
-                return cls.of(model)
+        cls = _owner(lambda cls: cls.owns(model, optimizer))
+        if cls is not None:
+            return cls.of(model)
     raise UnknownModelError(
         f"This is not a Keras model that slotscope knows: {type(model).__module__}."
         f"{type(model).__qualname__}.\nExpected a model of one of the engines"
@@ -97,15 +97,24 @@ def engine_of_optimizer(optimizer: Any) -> Engine:
     Raises:
         UnknownOptimizerError: it is not an optimizer of any engine.
     """
-    for cls in engine_classes():
-        if cls.owns_optimizer(optimizer):
-            return cls.of(optimizer)
+    cls = _owner(lambda cls: cls.owns_optimizer(optimizer))
+    if cls is not None:
+        return cls.of(optimizer)
     raise UnknownOptimizerError(
         f"This is not a Keras optimizer that slotscope knows: {type(optimizer).__module__}."
         f"{type(optimizer).__qualname__}.\nExpected an instance of keras.optimizers.Optimizer,"
         f" tf_keras.optimizers.Optimizer, or an optimizer of Keras 2.1 built with"
         f" slotscope.engine('keras-2.1').keras."
     )
+
+
+def _owner(owns: Callable[[type[Engine]], bool]) -> type[Engine] | None:
+    """The first class that ``owns``, or the last of its subclasses that do; None if none does."""
+    owner: type[Engine] | None = None
+    for cls in engine_classes():
+        if (owner is None or issubclass(cls, owner)) and owns(cls):
+            owner = cls
+    return owner
 
 
 def engine_statuses() -> list[Status]:

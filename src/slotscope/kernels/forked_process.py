@@ -12,9 +12,9 @@ from typing import IO
 
 from slotscope.kernels.server import wire
 
-#: Seconds in which a server says how a kernel ended, once it has. One that is gone, is noticed at
-#: once.
-WORD = 60.0
+#: Seconds to wait for the exit status of a kernel that has ended, which its server sends. A server
+#: that has died is noticed at once, as its connection closes.
+EXIT_STATUS_WAIT = 60.0
 
 
 class ForkedProcess:
@@ -50,7 +50,7 @@ class ForkedProcess:
         self.stderr = stderr
         self._descriptor = descriptor
         self._connection = connection
-        connection.settimeout(WORD)
+        connection.settimeout(EXIT_STATUS_WAIT)
 
     def poll(self) -> int | None:
         """The exit status; None as long as the kernel runs."""
@@ -86,11 +86,12 @@ class ForkedProcess:
             poll = select.poll()
             poll.register(self._descriptor, select.POLLIN)
             if poll.poll(milliseconds):
-                self.returncode = self._word()
+                self.returncode = self._exit_status()
                 self._close()
         return self.returncode
 
-    def _word(self) -> int:
+    def _exit_status(self) -> int:
+        """The exit status, as the server sends it; 1 where it can't any more."""
         try:
             message, descriptors = wire.receive(self._connection)
             wire.close(descriptors)

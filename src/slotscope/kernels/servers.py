@@ -1,4 +1,8 @@
-"""Servers: where they are found, how one is started once, and what is asked of them."""
+"""Servers: where they are found, how one is started once, and what is asked of them.
+
+A server describes itself in its *card*, a file of JSON beside its socket: its process, its token,
+what it has imported, and its fingerprint. It removes the card when it ends, but where it is killed.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +27,8 @@ from slotscope.kernels.server import wire
 #: Seconds within which a server answers; it may be forking for others. Then the kernel is an
 #: ordinary one.
 ANSWER = 120.0
-#: Seconds for which a server that could not be started is not tried again.
-AGAIN = 600.0
+#: Seconds after which a server that could not be started is tried again.
+RETRY_AFTER = 600.0
 #: Bytes in the path of the folder: a socket's has at most 107, of which a name takes 22.
 LONGEST_FOLDER = 85
 
@@ -48,7 +52,7 @@ class Server:
     fingerprint: dict[str, Any]
 
     def ask(self, **request: Any) -> dict[str, Any]:
-        """Its answer to ``status`` or ``stop``.
+        """The server's answer to a request, ``do="status"`` or ``do="stop"``.
 
         Raises:
             OSError: it is gone.
@@ -100,9 +104,9 @@ def folder() -> Path:
     return path
 
 
-def running() -> list[Server]:
-    """Every server that left its card; one that was killed is still among them."""
-    found = (_card(path) for path in sorted(folder().glob("*.json")))
+def known() -> list[Server]:
+    """Every server of which there is a card: those that run, and those that were killed."""
+    found = (_read_card(path) for path in sorted(folder().glob("*.json")))
     return [server for server in found if server is not None]
 
 
@@ -119,12 +123,12 @@ def find_or_start(fingerprint: Fingerprint, environment: Mapping[str, str], idle
     """
     name = fingerprint.name
     with _alone(name):
-        server = _card(folder() / f"{name}.json")
+        server = _read_card(folder() / f"{name}.json")
         if server is not None:
             with contextlib.suppress(OSError), server.connect():
                 return server
         failed, error = _FAILED.get(name, (0.0, None))
-        if error is not None and time.monotonic() < failed + AGAIN:
+        if error is not None and time.monotonic() < failed + RETRY_AFTER:
             raise KernelServerError(str(error))
         try:
             return _start(fingerprint, environment, idle)
@@ -163,7 +167,7 @@ def _start(fingerprint: Fingerprint, environment: Mapping[str, str], idle: float
     answer = json.loads(told) if told else {"problem": f"it ended; its last words are in {log}"}
     if "problem" in answer:
         raise KernelServerError(f"No kernel server could be started: {answer['problem']}.")
-    server = _card(home / f"{name}.json")
+    server = _read_card(home / f"{name}.json")
     if server is None:
         raise KernelServerError("A kernel server ended as soon as it was ready.")
     return server
@@ -175,8 +179,8 @@ _FAILED: dict[str, tuple[float, KernelServerError]] = {}
 _ADOPTED: list[subprocess.Popen[str]] = []
 
 
-def _card(path: Path) -> Server | None:
-    """What a server says of itself; None if nothing readable is."""
+def _read_card(path: Path) -> Server | None:
+    """The server that a card describes; None if there is no readable card."""
     try:
         card = json.loads(path.read_text())
         packages: Sequence[str] = card["packages"]

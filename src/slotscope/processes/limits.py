@@ -1,8 +1,9 @@
 """How much a check may use: a limit on processor time, not on a clock.
 
 A check that computes for ever is stopped when it has used what it may. One that waits for ever uses
-nothing, and is told apart: at many looks in a row no thread of it, or of a process that it started,
-ran or would have if a processor had been free. One that is starved by other work does neither.
+nothing, so it is recognised in another way: many looks in a row find all threads asleep, its own
+and those of the processes that it started. A check that other work keeps from running has threads
+that are ready to run, so it is not taken for one that waits.
 
 What prepares a check (importing a framework, starting a process) is no part of it: it has a limit
 of its own, is tried again where it fails, and a check that could not be prepared is undecided.
@@ -74,7 +75,7 @@ class ProcessorTime:
     """So many seconds of processor time, and as many looks at which nothing ran.
 
     Attributes:
-        seconds: that may be used.
+        seconds: how many may be used.
         looks: how many in a row may find that nothing runs.
         interval: seconds between two looks.
         used: seconds so far.
@@ -85,7 +86,8 @@ class ProcessorTime:
     ) -> None:
         """
         Args:
-            seconds: of processor time; a wait may last as long, but at least :data:`LOOKS` looks.
+            seconds: how many of processor time may be used; a wait may last as long, but at least
+                :data:`LOOKS` looks.
             usage: looks at the program.
             excused: seconds so far that do not count.
         """
@@ -102,8 +104,8 @@ class ProcessorTime:
         self._slept = 0
         self._before: Look | None = None
 
-    def leave_out(self) -> None:
-        """Let what was used since the last look not count."""
+    def count_from_now(self) -> None:
+        """Begin to count here: what was used since the last look does not count."""
         self._before = self._usage.look()
 
     def passed(self) -> str:
@@ -129,7 +131,7 @@ class Clock:
     def __init__(self, seconds: float) -> None:
         """
         Args:
-            seconds: that may pass.
+            seconds: how many may pass.
         """
         self.seconds = seconds
         self.interval = min(_LONGEST, seconds)
@@ -183,7 +185,7 @@ class _Watch(threading.Thread):
                 if self.said:
                     signal.pthread_kill(self._main, signal.SIGALRM)
                 else:
-                    signs.within_limit()
+                    signs_of_life.within_limit()
             if self.said:  # again every second, in case that it was swallowed
                 self._over.wait(_LONGEST)
 
@@ -203,20 +205,25 @@ class _Watch(threading.Thread):
         finally:
             self.deaf = True  # what is said from here on is too late
             with self._lock:
-                kept.leave_out()
+                kept.count_from_now()
                 self.limit, self.said = kept, ""
             self.deaf = False
 
 
-class Signs:
-    """Signs that a check is within its limit, one a look; a process that is watched sends them."""
+class SignsOfLife:
+    """What is called at every look that finds the check within its limit.
+
+    Attributes:
+        within_limit: does nothing, unless this process is a worker. There it sends a sign to the
+            process that watches it.
+    """
 
     def __init__(self) -> None:
         self.within_limit: Callable[[], None] = lambda: None
 
 
-#: Of this process.
-signs = Signs()
+#: Those of this process.
+signs_of_life = SignsOfLife()
 #: What looks at this process now.
 _watches: list[_Watch] = []
 
@@ -283,7 +290,7 @@ def prepared(
     """What ``prepare`` returns, tried again where it fails.
 
     Args:
-        what: is prepared, in words.
+        what: names in words what is prepared.
         prepare: begins anew when it is called again.
         failure: the exceptions after which it is tried again; any other is passed on.
 

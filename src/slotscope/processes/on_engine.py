@@ -122,7 +122,7 @@ def _choosy() -> dict[str, Environment]:
 
 
 def _elsewhere(names: Iterable[str]) -> dict[str, Environment]:
-    """Those that need another process: this one has, or will get, what one of them asks for."""
+    """The names that need another process: this one has, or will get, what one of them asks for."""
     choosy = _choosy()
     status = {cls.name: cls.status() for cls in engine_classes()}
     able = [name for name in names if name in choosy and _can_run(status[name])]
@@ -139,7 +139,7 @@ def _run(name: str, function: Callable[..., Result]) -> Result:
 
 
 def _told(function: Callable[..., Result], *args: Any) -> tuple[Result, list[str]]:
-    """In a worker process: what a function returns, and what this process has imported."""
+    """What a function returns, in a worker process, and what that process has imported."""
     return function(*args), imported()
 
 

@@ -129,7 +129,7 @@ class LocalExecutor(Executor):
         self._ended = False
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """As ``Executor.submit``, without keyword arguments."""
+        """Hand out a call, as ``Executor.submit`` does, without keyword arguments."""
         if kwargs:
             raise TypeError(f"unexpected arguments: {', '.join(kwargs)}")
         return self._threads.submit(self._ask, function, args)

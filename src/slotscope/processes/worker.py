@@ -18,7 +18,7 @@ from types import ModuleType, TracebackType
 from typing import IO, Any, TypeVar, cast
 
 from slotscope.processes.imported import UNTOLD, imported, imported_elsewhere
-from slotscope.processes.limits import Limit, processor_time, signs
+from slotscope.processes.limits import Limit, processor_time, signs_of_life
 
 Result = TypeVar("Result")
 
@@ -81,7 +81,7 @@ def serve(connection: Connection, log: str, folder: str) -> None:
         with sending, contextlib.suppress(BrokenPipeError):
             connection.send(message)
 
-    signs.within_limit = functools.partial(send, _SIGN)
+    signs_of_life.within_limit = functools.partial(send, _SIGN)
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             function, args = connection.recv()

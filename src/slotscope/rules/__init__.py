@@ -20,7 +20,8 @@ from slotscope.rules.sgd import SGD
 
 __all__ = ["RULES", "FunctionRule", "Generation", "Rule", "Slots", "rule"]
 
-#: The rule of every built-in optimizer that has one, by its class name.
+#: The rule of each of Keras's own optimizers, by its class name; that of another is passed as
+#: ``reference=``.
 RULES: dict[str, type[Rule]] = {
     "SGD": SGD,
     "Lion": Lion,

@@ -70,7 +70,7 @@ class RMSprop(Rule):
 
     @property
     def conditioning(self) -> float:
-        """That of the averages; once more where a variance is the difference of two of them.
+        """The averages' conditioning, once more where a variance is the difference of two.
 
         A gradient that stays the same makes that difference vanish, and no number covers it.
         """
@@ -175,7 +175,7 @@ class Adadelta(Rule):
 
     @property
     def conditioning(self) -> float:
-        """That of the averages alone: a learning rate near 1 is no rate of decay."""
+        """The conditioning of the averages alone: a learning rate near 1 is no rate of decay."""
         return 1.0 / (1.0 - self.rho)
 
     def initial(self, parameter: Array) -> Slots:

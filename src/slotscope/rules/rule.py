@@ -9,8 +9,10 @@ of steps done, and returns the parameter and the slots after the step. A slot ha
 What is common to all optimizers (clipping, weight decay, averaging, accumulation, loss scaling)
 is in none of the rules but around them, in :mod:`slotscope.rules.training`.
 
-To add an optimizer, write a subclass of :class:`Rule` whose ``generations`` says what each
-generation of Keras has as defaults and dialect, and add one line to ``rules/__init__.py``.
+To add one of Keras's optimizers, write a subclass of :class:`Rule` whose ``generations`` says what
+each generation of Keras has as defaults and dialect, and add one line to ``rules/__init__.py``. The
+rule of any other optimizer needs no ``generations`` and no line there: it is passed to
+:func:`slotscope.check_optimizer` as ``reference=``.
 """
 
 from __future__ import annotations

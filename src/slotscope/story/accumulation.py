@@ -49,7 +49,7 @@ class Situation:
         law: what it is equal to, in words.
         config: arguments of the optimizer besides its defaults.
         deal: makes an update of a given number of batches.
-        gradient: of the loss.
+        gradient: the gradient of the loss.
         left_over: whether one batch comes after the last update.
         schedule: whether the learning rate is divided by one more than the calls so far.
     """

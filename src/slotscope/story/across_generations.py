@@ -109,8 +109,8 @@ def compared(
     Args:
         found: by engine, what :func:`trained` returned; Keras 3's is the last.
         optimizer: its name.
-        steps: of the training.
-        size: of a batch.
+        steps: how many steps the training takes.
+        size: the size of a batch.
         seed: the seed of the order of the digits.
 
     Returns:

@@ -133,7 +133,7 @@ def descend(
         optimizer: not yet built.
         updates: what to train on.
         seed: shuffles the digits.
-        gradient: of the loss.
+        gradient: the gradient of the loss.
         rates: a learning rate for each update, where they are set by hand.
     """
     images, labels = digits()

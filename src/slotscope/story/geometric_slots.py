@@ -28,7 +28,7 @@ class Average:
     Attributes:
         slot: its name.
         argument: the argument of the optimizer.
-        power: of the gradient that is added.
+        power: the power of the gradient that is added.
         rate: whether minus the learning rate is a factor of what is added; else it is 1 - μ.
     """
 

@@ -1,6 +1,8 @@
 """What runs depend on besides the notebook: versions of what is installed, and slotscope's code.
 
-Both are read from files; nothing is imported.
+Both are read from files; nothing is imported. :func:`environment` tells of the process in which it
+is called: beside the command where runs are executed on the same machine, on a worker of a cluster
+where they are executed there.
 
 What a notebook computes with slotscope follows from slotscope's version, where that was installed
 from an index or a wheel. A version says nothing of a clone, in which code changes while it stays:

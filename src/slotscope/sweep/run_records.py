@@ -9,8 +9,8 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from typing import Any
 from slotscope.sweep.dependencies import Dependencies
 from slotscope.sweep.unreadable_json import problem
 
+#: Of both files. Raise it when a file would be misread by a version that knows the number before; a
+#: new field that has a default needs no new one, as readers pass over what they don't know.
 FORMAT = 1
 RUN, NOTEBOOK, SWEEP = "run.json", "notebook.ipynb", "sweep.json"
 #: Names of the folders of combinations.
@@ -53,9 +55,9 @@ class RunError:
         return what if self.kind == "cell" else ": ".join(filter(None, (self.kind, what)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """One finished run.
+    """One finished run. Its run.json has a key for each field.
 
     Attributes:
         id: the name of its folder.
@@ -88,17 +90,13 @@ class RunRecord:
         """The text of its run.json."""
         content = {
             "format": FORMAT,
-            "id": self.id,
-            "number": self.number,
             "status": self.status,
-            "parameters": self.parameters,
-            "results": self.results,
+            **{field.name: getattr(self, field.name) for field in fields(RunRecord)},
             "error": None if self.error is None else asdict(self.error),
             "started": self.started.isoformat(timespec="seconds"),
-            "seconds": self.seconds,
-            "attempts": self.attempts,
             **_worded(self.dependencies),
         }
+        del content["dependencies"]  # which are worded
         return json.dumps(content, indent=1)
 
 
@@ -131,27 +129,34 @@ class CopiedRunError(ValueError):
 
 def _run(content: Any, folder: str) -> RunRecord:
     _check_format(content)
-    id, error, results = content["id"], content["error"], content["results"]
-    found = RunRecord(
-        id=id,
-        number=int(content["number"]),
-        parameters=dict(content["parameters"]),
-        results=results,
-        error=None if error is None else RunError(**error),
-        started=_utc(content["started"]),
-        seconds=float(content["seconds"]),
-        attempts=int(content["attempts"]),
-        dependencies=_dependencies(content),
-    )
+    found = RunRecord(**_given(content), dependencies=_dependencies(content))
     if found.id != identity(found.parameters):
         raise ValueError("its parameters belong to another folder")
     if content["status"] != found.status:
         raise ValueError(f"its status is {content['status']!r}, expected {found.status!r}")
+    results = found.results
     if results is not None and zlib.crc32(results["values"].encode()) != results["crc32"]:
         raise ValueError("the checksum of its results differs")
     if folder != found.id:
         raise CopiedRunError(f"it belongs into a folder {found.id}: is this a copy?")
     return found
+
+
+def _given(content: Any) -> dict[str, Any]:
+    """The fields of a run, but its dependencies; what isn't there has its default."""
+    read: Mapping[str, Callable[[Any], Any]] = {
+        "number": int,
+        "parameters": dict,
+        "error": lambda error: None if error is None else RunError(**error),
+        "started": _utc,
+        "seconds": float,
+        "attempts": int,
+    }
+    return {
+        field.name: read.get(field.name, lambda value: value)(content[field.name])
+        for field in fields(RunRecord)
+        if field.name != "dependencies" and (field.default is MISSING or field.name in content)
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,7 @@ class Store:
             )
 
     def _check_writable(self) -> None:
-        """As far as can be said without writing."""
+        """Raise where it is plain, without writing, that the folder cannot be written into."""
         try:
             there = next(
                 path for path in (self.folder, *self.folder.absolute().parents) if path.exists()

@@ -69,7 +69,12 @@ class Narrow:
 NOTHING = "check_a_misuse_is_refused[no gradient at all]"
 
 
-@caught(NOTHING, "it was accepted, expected a ValueError", base="SGD", learning_rate=0.125)
+@caught(
+    NOTHING,
+    "it was accepted, expected a ValueError",
+    base="SGD",
+    arguments={"learning_rate": 0.125},
+)
 class DoesNothingWithoutGradients:
     def apply(self, grads, trainable_variables=None):
         if any(g is not None for g in grads):
@@ -80,7 +85,7 @@ class DoesNothingWithoutGradients:
     NOTHING,
     "it was refused, and still iterations is 1, expected 0",
     base="SGD",
-    learning_rate=0.125,
+    arguments={"learning_rate": 0.125},
 )
 class CountsBeforeItLooks:
     def apply(self, grads, trainable_variables=None):

@@ -16,7 +16,7 @@ KEPT = "check_a_config_keeps_every_argument"
 LOST = "friction is 0.25 before and 0.5 after"
 
 
-@caught(f"{KEPT}[as it is]", LOST, friction=0.25)
+@caught(f"{KEPT}[as it is]", LOST, arguments={"friction": 0.25})
 @caught(f"{KEPT}[friction]", LOST)
 class ForgetsAnArgument:
     def get_config(self):

@@ -142,7 +142,7 @@ class DropsTheVariables:
 @caught(
     f"{BUILT}[compiled]",
     "built by its first step, not before",
-    "keras-tensorflow",
+    engines=("keras-tensorflow",),
     base="ScheduleFreeAdamW",
     verdict="known difference",
 )
@@ -150,7 +150,7 @@ class FillsItsSlotsInATrace:
     """Keras's own: it copies its weights in an op that the trace throws away."""
 
 
-@caught("check_fit_builds_as_build_does", "donate the same buffer twice", "keras-jax")
+@caught("check_fit_builds_as_build_does", "donate the same buffer twice", engines=("keras-jax",))
 class KeepsTheParametersOwnArray:
     def make_slots(self, variables):
         super().make_slots(variables)
@@ -158,7 +158,11 @@ class KeepsTheParametersOwnArray:
             slot.assign(variable)
 
 
-@caught("check_steps_are_not_traced_again", "a second fit, of the same shapes, called", "keras-jax")
+@caught(
+    "check_steps_are_not_traced_again",
+    "a second fit, of the same shapes, called",
+    engines=("keras-jax",),
+)
 class MakesOneAtTheEnd:
     def finalize_variable_values(self, var_list):
         self.add_variable((), name=f"v{len(self._variables)}")
@@ -168,7 +172,7 @@ AGAIN = "check_building_again_keeps_the_slots"
 TWO_MORE = "after a second build, there are 2 more (momentum/p0, momentum/p1)"
 
 
-@caught(AGAIN, TWO_MORE, base="SGD", momentum=0.5)
+@caught(AGAIN, TWO_MORE, base="SGD", arguments={"momentum": 0.5})
 @caught(AGAIN, "if self.built: return", verdict="not applicable")
 class BuildsAgain:
     """As in Keras's documentation, whose base class does not promise what its optimizers do."""

@@ -54,9 +54,9 @@ class AppliesTwiceTheGradients:
         self.apply(*zip(*[(2 * g, v) for g, v in grads_and_vars], strict=True))
 
 
-@caught(f"{STEP}[jit]", "[0, 0] is", "keras-jax", "keras-tensorflow")
-@caught(f"{TRAINING}[fit]", "[0, 0] is", "keras-jax", "keras-tensorflow")
-@caught(f"{TRAINING}[compiled custom loop]", "[0, 0] is", "keras-jax", "keras-tensorflow")
+@caught(f"{STEP}[jit]", "[0, 0] is", engines=("keras-jax", "keras-tensorflow"))
+@caught(f"{TRAINING}[fit]", "[0, 0] is", engines=("keras-jax", "keras-tensorflow"))
+@caught(f"{TRAINING}[compiled custom loop]", "[0, 0] is", engines=("keras-jax", "keras-tensorflow"))
 class CountsInPython(Scaled):
     """A trace sees the number once."""
 
@@ -123,8 +123,8 @@ class KeepsSlotsInItsClass:
         self.momentums = self.kept.setdefault(len(variables), self.momentums)
 
 
-@caught(f"{ACCUMULATED}[steps]", "accumulated", "keras-torch", "keras-jax")
-@caught(f"{ACCUMULATED}[fit]", "accumulated", "keras-torch", "keras-jax")
+@caught(f"{ACCUMULATED}[steps]", "accumulated", engines=("keras-torch", "keras-jax"))
+@caught(f"{ACCUMULATED}[fit]", "accumulated", engines=("keras-torch", "keras-jax"))
 class DividesTwice(Scaled):
     def factor(self, variable):
         return 1.0 / (self.gradient_accumulation_steps or 1)
@@ -153,15 +153,15 @@ class KeepsItsRateAsANumber(Scaled):
 SPELLING = "check_every_spelling_of_the_optimizer_ends_the_same"
 
 
-@caught(f"{SPELLING}[from_config]", "steps by from_config: p0", friction=0.25)
-@caught(f"{SPELLING}[deserialize]", "steps by deserialize: p0", friction=0.25)
+@caught(f"{SPELLING}[from_config]", "steps by from_config: p0", arguments={"friction": 0.25})
+@caught(f"{SPELLING}[deserialize]", "steps by deserialize: p0", arguments={"friction": 0.25})
 @passes(SPELLING)  # the argument that is lost is the default
 class ForgetsAnArgument:
     def get_config(self):
         return {k: v for k, v in super().get_config().items() if k != "friction"}
 
 
-@caught(DEVICES, "on two devices", "keras-jax")
+@caught(DEVICES, "on two devices", engines=("keras-jax",))
 class CountsDevices(Scaled):
     def factor(self, variable):
         import jax

@@ -112,11 +112,11 @@ SPARSE = "check_sparse_gradients_equal_dense_ones"
 @caught(
     f"{SPARSE}[some rows]",
     "its rule gives",
-    "keras-tensorflow",
+    engines=("keras-tensorflow",),
     rule=HeavyBall,
     holds=[f"{SPARSE}[every row]"],
 )
-@caught(f"{SPARSE}[some rows]", "sparse and dense gradients differ", "keras-tensorflow")
+@caught(f"{SPARSE}[some rows]", "sparse and dense gradients differ", engines=("keras-tensorflow",))
 class MovesTheRowsThatComeAlone:
     def used(self, m, gradient):
         import tensorflow as tf

@@ -147,7 +147,7 @@ class ShowsCalls:
 SPARSE = "check_sparse_gradient_is_clipped_as_the_dense_one"
 
 
-@passes(SPARSE, TENSORFLOW)
+@passes(SPARSE, engines=(TENSORFLOW,))
 class ClipsTheSum:
     """What tf.clip_by_norm makes of a dense gradient is right."""
 
@@ -157,7 +157,7 @@ class ClipsTheSum:
         return super()._clip_gradients([tf.convert_to_tensor(g) for g in grads])
 
 
-@caught(SPARSE, "", TENSORFLOW, base="SGD", rule=None, verdict="known difference")
+@caught(SPARSE, "", engines=(TENSORFLOW,), base="SGD", rule=None, verdict="known difference")
 class ClipsTheParts:
     """Keras's own: what it makes of a sparse gradient is known."""
 

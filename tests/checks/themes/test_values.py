@@ -134,7 +134,7 @@ class CorrectsByWhatIsRoundedAway:
         return m * self.ops.minimum((1 - beta) * 1024, 1)
 
 
-@caught(f"{LOW}[float16]", "crashed", "keras-tensorflow")
+@caught(f"{LOW}[float16]", "crashed", engines=("keras-tensorflow",))
 class KeepsSlotsInFloat32:
     """TensorFlow mixes no dtypes."""
 

@@ -7,12 +7,14 @@ import re
 
 import junitparser
 import pytest
+from repository_root import ROOT
 from rich.console import Console
 
 from slotscope.checks.plan import Plan
 from slotscope.checks.verdict import Outcome, Planned, Verdict
 from slotscope.errors import BadCheckArgumentError
 from slotscope.report.checks.checks_report import Report
+from slotscope.report.checks.formats import FORMATS
 from slotscope.report.checks.page import fragment, page
 from slotscope.report.checks.terminal import Terminal, display, headline, smallest
 
@@ -86,7 +88,10 @@ def test_what_a_notebook_shows_does_not_depend_on_time(show):
 
 
 def test_headlines():
-    assert headline(CLEAN) == "Good on keras-jax: nothing is violated, 1 hold."
+    assert headline(CLEAN) == "Good on keras-jax: nothing is violated, 1 holds."
+    two = [outcome("check_c", case, Verdict.KNOWN, reason="rounding") for case in ("a", "b")]
+    said = headline(dataclasses.replace(CLEAN, outcomes=[*OUTCOMES[:1] * 2, *two]))
+    assert said == "Good on keras-jax: nothing is violated, 2 hold, 2 known differences."
     assert "interrupted after 1 of 4 checks" in headline(dataclasses.replace(CLEAN, missing=3))
     assert "out of date" in headline(dataclasses.replace(CLEAN, stale=["x"]))
 
@@ -159,8 +164,15 @@ def test_junit_holds_what_xml_cannot(tmp_path):
 
 
 def test_another_name_is_refused(tmp_path):
-    with pytest.raises(BadCheckArgumentError, match=r"\.html, \.json, \.xml"):
+    with pytest.raises(BadCheckArgumentError, match=", ".join(format.suffix for format in FORMATS)):
         REPORT.save(tmp_path / "report.pdf")
+
+
+@pytest.mark.parametrize("format", FORMATS, ids=lambda format: format.name)
+def test_the_guide_names_every_format(format):
+    guide = (ROOT / "docs" / "checking.md").read_text("utf-8")
+    assert re.search(rf"`\{format.suffix}`", guide)
+    assert f"--{format.parameter} " in guide
 
 
 def test_a_page_needs_nothing_else():

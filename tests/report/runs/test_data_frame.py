@@ -3,17 +3,25 @@
 import json
 import math
 import time
+from dataclasses import fields
 
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from repository_root import ROOT
 from sweep_folders import failure, make, run
 
 import slotscope
 from slotscope.errors import DamagedRunWarning, NoRunsError
 from slotscope.recording.recording import Recording
+from slotscope.report.runs.data_frame import FIRST, LAST
+from slotscope.report.runs.finished_run import FinishedRun
 from slotscope.report.runs.parquet import write_parquet
+
+#: Fields of a run's record that are no column of their name: the index, and columns of each one's
+#: own names.
+TOLD_OTHERWISE = {"id", "parameters", "results", "dependencies"}
 
 
 @pytest.fixture
@@ -32,6 +40,17 @@ def test_there_is_a_row_for_each_run_in_the_order_of_the_sweep(table):
         *["number", "status", "rate", "loss", "error", "seconds", "attempts", "started"],
         *["notebook", "version.keras", "version.slotscope"],
     ]
+
+
+def test_every_field_of_a_record_is_a_column_or_told_otherwise(table):
+    found = table(run({"rate": 1}, {"loss": 0.5}))
+    assert {field.name for field in fields(FinishedRun)} - {*found.columns} == TOLD_OTHERWISE
+
+
+@pytest.mark.parametrize("column", [*FIRST, *LAST])
+def test_every_fixed_column_is_told_in_the_guide_and_in_the_docstring(column):
+    assert f"`{column}`" in (ROOT / "docs" / "results.md").read_text("utf-8")
+    assert f"``{column}``" in slotscope.results.__doc__
 
 
 def test_a_failed_run_has_its_error_and_what_it_gave_before(table):

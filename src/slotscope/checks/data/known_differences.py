@@ -39,7 +39,7 @@ class About(Protocol):
 
     @property
     def names(self) -> Sequence[str]:
-        """Of its class, or the classes that it is derived from, among Keras's own."""
+        """The names of its class, or the classes that it is derived from, among Keras's own."""
 
     @property
     def builtin(self) -> bool:
@@ -115,7 +115,7 @@ def differences() -> tuple[Difference, ...]:
 
 
 def applying(about: About) -> list[Difference]:
-    """Those that can be so of an optimizer."""
+    """The known differences that an optimizer can have."""
     return [entry for entry in differences() if entry.applies(about)]
 
 

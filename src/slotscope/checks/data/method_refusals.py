@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from slotscope.checks.problems.exact_problems import PAIR, chosen
+from slotscope.checks.problems.exact_problems import PAIR, chosen_gradients
 from slotscope.checks.problems.steps import Run
 from slotscope.engines.driven import Driven
 
@@ -45,7 +45,7 @@ class Misuse:
 
 def _gradients(run: Run) -> list[Any]:
     engine: Any = run.engine
-    return [engine.tensor(array, "float32") for array in chosen(PAIR, 1)[0]]
+    return [engine.tensor(array, "float32") for array in chosen_gradients(PAIR, 1)[0]]
 
 
 def _stranger(run: Run) -> list[Any]:

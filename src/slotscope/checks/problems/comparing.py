@@ -93,7 +93,7 @@ def _of_the_largest(state: State, label: str) -> Any:
     return 64 * EPSILON["float32"] * np.max(np.abs(state[label]), initial=0.0)
 
 
-def whole(expected: State, found: State) -> tuple[State, State]:
+def as_they_are(expected: State, found: State) -> tuple[State, State]:
     """Two states as they are."""
     return expected, found
 
@@ -111,7 +111,7 @@ def same_end(
     *,
     rule: Rule | None = None,
     known: Trajectory | None = None,
-    compared: Callable[[State, State], tuple[State, State]] = whole,
+    compared: Callable[[State, State], tuple[State, State]] = as_they_are,
 ) -> None:
     """Raise unless two programs end in the same state.
 
@@ -121,7 +121,7 @@ def same_end(
         what: says in words how ``other`` goes about it.
         rule: for the tolerance, twice what one run may be off; None: equal to the last bit.
         known: what ``plain`` gave before, where it was done before.
-        compared: what of the two states is.
+        compared: picks from the two last states the parts that have to be equal.
 
     Raises:
         Violation: they end differently.

@@ -24,31 +24,33 @@ from slotscope.rules.training import DIALECTS, FEATURES, Each, Steps, Training
 PAIR: tuple[tuple[int, ...], ...] = ((4, 3), (3,))
 
 
-def exact(shape: tuple[int, ...], scale: float = 1.0, shift: int = 0) -> np.ndarray:
+def exact_numbers(shape: tuple[int, ...], scale: float = 1.0, shift: int = 0) -> np.ndarray:
     """Different numbers of both signs, none of them zero, each an odd multiple of scale / 8."""
     size = int(np.prod(shape))
     numbers = (np.arange(size) * 5 + shift * 3) % 11 - 5
     return np.asarray((2 * numbers.reshape(shape) + 1) * scale / 8, np.float32)
 
 
-def values(shapes: Sequence[tuple[int, ...]], scale: float = 1.0) -> list[np.ndarray]:
+def initial_values(shapes: Sequence[tuple[int, ...]], scale: float = 1.0) -> list[np.ndarray]:
     """Initial values of parameters."""
-    return [exact(shape, scale) for shape in shapes]
+    return [exact_numbers(shape, scale) for shape in shapes]
 
 
-def chosen(
+def chosen_gradients(
     shapes: Sequence[tuple[int, ...]], steps: int, scale: float = 1.0
 ) -> list[list[np.ndarray]]:
     """Gradients for ``steps`` steps."""
     return [
-        [exact(shape, scale, 1 + step + n) for n, shape in enumerate(shapes)]
+        [exact_numbers(shape, scale, 1 + step + n) for n, shape in enumerate(shapes)]
         for step in range(steps)
     ]
 
 
 def sparse(rows: Sequence[int], step: int, scale: float = 1.0) -> SparseGradient:
     """A gradient of the matrix of :data:`PAIR` that has these rows alone, in this order."""
-    return SparseGradient(exact((len(rows), 3), scale, step), np.array(rows, np.int32), PAIR[0])
+    return SparseGradient(
+        exact_numbers((len(rows), 3), scale, step), np.array(rows, np.int32), PAIR[0]
+    )
 
 
 def features_of(subject: Subject, changes: dict[str, Any]) -> dict[str, Any]:
@@ -115,5 +117,6 @@ def against_rule(
     except Violation as violation:
         reproducible(subject, parameters, gradients, **options)
         run = FailingRun(subject, parameters, gradients, way, dtype, changes)
-        raise BrokenRule(str(violation), run) from None
+        why = [words for name, words in subject.contradictions.items() if name not in changes]
+        raise BrokenRule("; ".join([str(violation), *why]), run) from None
     return actual

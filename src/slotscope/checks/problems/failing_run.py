@@ -38,7 +38,7 @@ class BrokenRule(Violation):
     """A run does not follow the subject's rule.
 
     Attributes:
-        run: that one, of which a small example can be made.
+        run: the run that failed, of which a small example can be made.
     """
 
     def __init__(self, message: str, run: FailingRun) -> None:

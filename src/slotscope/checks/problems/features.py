@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from slotscope.checks.problems.exact_problems import PAIR, chosen, sparse
+from slotscope.checks.problems.exact_problems import PAIR, chosen_gradients, sparse
 from slotscope.checks.subjects.subject import Subject
 from slotscope.engines import SparseGradient
 
@@ -134,7 +134,7 @@ def problem_of(subject: Subject, case: str) -> Problem:
     for name in names:
         changes |= PARTS[name].arguments
         fields |= PARTS[name].fields
-    calls = chosen(PAIR, len(SCALES))
+    calls = chosen_gradients(PAIR, len(SCALES))
     # Multiplied with the scale of a loss, the largest of them is too large for a float16.
     less = 0.125 if {"LossScaleOptimizer", "float16"} <= set(names) else 1.0
     gradients: list[list[Any]] = [

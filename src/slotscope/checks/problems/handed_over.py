@@ -1,4 +1,8 @@
-"""The state of one optimizer, taken out of it and given to another, without a file."""
+"""The state of one optimizer, taken out of it and given to another, without a file.
+
+To the engines this is one more format: those that have it list a format that is called
+``set_weights`` or ``load_own_variables``, after the method of the optimizer that takes the state.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from slotscope.checks.problems.exact_problems import PAIR, chosen, values
+from slotscope.checks.problems.exact_problems import PAIR, chosen_gradients, initial_values
 from slotscope.checks.problems.saving import formats
 from slotscope.checks.problems.steps import Run
 from slotscope.checks.subjects.subject import Subject, builtin
@@ -21,7 +25,8 @@ def _own_variables(run: Run) -> dict[str, np.ndarray]:
     return store
 
 
-#: How a state is taken out of an optimizer, by the name of the method that gives it to another.
+#: How a state is taken out of an optimizer, by the name of the format and of the method that
+#: takes it.
 TAKEN: dict[str, Callable[[Run], Any]] = {
     "set_weights": lambda run: run.engine.get_weights(run.optimizer),
     "load_own_variables": _own_variables,
@@ -43,28 +48,36 @@ def give(run: Run, way: str, state: Any) -> None:
 def started(subject: Subject, feature: str, steps: int) -> Run:
     """A run of some steps."""
     way = subject.engine.branching_way if feature in ("accumulation", "loss scale") else ""
-    return Run(featured(subject, feature), values(PAIR), way=way).steps(chosen(PAIR, steps))
+    return Run(featured(subject, feature), initial_values(PAIR), way=way).steps(
+        chosen_gradients(PAIR, steps)
+    )
 
 
 def ways(subject: Subject) -> list[str]:
-    """Those of :data:`TAKEN` that the engine has."""
+    """The names in :data:`TAKEN` that are formats of the subject's engine."""
     there = formats(subject)
     return [name for name in TAKEN if name in there]
 
 
-def stranger(subject: Subject, alike: bool) -> Subject:
-    """A built-in optimizer of another class, with as many variables of the same shapes, or not.
+def another_builtin(subject: Subject, same_shapes: bool) -> Subject:
+    """A built-in optimizer of another class.
+
+    Args:
+        subject: what it is to be another one than.
+        same_shapes: whether it shall have as many variables, of the same shapes, or others.
 
     Raises:
-        NotApplicable: there is none.
+        NotApplicable: the engine has none.
     """
     engine = subject.engine
     mine = shapes(subject)
     for name in engine.optimizer_names:
         other = builtin(engine, name, learning_rate=0.25)
-        if name != subject.name and (shapes(other) == mine) is alike:
+        if name != subject.name and (shapes(other) == mine) is same_shapes:
             return other
-    raise NotApplicable(f"{engine.name} has no optimizer with {'such' if alike else 'other'} slots")
+    raise NotApplicable(
+        f"{engine.name} has no optimizer with {'such' if same_shapes else 'other'} slots"
+    )
 
 
 def shapes(subject: Subject) -> list[tuple[int, ...]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from slotscope.checks.problems.comparing import in_both, same_end
-from slotscope.checks.problems.exact_problems import chosen, values
+from slotscope.checks.problems.exact_problems import chosen_gradients, initial_values
 from slotscope.checks.problems.linear_model import Linear, applied, finished, product
 from slotscope.checks.problems.state import State, Trajectory
 from slotscope.checks.problems.steps import Run, trajectory
@@ -41,7 +41,7 @@ def arithmetic(subject: Subject) -> Rule:
 
 def stepped(subject: Subject, numbers: list[int], way: str = "") -> Trajectory:
     """The states of a run on those of the parameters, in this order, labelled by their numbers."""
-    parameters, steps = values(SHAPES), chosen(SHAPES, STEPS)
+    parameters, steps = initial_values(SHAPES), chosen_gradients(SHAPES, STEPS)
     states = trajectory(
         subject,
         [parameters[n] for n in numbers],
@@ -115,7 +115,7 @@ def only_local(subject: Subject) -> None:
         NotApplicable: it clips by a norm of all, or is not Keras's own and keeps a variable that
             all parameters share, or a method that sees all of them is its own.
     """
-    run = Run(subject, values(SHAPES))
+    run = Run(subject, initial_values(SHAPES))
     optimizer = run.optimizer
     if getattr(optimizer, "global_clipnorm", None):
         raise NotApplicable("global_clipnorm ties the parameters together")

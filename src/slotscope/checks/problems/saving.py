@@ -35,9 +35,9 @@ class Course:
 
     Attributes:
         of: the subject that is checked.
-        name: which of its courses this is.
+        name: the name of this course among those of the subject.
         subject: what makes the optimizer.
-        frozen: whether the first layer is.
+        frozen: whether the first layer is frozen.
         rate: whether the learning rate is changed before the model is saved.
         steps: how many are done before that.
     """

@@ -28,7 +28,7 @@ class Trained:
         optimizer: whose variables are read.
         parameters: by label, float32 where they are given a state.
         names: what a parameter is called in the label of a slot, by its path.
-        model: that is trained, if it is one.
+        model: the model that is trained, if it is one.
     """
 
     engine: Engine
@@ -70,6 +70,6 @@ class Trained:
         ]
 
 
-def of(parameters: Collection[str], state: State) -> State:
+def state_of(parameters: Collection[str], state: State) -> State:
     """What in ``state`` belongs to ``parameters``: they themselves and their slots."""
     return {label: v for label, v in state.items() if label.rpartition("/")[2] in parameters}

@@ -128,7 +128,7 @@ def reproducible(
     return first
 
 
-def last(
+def state_after(
     subject: Subject, parameters: Sequence[np.ndarray], gradients: Gradients, **options: Any
 ) -> State:
     """The state after the last of ``gradients``; options as in :class:`Run`."""

@@ -36,7 +36,9 @@ def defaults(cls: type) -> dict[str, Any]:
     return {n: p.default for n, p in parameters(cls)[0].items() if p.default is not p.empty}
 
 
-def given(cls: type, config: Mapping[str, Any], shared: tuple[str, ...]) -> dict[str, Any]:
+def needed_arguments(
+    cls: type, config: Mapping[str, Any], shared: tuple[str, ...]
+) -> dict[str, Any]:
     """Those arguments in ``config`` that a call of the constructor needs to say.
 
     Args:
@@ -48,7 +50,7 @@ def given(cls: type, config: Mapping[str, Any], shared: tuple[str, ...]) -> dict
     said = {}
     for name, value in config.items():
         known = name in usual or accepts(cls, name, shared)
-        if name == "name" or not known or _alike(value, usual.get(name)):
+        if name == "name" or not known or alike(value, usual.get(name)):
             continue
         if name in usual or value:
             said[name] = shortest(value)
@@ -69,7 +71,8 @@ def call(name: str, arguments: Mapping[str, Any]) -> str:
     return f"{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})"
 
 
-def _alike(value: Any, other: Any) -> bool:
+def alike(value: Any, other: Any) -> bool:
+    """Whether two values of an argument are the same; numbers, in float32."""
     numbers = all(isinstance(v, (float, np.floating)) for v in (value, other))
     if numbers:
         return bool(np.float32(value) == np.float32(other))

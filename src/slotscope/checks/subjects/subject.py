@@ -15,7 +15,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from slotscope.checks.subjects.constructor_call import accepts, call, given
+from slotscope.checks.subjects.constructor_call import (
+    accepts,
+    alike,
+    call,
+    needed_arguments,
+    shortest,
+)
 from slotscope.checks.subjects.making import maker
 from slotscope.checks.verdict import NotApplicable
 from slotscope.engines import Engine, engine_of_optimizer
@@ -29,6 +35,10 @@ def is_keras_own(engine: Engine, cls: type) -> bool:
     """Whether ``cls`` is of the package whose optimizers ``engine`` runs."""
     package = engine.optimizers.__name__.partition(".")[0]
     return cls.__module__.partition(".")[0] == package
+
+
+def _in_keras_3_words(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {{"lr": "learning_rate"}.get(name, name): value for name, value in arguments.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +56,8 @@ class Subject:
         settings: arguments of one of Keras's own that are not its defaults, in Keras 3's words.
         cls: its class; None for one that was named.
         reference: what was given as its rule.
+        contradictions: for each hyperparameter that its config has and its reference has otherwise,
+            both values in words.
     """
 
     name: str
@@ -57,6 +69,7 @@ class Subject:
     settings: dict[str, Any] = field(default_factory=dict)
     cls: type | None = None
     reference: Any = None
+    contradictions: dict[str, str] = field(default_factory=dict)
     _found: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -124,7 +137,7 @@ class Subject:
             NotApplicable: no rule is known.
         """
         if self.rule is None:
-            raise NotApplicable("no reference rule was given")
+            raise NotApplicable("no reference rule was given, as reference=")
         return self.rule(**changes)
 
 
@@ -161,14 +174,16 @@ def subject_of(
 
     Args:
         optimizer: an instance that was never used, or a callable that makes one.
-        reference: its rule; or ``function(parameter, gradient, slots, iteration)``, see
+        reference: its rule; or the rule's class, which gets the optimizer's hyperparameters; or
+            ``function(parameter, gradient, slots, iteration)``, see
             :class:`~slotscope.rules.FunctionRule`; by default a built-in optimizer's own.
         engine: by default found from the optimizer's class.
 
     Raises:
         UnknownOptimizerError: this is no optimizer of any engine, it was used already, or what
             should make one does not, or makes the same one again.
-        BadCheckArgumentError: the reference is neither a rule nor a function.
+        BadCheckArgumentError: the reference is neither a rule nor a function, or a class of which
+            no rule can be made.
     """
     create = maker(optimizer, engine)
     with contextlib.nullcontext() if engine is None else engine.scope():
@@ -178,17 +193,19 @@ def subject_of(
     with home.scope():  # in a graph, hyperparameters are read in its session
         config = example.get_config()
     mine = is_keras_own(home, cls)
-    said = given(cls, config, home.shared_arguments)
+    said = needed_arguments(cls, config, home.shared_arguments)
+    hyperparameters = _in_keras_3_words(config)
     return Subject(
         name=cls.__name__,
         engine=home,
         create=create,
         builtin=mine,
-        rule=_rule_maker(reference, cls.__name__, config, home, mine),
+        rule=_rule_maker(reference, cls.__name__, hyperparameters, home, mine),
         expression=call(cls.__name__, said),
-        settings={{"lr": "learning_rate"}.get(k, k): v for k, v in said.items()} if mine else {},
+        settings=_in_keras_3_words(said) if mine else {},
         cls=cls,
         reference=reference,
+        contradictions=_contradictions(reference, hyperparameters),
     )
 
 
@@ -207,7 +224,7 @@ def _home(example: Any, engine: Engine | None) -> Engine:
 
 
 def _rule_maker(
-    reference: Any, name: str, config: dict[str, Any], engine: Engine, mine: bool
+    reference: Any, name: str, hyperparameters: dict[str, Any], engine: Engine, mine: bool
 ) -> Callable[..., Rule] | None:
     if not (reference is None or isinstance(reference, Rule) or callable(reference)):
         raise BadCheckArgumentError(
@@ -217,8 +234,10 @@ def _rule_maker(
     if reference is None and not mine:
         return None
     if reference is None:
-        known = {{"lr": "learning_rate"}.get(k, k): v for k, v in config.items() if k != "name"}
+        known = {key: value for key, value in hyperparameters.items() if key != "name"}
         return lambda **changes: rule(name, engine.generation, **{**known, **changes})
+    if isinstance(reference, type) and issubclass(reference, Rule):
+        reference = _rule_of_class(reference, hyperparameters)
     fixed = reference if isinstance(reference, Rule) else _function_rule(reference)
     fields = {field.name for field in dataclasses.fields(fixed)} if fixed is reference else set()
 
@@ -228,6 +247,33 @@ def _rule_maker(
         return dataclasses.replace(fixed, **changes)
 
     return expected
+
+
+def _rule_of_class(cls: type[Rule], hyperparameters: dict[str, Any]) -> Rule:
+    """The rule with those of the optimizer's hyperparameters that it knows.
+
+    Raises:
+        BadCheckArgumentError: they are not enough, or the class is abstract.
+    """
+    known = {field.name for field in dataclasses.fields(cls)} & hyperparameters.keys()
+    try:
+        return cls(**{name: hyperparameters[name] for name in known})
+    except TypeError as error:
+        raise BadCheckArgumentError(
+            f"The reference {cls.__name__} cannot be made from what the optimizer's get_config"
+            f" says: {error}. Pass an instance: reference={cls.__name__}(...)."
+        ) from None
+
+
+def _contradictions(reference: Any, hyperparameters: dict[str, Any]) -> dict[str, str]:
+    if not isinstance(reference, Rule):
+        return {}
+    own = {field.name: getattr(reference, field.name) for field in dataclasses.fields(reference)}
+    return {
+        name: f"the reference has {name}={own[name]!r}, the optimizer's config {shortest(value)!r}"
+        for name, value in hyperparameters.items()
+        if name in own and not callable(own[name]) and not alike(value, own[name])
+    }
 
 
 def _function_rule(function: Callable[..., Any]) -> FunctionRule:

@@ -12,7 +12,7 @@ from slotscope.checks.check import check
 from slotscope.checks.data.constructor_refusals import REFUSALS, Refusal
 from slotscope.checks.data.method_refusals import Misuse, misuses
 from slotscope.checks.problems.comparing import difference
-from slotscope.checks.problems.exact_problems import PAIR, values
+from slotscope.checks.problems.exact_problems import PAIR, initial_values
 from slotscope.checks.problems.steps import Run
 from slotscope.checks.subjects.requirements import needs_release
 from slotscope.checks.subjects.subject import Subject
@@ -75,7 +75,7 @@ def check_a_misuse_is_refused(subject: Subject, case: str) -> None:
     if not subject.accepts(*misuse.arguments):
         raise NotApplicable(f"its constructor does not take {' and '.join(misuse.arguments)}")
     changes = scheduled(subject) if misuse.scheduled else misuse.arguments
-    run = Run(subject, values(PAIR), built=misuse.built, **changes)
+    run = Run(subject, initial_values(PAIR), built=misuse.built, **changes)
     before = run.state
     with run.engine.scope():
         refused(lambda: misuse.act(run), misuse.error, misuse.words)

@@ -8,7 +8,7 @@ from typing import Any
 
 from slotscope.checks.check import check
 from slotscope.checks.problems.comparing import config_difference
-from slotscope.checks.problems.exact_problems import PAIR, values
+from slotscope.checks.problems.exact_problems import PAIR, initial_values
 from slotscope.checks.problems.saving import RATE, known_of
 from slotscope.checks.problems.steps import Run
 from slotscope.checks.subjects import config_arguments
@@ -158,7 +158,7 @@ def check_a_config_tells_the_present_learning_rate(subject: Subject, case: str) 
     """A learning rate that was changed is the one in the config."""
     if not rate_can_be_set(subject):
         raise NotApplicable("its learning rate is a schedule or a function")
-    run = Run(subject, values(PAIR), built=case == "in use")
+    run = Run(subject, initial_values(PAIR), built=case == "in use")
     run.engine.set_learning_rate(run.optimizer, RATE)
     with run.engine.scope():
         config = run.optimizer.get_config()

@@ -8,7 +8,12 @@ from typing import Any
 
 from slotscope.checks.check import check
 from slotscope.checks.problems.comparing import difference, same_end, same_state
-from slotscope.checks.problems.exact_problems import PAIR, chosen, exact, values
+from slotscope.checks.problems.exact_problems import (
+    PAIR,
+    chosen_gradients,
+    exact_numbers,
+    initial_values,
+)
 from slotscope.checks.problems.inspection import (
     changed,
     labels,
@@ -19,7 +24,7 @@ from slotscope.checks.problems.inspection import (
 from slotscope.checks.problems.recorded_fits import TwoFits, eight_batches
 from slotscope.checks.problems.small_models import model_of
 from slotscope.checks.problems.state import State, Trained
-from slotscope.checks.problems.steps import Run, last
+from slotscope.checks.problems.steps import Run, state_after
 from slotscope.checks.subjects.requirements import (
     compiled_way,
     needs_dtype,
@@ -53,7 +58,7 @@ def ways(subject: Subject) -> tuple[str, ...]:
 def check_slots_are_as_promised(subject: Subject) -> None:
     """Each parameter has the slots of its rule, in their shapes and dtype."""
     rule = subject.expected()
-    arrays = values(ALIKE)
+    arrays = initial_values(ALIKE)
     run = Run(subject, arrays)
     found = {v.label: v for v in variables(run)}
     for parameter, array in zip(run.parameters, arrays, strict=True):
@@ -83,7 +88,7 @@ def check_slots_have_the_dtype_of_their_parameter(subject: Subject, case: str) -
     if not subject.builtin:
         raise NotApplicable("it may keep its slots in another precision")
     needs_dtype(subject, case)
-    run = Run(subject, values([(4, 3)]), dtype=case)
+    run = Run(subject, initial_values([(4, 3)]), dtype=case)
     for variable in variables(run):
         if variable.parameter and variable.dtype != case:
             raise Violation(f"{variable.label} is {variable.dtype}, its parameter is {case}")
@@ -92,7 +97,7 @@ def check_slots_have_the_dtype_of_their_parameter(subject: Subject, case: str) -
 @check(quick=True)
 def check_parameters_of_one_shape_have_slots_alike(subject: Subject) -> None:
     """Two parameters of the same shape have slots of the same names, shapes and dtypes."""
-    run = Run(subject, values(ALIKE))
+    run = Run(subject, initial_values(ALIKE))
     found = variables(run)
     paths = [run.engine.path(parameter) for parameter in run.parameters]
     alike = {
@@ -110,7 +115,7 @@ def check_parameters_of_one_shape_have_slots_alike(subject: Subject) -> None:
 @check(quick=True)
 def check_every_variable_is_listed_once(subject: Subject) -> None:
     """Every variable is listed once, and the step counter is the first of them."""
-    run = Run(subject, values(ALIKE))
+    run = Run(subject, initial_values(ALIKE))
     engine, optimizer = run.engine, run.optimizer
     listed = objects(run)
     found = variables(run)
@@ -126,7 +131,7 @@ def check_every_variable_is_listed_once(subject: Subject) -> None:
 @check(quick=True)
 def check_every_variable_has_a_name_of_its_own(subject: Subject) -> None:
     """No two variables have the same path: by it ``get_state_tree`` and a reader know them."""
-    run = Run(subject, values(ALIKE))
+    run = Run(subject, initial_values(ALIKE))
     names = Counter(variable.name for variable in variables(run))
     twice = [f"{count} are called {name}" for name, count in names.items() if count > 1]
     if twice:
@@ -136,7 +141,7 @@ def check_every_variable_has_a_name_of_its_own(subject: Subject) -> None:
 @check(quick=True)
 def check_the_list_of_variables_is_the_callers_own(subject: Subject) -> None:
     """Who empties the list that ``variables`` returns takes no variable from the optimizer."""
-    run = Run(subject, values(PAIR))
+    run = Run(subject, initial_values(PAIR))
     before = objects(run)
     listed = getattr(run.optimizer, "variables", None)
     if not isinstance(listed, list) or not run.engine.lists_anew:
@@ -151,7 +156,7 @@ def check_the_order_of_variables_is_fixed(subject: Subject) -> None:
     """Two optimizers that were made alike list their variables in the same order."""
     orders = []
     for _ in range(2):
-        run = Run(subject, values(ALIKE))
+        run = Run(subject, initial_values(ALIKE))
         orders.append([(v.label, v.shape) for v in variables(run)])
     first, second = orders
     if first != second:
@@ -177,10 +182,10 @@ def check_compiling_makes_nothing(subject: Subject) -> None:
 @check(cases=ways, quick=PLAIN)
 def check_steps_make_no_variables(subject: Subject, case: str) -> None:
     """Once it is built, no step adds a variable, drops one, or puts another in its place."""
-    run = Run(subject, values(PAIR), way=case)
+    run = Run(subject, initial_values(PAIR), way=case)
     before = objects(run)
     names = labels(run)
-    for number, gradients in enumerate(chosen(PAIR, 3), 1):
+    for number, gradients in enumerate(chosen_gradients(PAIR, 3), 1):
         run.step(gradients)
         if not same_objects(before, objects(run)):
             now = labels(run)
@@ -194,12 +199,12 @@ WRAPPED = "in a LossScaleOptimizer"
 def check_iterations_count_the_steps(subject: Subject, case: str) -> None:
     """``iterations`` starts at 0 and every step adds 1."""
     if case == WRAPPED:
-        run = Run(loss_scaled(subject), values(PAIR), way=subject.engine.branching_way)
+        run = Run(loss_scaled(subject), initial_values(PAIR), way=subject.engine.branching_way)
     else:
-        run = Run(subject, values(PAIR), way=case)
+        run = Run(subject, initial_values(PAIR), way=case)
     if run.engine.iterations(run.optimizer) is None:
         raise NotApplicable("it has no step counter")
-    for number, gradients in enumerate([None, *chosen(PAIR, 3)]):
+    for number, gradients in enumerate([None, *chosen_gradients(PAIR, 3)]):
         if gradients is not None:
             run.step(gradients)
         for what, variable in (
@@ -216,9 +221,9 @@ def check_apply_gradients_returns_the_step_counter(subject: Subject) -> None:
     """``apply_gradients`` returns ``iterations``, or the number itself."""
     if not subject.builtin or "apply_gradients" not in subject.engine.building_ways:
         raise NotApplicable("it is not said of a custom optimizer, nor of get_updates")
-    run = Run(subject, values(PAIR))
+    run = Run(subject, initial_values(PAIR))
     engine: Any = run.engine
-    given = [engine.tensor(array, "float32") for array in chosen(PAIR, 1)[0]]
+    given = [engine.tensor(array, "float32") for array in chosen_gradients(PAIR, 1)[0]]
     returned = run.optimizer.apply_gradients(zip(given, run.parameters, strict=True))
     found = None if returned is None else int(engine.convert_to_numpy(returned))
     if found != 1:
@@ -232,7 +237,11 @@ def check_the_first_step_builds_as_build_does(subject: Subject, case: str) -> No
         raise NotApplicable(f"by {case}, {subject.engine.name} needs one that was built before")
 
     def end(built: bool) -> State:
-        return Run(subject, values(PAIR), way=case, built=built).steps(chosen(PAIR, 2)).state
+        return (
+            Run(subject, initial_values(PAIR), way=case, built=built)
+            .steps(chosen_gradients(PAIR, 2))
+            .state
+        )
 
     what = "built by its first step, not before"
     same_end(lambda: [end(True)], lambda: end(False), what)
@@ -294,7 +303,7 @@ def check_steps_are_not_traced_again(subject: Subject) -> None:
 @check(cases=("before a step", "after two steps"), quick=("after two steps",))
 def check_building_again_keeps_the_slots(subject: Subject, case: str) -> None:
     """Building it again, for the same parameters, is refused or changes nothing."""
-    run, steps = Run(subject, values(PAIR)), chosen(PAIR, 4)
+    run, steps = Run(subject, initial_values(PAIR)), chosen_gradients(PAIR, 4)
     done = 2 if case == "after two steps" else 0
     run.steps(steps[:done])
     listed, names, before = objects(run), labels(run), run.state
@@ -313,19 +322,23 @@ def check_building_again_keeps_the_slots(subject: Subject, case: str) -> None:
     if problem:
         raise Violation(f"after a second build, {problem}")
     what = f"built again after {done} steps"
-    same_state(last(subject, values(PAIR), steps), run.steps(steps[done:]).state, what)
+    same_state(
+        state_after(subject, initial_values(PAIR), steps), run.steps(steps[done:]).state, what
+    )
 
 
 @check(cases=("others", "one more"), quick=("others",))
 def check_unknown_parameters_are_refused_or_served(subject: Subject, case: str) -> None:
     """A parameter for which it was not built is refused, or gets slots beside those there are."""
-    run = Run(subject, values(PAIR))
+    run = Run(subject, initial_values(PAIR))
     engine, optimizer = run.engine, run.optimizer
-    run.step(chosen(PAIR, 1)[0])
+    run.step(chosen_gradients(PAIR, 1)[0])
     before, found = run.state, [v for v in variables(run) if v.parameter]
-    unknown = engine.parameters([exact(PAIR[0], shift=2)], "float32")
+    unknown = engine.parameters([exact_numbers(PAIR[0], shift=2)], "float32")
     given = unknown if case == "others" else [*run.parameters, *unknown]
-    gradients = [exact(PAIR[0]), exact(PAIR[1]), exact(PAIR[0], shift=1)][-len(given) :]
+    gradients = [exact_numbers(PAIR[0]), exact_numbers(PAIR[1]), exact_numbers(PAIR[0], shift=1)][
+        -len(given) :
+    ]
     try:
         engine.applier(optimizer, given, gradients, engine.ways[0])(gradients)
     except (ValueError, KeyError, RuntimeError):
@@ -351,15 +364,15 @@ def check_a_new_learning_rate_reaches_the_next_step(subject: Subject, case: str)
     """After ``learning_rate`` is set, the next steps are those of one that was made with it."""
     what, _, compiled = case.partition(", ")
     way = compiled_way(subject) if compiled else ""
-    steps, after = chosen(PAIR, 4)[:2], chosen(PAIR, 4)[2:]
-    run = Run(subject, values(PAIR), way=way).steps(steps)
+    steps, after = chosen_gradients(PAIR, 4)[:2], chosen_gradients(PAIR, 4)[2:]
+    run = Run(subject, initial_values(PAIR), way=way).steps(steps)
     engine = run.engine
     rate: Any = engine.learning_rate(run.optimizer) / 2
     if what == "schedule":
         schedules = needs_schedules(subject)
         rate = schedules.ExponentialDecay(rate, decay_steps=2, decay_rate=0.5)
     try:
-        other = Run(subject, values(PAIR), way=way, learning_rate=rate)
+        other = Run(subject, initial_values(PAIR), way=way, learning_rate=rate)
         engine.set_learning_rate(run.optimizer, rate)
     except (TypeError, ValueError) as error:
         raise NotApplicable(f"it refuses a {what}: {error}") from error
@@ -371,7 +384,7 @@ def check_a_new_learning_rate_reaches_the_next_step(subject: Subject, case: str)
     said = difference(expected, found)
     if not said:
         return
-    straight, taken = (Run(subject, values(PAIR), way=way) for _ in range(2))
+    straight, taken = (Run(subject, initial_values(PAIR), way=way) for _ in range(2))
     straight.steps(steps)
     taken.take(straight.state)
     if difference(straight.steps(after).state, taken.steps(after).state):

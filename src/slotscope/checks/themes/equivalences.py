@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from slotscope.checks.check import check
-from slotscope.checks.problems.exact_problems import chosen, values
+from slotscope.checks.problems.exact_problems import chosen_gradients, initial_values
 from slotscope.checks.problems.linear_model import ROWS, Linear, applied, finished
 from slotscope.checks.problems.paired_runs import (
     ALL,
@@ -144,7 +144,7 @@ def _without(parameters: set[str], states: Trajectory) -> Trajectory:
 @check(cases=("one after the other", "in turns"))
 def check_a_second_optimizer_leaves_the_first_alone(subject: Subject, case: str) -> None:
     """Two optimizers in one process do what each of them does alone."""
-    parameters, steps = values(SHAPES), chosen(SHAPES, STEPS)
+    parameters, steps = initial_values(SHAPES), chosen_gradients(SHAPES, STEPS)
 
     def beside() -> State:
         other = Run(subject, parameters)
@@ -166,7 +166,7 @@ def check_fit_ends_the_same_however_it_is_divided(subject: Subject, case: str) -
     evaluated = case == "evaluation in between"
     compiled = subject.engine.cheaply if evaluated else {}
 
-    def whole() -> Trajectory:
+    def undivided() -> Trajectory:
         linear = Linear(subject, compiled=compiled)
         linear.fit(epochs=2)
         return [linear.state]
@@ -180,7 +180,7 @@ def check_fit_ends_the_same_however_it_is_divided(subject: Subject, case: str) -
         linear.fit()
         return linear.state
 
-    ends_alike(whole, divided, f"two epochs as {case!r} and in one fit")
+    ends_alike(undivided, divided, f"two epochs as {case!r} and in one fit")
 
 
 @check(cases=("steps", "fit"))
@@ -188,7 +188,7 @@ def check_accumulated_small_batches_end_like_the_big_ones(subject: Subject, case
     """Three batches accumulated are one batch of all: the mean of their gradients."""
     steady = steady_of(subject)
     accumulating = with_arguments(subject, gradient_accumulation_steps=3, **steady)
-    whole = with_arguments(subject, gradient_accumulation_steps=None, **steady)
+    plain = with_arguments(subject, gradient_accumulation_steps=None, **steady)
 
     def small() -> State:
         if case == "steps":
@@ -198,7 +198,7 @@ def check_accumulated_small_batches_end_like_the_big_ones(subject: Subject, case
         return linear.state
 
     def big() -> Trajectory:
-        states = applied(whole, rows=3 * ROWS)
+        states = applied(plain, rows=3 * ROWS)
         states = finished(states) if case == "fit" else states
         return [{k: v for k, v in state.items() if k != "iterations"} for state in states]
 

@@ -12,13 +12,13 @@ import numpy as np
 
 from slotscope.checks.check import check
 from slotscope.checks.problems.comparing import same_end, same_state
-from slotscope.checks.problems.exact_problems import PAIR, chosen, values
+from slotscope.checks.problems.exact_problems import PAIR, chosen_gradients, initial_values
 from slotscope.checks.problems.inspection import objects, same_objects, variables
 from slotscope.checks.problems.recorded_fits import TwoFits
 from slotscope.checks.problems.saving import save
 from slotscope.checks.problems.small_models import Fitted, model_of, second_model
-from slotscope.checks.problems.state import State, Trained, Trajectory, of
-from slotscope.checks.problems.steps import Run, last
+from slotscope.checks.problems.state import State, Trained, Trajectory, state_of
+from slotscope.checks.problems.steps import Run, state_after
 from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.subjects.variants import made, remade, with_momentum
 from slotscope.checks.verdict import NotApplicable, Violation
@@ -200,14 +200,14 @@ def check_a_parameter_left_out_rests(subject: Subject) -> None:
     """A parameter that is left out of one step rests, with its slots."""
     if not subject.engine.building_ways:
         raise NotApplicable(f"{subject.engine.name} builds a step for all parameters at once")
-    run = Run(subject, values(PAIR))
-    first, second = chosen(PAIR, 2)
+    run = Run(subject, initial_values(PAIR))
+    first, second = chosen_gradients(PAIR, 2)
     run.step(first)
     before = run.state
     way = run.engine.ways[0]
     run.engine.applier(run.optimizer, run.parameters[:1], second[:1], way)(second[:1])
     after = run.state
-    same_state(of({"p1"}, before), of({"p1"}, after), "a step for p0 alone changed p1")
+    same_state(state_of({"p1"}, before), state_of({"p1"}, after), "a step for p0 alone changed p1")
 
 
 # ---- two of a kind
@@ -224,12 +224,12 @@ def check_two_optimizers_share_nothing(subject: Subject, case: str) -> None:
     if case == "made from its config":
         subject = made(subject, functools.partial(_again, subject))
     way = case if case in subject.engine.ways else ""
-    steps = chosen(PAIR, 6)
+    steps = chosen_gradients(PAIR, 6)
     engine = subject.engine.fresh()
-    one = Run(subject, values(PAIR), engine=engine, way=way)
+    one = Run(subject, initial_values(PAIR), engine=engine, way=way)
     one.step(steps[0])
     before = one.state
-    other = Run(subject, values(PAIR, 2.0), engine=engine, way=way)
+    other = Run(subject, initial_values(PAIR, 2.0), engine=engine, way=way)
     other.step(steps[1])
     after = {k: v for k, v in one.state.items() if k in before}
     same_state(before, after, "the first step of another optimizer of its class changed the state")
@@ -238,7 +238,7 @@ def check_two_optimizers_share_nothing(subject: Subject, case: str) -> None:
         other.step(others)
 
     def alone() -> Trajectory:
-        return [last(subject, values(PAIR), [steps[0], *steps[2:4]])]
+        return [state_after(subject, initial_values(PAIR), [steps[0], *steps[2:4]])]
 
     same_end(alone, lambda: one.state, "beside another optimizer of its class")
 

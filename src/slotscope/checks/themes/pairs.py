@@ -14,11 +14,11 @@ from slotscope.checks.check import check
 from slotscope.checks.problems.comparing import follows_rule, nearly_same_states, same_state
 from slotscope.checks.problems.exact_problems import (
     PAIR,
-    chosen,
+    chosen_gradients,
     dense,
+    initial_values,
     sparse,
     training_of,
-    values,
 )
 from slotscope.checks.problems.failing_run import BrokenRule, FailingRun
 from slotscope.checks.problems.features import (
@@ -75,15 +75,15 @@ def check_features_together_do_what_each_promises(subject: Subject, case: str = 
     if any(PARTS[name].branches for name in problem.names):
         options["way"] = subject.engine.branching_way
     with unwarned():
-        actual = trajectory(runner, values(PAIR), gradients, **options)
+        actual = trajectory(runner, initial_values(PAIR), gradients, **options)
         try:
             promised = dense(problem.gradients)
-            follows_rule(actual, training, rule, values(PAIR), promised, problem.dtype)
+            follows_rule(actual, training, rule, initial_values(PAIR), promised, problem.dtype)
         except Violation as violation:
-            reproducible(runner, values(PAIR), gradients, **options)
+            reproducible(runner, initial_values(PAIR), gradients, **options)
             if {"LossScaleOptimizer", "schedule"} & set(problem.names) or problem.fields:
                 raise  # which no small example shows
-            run = FailingRun(subject, values(PAIR), gradients, "", problem.dtype, changes)
+            run = FailingRun(subject, initial_values(PAIR), gradients, "", problem.dtype, changes)
             raise BrokenRule(str(violation), run) from None
 
 
@@ -123,9 +123,11 @@ def check_sparse_gradient_is_clipped_as_the_dense_one(subject: Subject, case: st
     needs_sparse(subject)
     changes = PARTS[case].arguments
     rows = [2, 0, 2, 1, 3, 2]
-    steps: Gradients = [[sparse(rows, n), vector] for n, (_, vector) in enumerate(chosen(PAIR, 2))]
-    actual = trajectory(subject, values(PAIR), steps, **changes)
-    expected = trajectory(subject, values(PAIR), dense(steps), **changes)
+    steps: Gradients = [
+        [sparse(rows, n), vector] for n, (_, vector) in enumerate(chosen_gradients(PAIR, 2))
+    ]
+    actual = trajectory(subject, initial_values(PAIR), steps, **changes)
+    expected = trajectory(subject, initial_values(PAIR), dense(steps), **changes)
     nearly_same_states(expected, actual, f"with {case}, sparse and dense gradients differ")
 
 
@@ -142,7 +144,9 @@ def check_average_becomes_the_parameters_in_the_end(subject: Subject, case: str)
     if case == "fit":
         _averages_after_fit(subject)
         return
-    run = Run(subject, values(PAIR), use_ema=True, ema_momentum=0.75).steps(chosen(PAIR, 3))
+    run = Run(subject, initial_values(PAIR), use_ema=True, ema_momentum=0.75).steps(
+        chosen_gradients(PAIR, 3)
+    )
     before = run.state
     run.optimizer.finalize_variable_values(run.parameters)
     after = run.state
@@ -165,8 +169,10 @@ def check_iterations_are_steps_not_calls(subject: Subject) -> None:
     """Under accumulation, ``iterations`` counts the steps that were made, not the calls."""
     needs_arguments(subject, "gradient_accumulation_steps")
     engine = subject.engine
-    run = Run(subject, values(PAIR), way=engine.branching_way, gradient_accumulation_steps=2)
-    for number, step in enumerate(chosen(PAIR, 5), start=1):
+    run = Run(
+        subject, initial_values(PAIR), way=engine.branching_way, gradient_accumulation_steps=2
+    )
+    for number, step in enumerate(chosen_gradients(PAIR, 5), start=1):
         run.step(step)
         found = int(engine.convert_to_numpy(run.optimizer.iterations))
         if found != number // 2:

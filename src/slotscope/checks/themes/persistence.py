@@ -15,8 +15,8 @@ import numpy as np
 from slotscope.checks.check import check
 from slotscope.checks.problems import saving
 from slotscope.checks.problems.comparing import config_difference, difference, same_end, same_state
-from slotscope.checks.problems.exact_problems import PAIR, chosen
-from slotscope.checks.problems.handed_over import TAKEN, give, started, stranger, taken, ways
+from slotscope.checks.problems.exact_problems import PAIR, chosen_gradients
+from slotscope.checks.problems.handed_over import TAKEN, another_builtin, give, started, taken, ways
 from slotscope.checks.problems.killed_training import train_and_die
 from slotscope.checks.problems.saving import Course, course_of, formats
 from slotscope.checks.problems.steps import Run
@@ -28,17 +28,17 @@ from slotscope.checks.verdict import NotApplicable, NotReproducible, Violation
 PLACE, SECONDS = 7, 0.5
 
 
-def distinct(subject: Subject) -> list[str]:
+def distinct_formats(subject: Subject) -> list[str]:
     """The names of the formats that read and write in their own way."""
     return [format.name for format in subject.engine.formats if not format.like]
 
 
-def whole(subject: Subject) -> list[str]:
-    """Those of them that hold the optimizer's class and arguments too."""
+def formats_with_arguments(subject: Subject) -> list[str]:
+    """The names of those formats that hold the optimizer's class and arguments too."""
     return [f.name for f in subject.engine.formats if f.whole and not f.like]
 
 
-def values_only(subject: Subject) -> list[str]:
+def values_only_format(subject: Subject) -> list[str]:
     """The plainest file that holds values only, if there is one."""
     found = (f.name for f in subject.engine.formats if not f.whole and not f.lacks)
     return [name for name in found if name not in TAKEN][:1]
@@ -50,7 +50,7 @@ def filed(subject: Subject) -> Iterator[str]:
     for feature in ("average and accumulation", "loss scale", "schedule", "frozen"):
         yield f"{first}: {feature}"
     for name in (".weights.h5", ".h5", "set_weights"):
-        if name in distinct(subject) and name != first:
+        if name in distinct_formats(subject) and name != first:
             yield f"{name}: loss scale"
 
 
@@ -70,7 +70,7 @@ def check_features_resume_from_a_file(subject: Subject, case: str) -> None:
     saving.resumes(course_of(subject, feature), saving.format_of(subject, name))
 
 
-@check(cases=lambda subject: whole(subject) or [formats(subject)[0]])
+@check(cases=lambda subject: formats_with_arguments(subject) or [formats(subject)[0]])
 def check_an_unused_optimizer_is_saved_as_one(subject: Subject, case: str) -> None:
     """A model saved before its first step trains, once it is loaded, as if it never was."""
     format = saving.format_of(subject, case)
@@ -96,7 +96,7 @@ def check_training_resumes_after_a_kill(subject: Subject, case: str) -> None:
         raise Violation(f"resumed from the {case} file of a process that was killed, {said}")
 
 
-@check(cases=lambda subject: [*whole(subject), *values_only(subject)])
+@check(cases=lambda subject: [*formats_with_arguments(subject), *values_only_format(subject)])
 def check_saving_changes_nothing(subject: Subject, case: str) -> None:
     """Saving leaves the optimizer as it was, and whatever is saved next is whole."""
     course, format = course_of(subject), saving.format_of(subject, case)
@@ -144,7 +144,7 @@ def check_state_moves_to_another_optimizer(subject: Subject, case: str) -> None:
     for number, parameter in enumerate(new.parameters):
         new.engine.assign(parameter, before[f"p{number}"].astype("float32"))
     same_state(before, new.state, f"right after {way}")
-    last = chosen(PAIR, 5)[3:]
+    last = chosen_gradients(PAIR, 5)[3:]
     known, found = [old.steps(last).state], new.steps(last).state
     straight = functools.partial(started, subject, feature, 5)
     same_end(lambda: [straight().state], lambda: found, f"two steps after {way}", known=known)
@@ -228,9 +228,9 @@ def check_a_copy_has_the_state_or_says_that_it_has_not(subject: Subject, case: s
 @check(cases=("as many variables", "another number of variables"))
 def check_a_file_of_another_optimizer_is_not_taken_silently(subject: Subject, case: str) -> None:
     """Weights that were saved with another optimizer are refused, or warned about."""
-    format = saving.format_of(subject, values_only(subject)[0])
+    format = saving.format_of(subject, values_only_format(subject)[0])
     course = course_of(subject).unused()
-    other = stranger(subject, case == "as many variables")
+    other = another_builtin(subject, same_shapes=case == "as many variables")
     with listening() as warned:
         try:
             loaded = saving.through(course, format, course_of(other).begun())

@@ -11,10 +11,10 @@ from slotscope.checks.problems.comparing import follows_rule
 from slotscope.checks.problems.exact_problems import (
     PAIR,
     against_rule,
-    chosen,
-    exact,
+    chosen_gradients,
+    exact_numbers,
+    initial_values,
     training_of,
-    values,
 )
 from slotscope.checks.problems.features import multiplied
 from slotscope.checks.problems.rounding import EPSILON
@@ -48,7 +48,7 @@ SHAPES = {
 @check()
 def check_same_run_twice_ends_the_same(subject: Subject) -> None:
     """The same run, done twice, ends the same to the last bit."""
-    reproducible(subject, values(PAIR), chosen(PAIR, 5))
+    reproducible(subject, initial_values(PAIR), chosen_gradients(PAIR, 5))
 
 
 @check(cases=tuple(SHAPES), quick=("matrix",))
@@ -57,10 +57,10 @@ def check_every_step_follows_the_rule(subject: Subject, case: str) -> None:
     shapes = [SHAPES[case], (3,)]
     if case == "empty" and not subject.engine.takes_empty:
         raise NotApplicable(f"{subject.engine.name} has no variables without elements")
-    against_rule(subject, values(shapes), chosen(shapes, 5))
+    against_rule(subject, initial_values(shapes), chosen_gradients(shapes, 5))
 
 
-#: Gradients of every size: what a step multiplies those of ``chosen`` with.
+#: Gradients of every size: what a step multiplies those of ``chosen_gradients`` with.
 SCALES = {
     "2**-10": [2.0**-10] * 5,
     "2**-24": [2.0**-24] * 5,
@@ -76,12 +76,12 @@ SCALES = {
 @check(cases=tuple(SCALES))
 def check_gradients_of_every_size_follow_the_rule(subject: Subject, case: str) -> None:
     """Gradients that are tiny, huge, zero, or of changing size are used as the rule says."""
-    gradients = chosen(PAIR, len(SCALES[case]))
+    gradients = chosen_gradients(PAIR, len(SCALES[case]))
     scaled = [
         [multiplied(gradient, scale) for gradient in step]
         for step, scale in zip(gradients, SCALES[case], strict=True)
     ]
-    states = against_rule(subject, values(PAIR), scaled)
+    states = against_rule(subject, initial_values(PAIR), scaled)
     for label, value in states[-1].items():
         if not np.isfinite(value).all():
             raise Violation(f"{label} is not finite after {len(scaled)} steps: {value}")
@@ -90,25 +90,25 @@ def check_gradients_of_every_size_follow_the_rule(subject: Subject, case: str) -
 @check()
 def check_constant_gradient_follows_the_rule(subject: Subject) -> None:
     """A gradient that stays the same is used as the rule says."""
-    against_rule(subject, values(PAIR), chosen(PAIR, 1) * 6)
+    against_rule(subject, initial_values(PAIR), chosen_gradients(PAIR, 1) * 6)
 
 
 @check()
 def check_parameters_far_larger_than_their_steps_follow_the_rule(subject: Subject) -> None:
     """A parameter that is far larger than its steps moves as the rule says."""
-    against_rule(subject, values(PAIR, 2.0**12), chosen(PAIR, 4))
+    against_rule(subject, initial_values(PAIR, 2.0**12), chosen_gradients(PAIR, 4))
 
 
 @check()
 def check_parameters_of_zero_follow_the_rule(subject: Subject) -> None:
     """A parameter that starts at zero, as a bias does, moves as the rule says."""
     zeros = [np.zeros(shape, np.float32) for shape in PAIR]
-    against_rule(subject, zeros, chosen(PAIR, 4))
+    against_rule(subject, zeros, chosen_gradients(PAIR, 4))
 
 
 #: A hundred gradients: of changing size, of one size and sign, and of one size and both signs.
 MANY: dict[str, list[np.ndarray]] = {
-    "changing": [exact((), 1.0, step) for step in range(100)],
+    "changing": [exact_numbers((), 1.0, step) for step in range(100)],
     "steady, then alternating": [
         np.full((), 0.375 if step < 60 or step % 2 else -0.375, np.float32) for step in range(100)
     ],
@@ -118,7 +118,7 @@ MANY: dict[str, list[np.ndarray]] = {
 @check(cases=tuple(MANY))
 def check_many_steps_follow_the_rule(subject: Subject, case: str) -> None:
     """A hundred steps follow the rule, whatever depends on their number or signs included."""
-    against_rule(subject, values([()]), [[gradient] for gradient in MANY[case]])
+    against_rule(subject, initial_values([()]), [[gradient] for gradient in MANY[case]])
 
 
 @check(cases=lambda subject: changed_values(subject))
@@ -126,7 +126,9 @@ def check_every_hyperparameter_does_what_the_rule_says(subject: Subject, case: s
     """A hyperparameter that is not the default changes what the rule says, and nothing else."""
     if not case:
         raise NotApplicable("no reference rule was given, or it has no hyperparameters")
-    against_rule(subject, values(PAIR), chosen(PAIR, 5), **changed_values(subject)[case])
+    against_rule(
+        subject, initial_values(PAIR), chosen_gradients(PAIR, 5), **changed_values(subject)[case]
+    )
 
 
 #: Names of a matrix, and what the constructor is told of it.
@@ -145,9 +147,11 @@ def check_a_name_changes_only_what_the_rule_says(subject: Subject, case: str) ->
     needs_arguments(subject, *changes)
     shapes = [(4, 3)]
     rule = subject.expected(**changes).named(name)
-    actual = trajectory(subject, values(shapes), chosen(shapes, 4), names=[name], **changes)
+    actual = trajectory(
+        subject, initial_values(shapes), chosen_gradients(shapes, 4), names=[name], **changes
+    )
     training = training_of(subject, Each(rule), **changes)
-    follows_rule(actual, training, rule, values(shapes), chosen(shapes, 4))
+    follows_rule(actual, training, rule, initial_values(shapes), chosen_gradients(shapes, 4))
 
 
 @check(cases=("alone", "with use_ema"))
@@ -162,8 +166,8 @@ def check_defaults_are_those_of_the_release(subject: Subject, case: str) -> None
     around = {name: stated[name] for name in FEATURES if name in stated}
     dialect = DIALECTS.get(subject.engine.generation, {})
     training = Training(Each(rule), **{**dialect, **around, **changes})
-    actual = reproducible(plain, values(PAIR), chosen(PAIR, 5), **changes)
-    follows_rule(actual, training, rule, values(PAIR), chosen(PAIR, 5))
+    actual = reproducible(plain, initial_values(PAIR), chosen_gradients(PAIR, 5), **changes)
+    follows_rule(actual, training, rule, initial_values(PAIR), chosen_gradients(PAIR, 5))
 
 
 @check(
@@ -182,10 +186,10 @@ def check_float64_follows_the_rule(subject: Subject, case: str) -> None:
         changes = {**changes, **changed_values(subject).get("all of them", {})}
         if training_of(subject).weight_decay:
             changes["weight_decay"] = 0.125
-    gradients = chosen(PAIR, 4)
+    gradients = chosen_gradients(PAIR, 4)
     if case == "at gradients that are not":
         gradients = [[g.astype(np.float64) / 3 for g in step] for step in gradients]
-    against_rule(subject, values(PAIR), gradients, dtype="float64", **changes)
+    against_rule(subject, initial_values(PAIR), gradients, dtype="float64", **changes)
 
 
 def _rate(subject: Subject) -> dict[str, Any]:
@@ -197,12 +201,12 @@ def _rate(subject: Subject) -> dict[str, Any]:
 def check_low_precision_still_moves(subject: Subject, case: str) -> None:
     """Parameters of low precision follow the rule too, and move about as far as it says."""
     needs_dtype(subject, case)
-    gradients, changes = chosen(PAIR, 4), _rate(subject)
-    expected = training_of(subject, None, **changes).states(values(PAIR), gradients)
-    actual = reproducible(subject, values(PAIR), gradients, dtype=case, **changes)
+    gradients, changes = chosen_gradients(PAIR, 4), _rate(subject)
+    expected = training_of(subject, None, **changes).states(initial_values(PAIR), gradients)
+    actual = reproducible(subject, initial_values(PAIR), gradients, dtype=case, **changes)
     for label in ("p0", "p1"):
         _moves(label, expected[0][label], expected[1][label], actual[1][label], case)
-    against_rule(subject, values(PAIR), gradients, dtype=case, **changes)
+    against_rule(subject, initial_values(PAIR), gradients, dtype=case, **changes)
 
 
 def _moves(
@@ -243,10 +247,12 @@ def check_schedule_is_asked_at_every_step(subject: Subject, case: str) -> None:
     rule = subject.expected(learning_rate=function)
     if case == "from its config":
         subject = from_config(with_arguments(subject, learning_rate=schedule))
-        actual = reproducible(subject, values(PAIR), chosen(PAIR, 6))
+        actual = reproducible(subject, initial_values(PAIR), chosen_gradients(PAIR, 6))
     else:
-        actual = reproducible(subject, values(PAIR), chosen(PAIR, 6), learning_rate=schedule)
-    follows_rule(actual, training, rule, values(PAIR), chosen(PAIR, 6))
+        actual = reproducible(
+            subject, initial_values(PAIR), chosen_gradients(PAIR, 6), learning_rate=schedule
+        )
+    follows_rule(actual, training, rule, initial_values(PAIR), chosen_gradients(PAIR, 6))
 
 
 @check()
@@ -256,12 +262,12 @@ def check_learning_rate_that_is_set_counts_from_the_next_step(subject: Subject) 
     training = training_of(subject, learning_rate=lambda step: 0.25 if step < 2 else 0.0625)
     if getattr(subject.expected(), "relative_step", False):
         raise NotApplicable("its learning rate falls by itself, so that one case says little")
-    run = Run(subject, values(PAIR), learning_rate=0.25)
+    run = Run(subject, initial_values(PAIR), learning_rate=0.25)
     states = [run.state]
-    for number, step in enumerate(chosen(PAIR, 4)):
+    for number, step in enumerate(chosen_gradients(PAIR, 4)):
         if number == 2:
             run.engine.set_learning_rate(run.optimizer, 0.0625)
         run.step(step)
         states.append(run.state)
     rule = subject.expected(learning_rate=0.0625)
-    follows_rule(states, training, rule, values(PAIR), chosen(PAIR, 4))
+    follows_rule(states, training, rule, initial_values(PAIR), chosen_gradients(PAIR, 4))

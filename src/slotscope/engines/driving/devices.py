@@ -21,7 +21,7 @@ class Mirrored:
 
     @contextlib.contextmanager
     def scope(self, engine: Any) -> Iterator[None]:
-        """Where models are made and trained on both."""
+        """The block in which models are made and trained on both devices."""
         tf = tensorflow()
         cpu = tf.config.list_physical_devices("CPU")[0]
         if len(tf.config.get_logical_device_configuration(cpu) or ()) != 2:
@@ -36,13 +36,13 @@ class DataParallel:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """With the flags of this process, which may settle its arithmetic."""
+        """The variables for two devices, with this process's flags, which may settle arithmetic."""
         flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2"
         return {"XLA_FLAGS": flags.strip(), "JAX_PLATFORMS": "cpu"}
 
     @contextlib.contextmanager
     def scope(self, engine: Any) -> Iterator[None]:
-        """Where models are made and trained on both."""
+        """The block in which models are made and trained on both devices."""
         distribution = engine.keras.distribution
         with distribution.DataParallel(devices=["cpu:0", "cpu:1"]).scope():
             yield

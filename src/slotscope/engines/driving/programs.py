@@ -43,7 +43,7 @@ class Program:
 
     @property
     def sparse(self) -> bool:
-        """Whether any gradient is."""
+        """Whether any gradient is sparse."""
         return any(isinstance(g, SparseGradient) for step in self.steps for g in step)
 
     @property
@@ -75,7 +75,7 @@ def called(expression: str) -> tuple[str, dict[str, str]]:
 
 
 def stepped(program: Program, engine: str) -> str:
-    """By the stepper of slotscope."""
+    """The program as code that calls slotscope's own stepper."""
     return "\n".join(
         [
             "import numpy as np, slotscope",
@@ -99,7 +99,7 @@ def stepped(program: Program, engine: str) -> str:
 
 
 def keras_3(program: Program, preamble: Sequence[str]) -> str:
-    """In Keras 3."""
+    """The program as code of Keras 3."""
     names = ", ".join(program.names)
     given = "" if program.dtype == "float32" else f", dtype={program.dtype!r}"
     tensors = f"[g if g is None else keras.ops.array(g, {program.dtype!r}) for g in gradients]"
@@ -122,7 +122,10 @@ def keras_3(program: Program, preamble: Sequence[str]) -> str:
 
 
 def tf_keras(program: Program, preamble: Sequence[str], variables: str) -> str:
-    """In tf_keras, eagerly; ``variables`` is the attribute that holds the optimizer's."""
+    """The program as eager code of tf_keras.
+
+    ``variables`` names the attribute that holds the optimizer's.
+    """
     names = ", ".join(program.names)
     tensors = f"[g if g is None else tf.constant(g, {program.dtype!r}) for g in gradients]"
     return "\n".join(
@@ -143,7 +146,10 @@ def tf_keras(program: Program, preamble: Sequence[str], variables: str) -> str:
 
 
 def graph(program: Program, preamble: Sequence[str], backend: str) -> str:
-    """In a graph, with ``get_updates``; ``backend`` is the code of Keras's backend module."""
+    """The program as code for a graph, with ``get_updates``.
+
+    ``backend`` is the code of Keras's backend module.
+    """
     names = ", ".join(program.names)
     indent = "    "
     shapes = [np.shape(parameter) for parameter in program.parameters]

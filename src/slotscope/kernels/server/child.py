@@ -85,7 +85,8 @@ def _run_kernel(request: Message) -> None:
     sys.orig_argv = request["command"]
     from ipykernel import kernelapp
 
-    # 1: there is a parent, but it is not for the application to watch it; see _watch.
+    # With a parent_handle of 1 ipykernel knows that it has a parent, but does not look for its end:
+    # that is done by _watch.
     kernelapp.launch_new_instance(parent_handle=int("JPY_PARENT_PID" in os.environ))
 
 
@@ -102,10 +103,10 @@ def _watch(owner: int) -> None:
 
 
 def _end(status: Any) -> NoReturn:
-    """End as an interpreter does, but for taking apart the frameworks' modules: seconds of work.
+    """End this process as an interpreter does, without taking apart the frameworks' modules.
 
-    Threads are waited for, exit handlers run, and what the notebook held is let go of, so that its
-    files are written and its finalizers run.
+    That would take seconds. Threads are waited for, exit handlers run, and what the notebook held
+    is let go of, so that its files are written and its finalizers run.
     """
     code = status if isinstance(status, int) else int(status is not None)
     try:
@@ -132,12 +133,13 @@ def _launcher() -> str:
 
 
 def _forget_the_server() -> None:
-    """No module of the server is left to be found, and no list of a folder's files is kept."""
+    """Remove the server's modules, and the import system's lists of the files in folders."""
     stash.away(__name__.partition(".")[0])
     importlib.invalidate_caches()
 
 
 def _reseed() -> None:
+    """Renew what is random and would be the same in every kernel that the server forks."""
     random.seed()
     with contextlib.suppress(KeyError):
         sys.modules["numpy"].random.seed()
@@ -148,7 +150,7 @@ def _reseed() -> None:
 
 
 def _restore_blas_threads() -> None:
-    """As many threads for NumPy's BLAS as it would have started when it was imported."""
+    """Give NumPy's BLAS as many threads as it would have started when it was imported."""
     names = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")
     given = (os.environ.get(name, "") for name in names)
     wanted = next((int(text) for text in given if text.isdecimal() and int(text)), None)
@@ -160,7 +162,13 @@ def _restore_blas_threads() -> None:
 
 
 def _restore_matplotlib(default: str | None) -> None:
-    """What matplotlib reads when it is imported: the backend's name, a file in the folder."""
+    """Set what matplotlib reads when it is imported: matplotlibrc in the folder, the backend.
+
+    The server imported it elsewhere, and with another environment.
+
+    Args:
+        default: the backend, where the environment names none; None leaves it.
+    """
     matplotlib = sys.modules.get("matplotlib")
     if matplotlib is not None:
         if os.path.isfile("matplotlibrc"):

@@ -84,7 +84,14 @@ class ForkServer:
             json.dump(card, file)
 
     def serve(self) -> Message | None:
-        """Answer requests. Returns in a forked kernel, with its request, and at the end."""
+        """Answer requests until this server has retired and its last kernel has ended.
+
+        A request for a kernel forks this process, and the child returns from here, too.
+
+        Returns:
+            In a forked child, the request that it has to fulfil, so that it becomes a kernel; in
+            the server itself, at the end, None.
+        """
         while self._listener is not None or self._kernels:
             for key, _ in self._selector.select(self._remaining()):
                 request = key.data(key.fileobj)
@@ -110,7 +117,7 @@ class ForkServer:
             connection.close()
 
     def _answer(self, connection: socket.socket) -> Message | None:
-        """Answer the one request of a connection. Returns it in a forked kernel."""
+        """Answer the one request of a connection. Only a forked child gets it back, else None."""
         self._selector.unregister(connection)
         self._last = time.monotonic()
         try:
@@ -149,6 +156,7 @@ class ForkServer:
     def _fork(
         self, connection: socket.socket, request: Message, descriptors: list[int]
     ) -> Message | None:
+        """Fork a kernel, unless something hinders. Returns the request only in the forked child."""
         if changed := self._preloaded.changed():
             self._retire()
             self._reply(connection, {"stale": changed})
@@ -174,7 +182,7 @@ class ForkServer:
         return None
 
     def _become(self, connection: socket.socket, request: Message, descriptors: list[int]) -> None:
-        """In the kernel: let go of what is the server's, and say that it is here.
+        """Let go, in the forked child, of what is the server's, and say that the kernel is here.
 
         The answer comes from the kernel itself: whoever gets it has one, also if the server is
         killed right now, and no kernel stays for one who doesn't.

@@ -42,7 +42,7 @@ def away(name: str) -> dict[str, ModuleType]:
 
 
 class Finder(importlib.abc.MetaPathFinder):
-    """On ``sys.meta_path`` of a kernel: finds what was put away, each once."""
+    """Finds each module that was put away, once. It stands on a kernel's ``sys.meta_path``."""
 
     def __init__(self, families: Sequence[Family], backend: str) -> None:
         """

@@ -71,7 +71,7 @@ def run(request: Message) -> None:
 
 
 class Launcher:
-    """In the place of loky's ``fork_exec``."""
+    """What is called in place of loky's ``fork_exec``."""
 
     def __init__(
         self, connection: socket.socket, request: Message, ordinary: Callable[..., int]
@@ -114,7 +114,7 @@ class Launcher:
 def _spawn(
     ordinary: Callable[..., int], path: bytes, args: Sequence[str | bytes], passfds: Sequence[int]
 ) -> int:
-    """In the place of ``spawnv_passfds`` of multiprocessing, by which loky starts things, too.
+    """Start a process in place of multiprocessing's ``spawnv_passfds``, which loky calls, too.
 
     Resource trackers ignore SIGTERM, and end when the kernel has. In the kernel's group ipykernel
     would wait for that, as in :func:`twin`, so they have groups of their own.
@@ -127,7 +127,7 @@ def _spawn(
 
 
 def _serve(connection: socket.socket, group: int) -> Message:
-    """In the twin: fork workers into a group, until the kernel is gone. Returns in one alone."""
+    """Fork workers into a group until the kernel is gone, in the twin. Only a worker returns."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for the kernel and its workers
     while True:
         try:

@@ -25,9 +25,9 @@ class Report(Outcomes):
         return fragment(self)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write it to a file: ``.html`` a page, ``.json`` all records, ``.xml`` JUnit's form.
+        """Write it to a file, in the format that the end of its name says.
 
         Raises:
-            BadCheckArgumentError: the name ends otherwise.
+            BadCheckArgumentError: the name has another end; the message says which there are.
         """
         save([self], path)

@@ -28,7 +28,7 @@ def save(reports: Sequence[Outcomes], path: str | PathLike[str]) -> None:
 
     Args:
         reports: one an optimizer.
-        path: ends in ``.html``, ``.json`` or ``.xml``.
+        path: ends in the suffix of one of :data:`FORMATS`.
 
     Raises:
         BadCheckArgumentError: it ends otherwise.

@@ -125,14 +125,14 @@ def print_report(report: Outcomes, console: Console) -> None:
     console.print()
     console.print(verdict_table(report))
     shown: set[str] = set()
-    for outcomes in by_check(report.of(Verdict.VIOLATED)):
+    for outcomes in by_check(report.with_verdict(Verdict.VIOLATED)):
         _print_violation(outcomes, console, shown)
     for message in report.stale:
         console.print(f"\n[bold red]out of date[/]: {escape(message)}", soft_wrap=True)
     for verdict in (Verdict.KNOWN, Verdict.NOT_REPRODUCIBLE):
-        _print_list(verdict, report.of(verdict), console)
+        _print_list(verdict, report.with_verdict(verdict), console)
     for verdict in (Verdict.UNDECIDED, Verdict.NOT_APPLICABLE):
-        _print_reasons(verdict, report.of(verdict), console)
+        _print_reasons(verdict, report.with_verdict(verdict), console)
     style = ENDS.get(report.exit_code, STYLES[Verdict.VIOLATED])
     console.print(f"\n[{style}]{escape(headline(report))}[/]")
 
@@ -146,7 +146,7 @@ def text(report: Outcomes) -> str:
 
 def headline(report: Outcomes) -> str:
     """The verdict in one line."""
-    number, violated = len(report.outcomes), len(report.of(Verdict.VIOLATED))
+    number, violated = len(report.outcomes), len(report.with_verdict(Verdict.VIOLATED))
     where = f"{report.optimizer} on {report.engine}"
     if report.missing:
         return (
@@ -157,9 +157,13 @@ def headline(report: Outcomes) -> str:
         return f"{where}: {violated} of {number} checks {'are' if violated > 1 else 'is'} violated."
     if report.stale:
         return f"{where}: nothing is violated, but what is listed as failing is out of date."
-    words = {Verdict.HOLDS: "hold"}
-    said = [f"{n} {words.get(verdict, verdict)}" for verdict, n in report.counts().items() if n]
-    but = "but not everything is decided: " if report.of(Verdict.UNDECIDED) else ""
+    several = {Verdict.HOLDS: "hold", Verdict.KNOWN: "known differences"}
+    said = [
+        f"{number} {verdict if number == 1 else several.get(verdict, verdict)}"
+        for verdict, number in report.counts().items()
+        if number
+    ]
+    but = "but not everything is decided: " if report.with_verdict(Verdict.UNDECIDED) else ""
     return f"{where}: nothing is violated, {but}{', '.join(said)}."
 
 

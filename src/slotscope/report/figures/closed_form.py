@@ -33,7 +33,7 @@ def closed_form_figure(
 
     Args:
         recorded: array (batches,), the slot after each batch.
-        closed_form: of batches, mu and eta.
+        closed_form: the slot as a function of batches, mu and eta.
         mu: between 0 and 1; the others are half of it, and half-way to 1.
         eta: above 0; the others are half and twice of it.
         label: the label of the y axis.

@@ -1,4 +1,8 @@
-"""How figures of recordings mark what is in them: variables by colour, events by their kind."""
+"""How figures of recordings mark what is in them.
+
+The colours of variables are here. Colour, marker and size of an event are those of its kind, a
+member of :class:`~slotscope.recording.records.EventKind`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from typing import Any
 
 from slotscope.recording.records import EventKind
 
-#: Okabe and Ito's palette, which colour-blind readers can tell apart.
+#: Of variables: Okabe and Ito's palette, which colour-blind readers can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 

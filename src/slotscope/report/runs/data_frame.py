@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,29 +12,31 @@ import pandas as pd
 from slotscope.report.results.as_text import printable
 from slotscope.report.runs.finished_run import FinishedRun
 
-_FIRST = ("number", "status")
-_LAST = ("error", "seconds", "attempts", "started", "notebook")
+#: The columns that every table has, before parameters and results and after them.
+FIRST: Mapping[str, Callable[[FinishedRun], Any]] = {
+    "number": lambda run: run.number,
+    "status": lambda run: run.status,
+}
+LAST: Mapping[str, Callable[[FinishedRun], Any]] = {
+    "error": lambda run: None if run.error is None else str(run.error),
+    "seconds": lambda run: run.seconds,
+    "attempts": lambda run: run.attempts,
+    "started": lambda run: run.started,
+    "notebook": lambda run: str(run.notebook),
+}
 
 
 def table(runs: Sequence[FinishedRun]) -> pd.DataFrame:
     """One row a run; see :func:`slotscope.results` for the columns."""
     parameters, results = columns(runs)
     packages = list(dict.fromkeys(name for run in runs for name in run.dependencies.versions))
-    found: dict[str, Any] = {
-        "number": [run.number for run in runs],
-        "status": [run.status for run in runs],
-    }
+    found: dict[str, Any] = _fixed(FIRST, runs)
     for name, column in parameters.items():
         found[column] = _column([run.parameters for run in runs], name)
     for name, column in results.items():
         found[column] = _column([run.results for run in runs], name)
-    found |= {
-        "error": [None if run.error is None else str(run.error) for run in runs],
-        "seconds": [run.seconds for run in runs],
-        "attempts": [run.attempts for run in runs],
-        "started": pd.to_datetime([run.started for run in runs], utc=True),
-        "notebook": [str(run.notebook) for run in runs],
-    }
+    found |= _fixed(LAST, runs)
+    found["started"] = pd.to_datetime(found["started"], utc=True)
     for name in packages:
         found[f"version.{name}"] = _column([run.dependencies.versions for run in runs], name)
     index = pd.Index([run.id for run in runs], name="run")
@@ -44,7 +46,7 @@ def table(runs: Sequence[FinishedRun]) -> pd.DataFrame:
 
 def columns(runs: Sequence[FinishedRun]) -> tuple[dict[str, str], dict[str, str]]:
     """The column of each parameter and of each result."""
-    taken = {*_FIRST, *_LAST}
+    taken = {*FIRST, *LAST}
     both = []
     for prefix, mappings in (
         ("parameter", [run.parameters for run in runs]),
@@ -60,6 +62,12 @@ def columns(runs: Sequence[FinishedRun]) -> tuple[dict[str, str], dict[str, str]
             taken.add(column)
         both.append(found)
     return both[0], both[1]
+
+
+def _fixed(
+    columns: Mapping[str, Callable[[FinishedRun], Any]], runs: Sequence[FinishedRun]
+) -> dict[str, list[Any]]:
+    return {name: [value_of(run) for run in runs] for name, value_of in columns.items()}
 
 
 def _column(mappings: Iterable[Mapping[str, Any]], name: str) -> list[Any]:

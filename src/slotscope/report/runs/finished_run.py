@@ -19,7 +19,7 @@ from slotscope.sweep.unreadable_json import problem
 DEFAULT = "(default)"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedRun(RunRecord):
     """One finished run.
 

@@ -117,7 +117,7 @@ def results(folder: str | PathLike[str]) -> pd.DataFrame:
     ``sweep.json`` says; where it says nothing, all are.
 
     Args:
-        folder: that of a sweep, with a folder for each run in it.
+        folder: the sweep's folder, with a folder for each run in it.
 
     Returns:
         The table; its index, ``run``, is the name of each run's folder.

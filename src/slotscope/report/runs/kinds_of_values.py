@@ -22,7 +22,7 @@ def number(value: Any) -> float:
 
 
 def key(value: Any) -> str:
-    """By which values of parameters are the same or not; they are what JSON holds."""
+    """The text by which two values of a parameter are the same or not; they are what JSON holds."""
     return json.dumps(value, sort_keys=True)
 
 

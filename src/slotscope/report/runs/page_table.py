@@ -1,7 +1,9 @@
 """The table of the page: which columns it has, and the text of each cell.
 
-What is the same in every run is told once, above the table, and a result that only repeats a
-parameter isn't told again.
+A parameter or a result that is the same in every run is told once, above the table, and a result
+that only repeats a parameter isn't told again. Of a run's record, the template shows number and
+status; columns are its seconds, its error where any run failed, and its attempts where any run took
+more than one.
 """
 
 from __future__ import annotations

@@ -180,7 +180,7 @@ def _x_scale(all_axes: Sequence[Any], span: Span) -> None:
 
 
 def names_shown(span: Span) -> int:
-    """Of how many names on the x axis one has room there; 1 where all have."""
+    """How many names on the x axis share the room of one. If 3, each third is shown; if 1, all."""
     return math.ceil(len(span.of(span.x)) / _NAMES)
 
 

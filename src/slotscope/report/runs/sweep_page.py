@@ -1,8 +1,8 @@
 """The report of a sweep as one page of HTML that needs nothing else.
 
 The page answers from the top down: how many runs did what, what went wrong and where, what the
-results look like over the grid, then every run. The table is plain HTML; DataTables, which travels
-inside of the page, makes it sortable and filterable.
+results look like over the grid, then every run. The table, whose columns ``page_table.py`` chooses,
+is plain HTML; DataTables, which travels inside of the page, makes it sortable and filterable.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def _minute(time: datetime) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """In the unit that a person would choose."""
+    """So many seconds, in the unit that a person would choose."""
     for limit, unit, name in ((120, 1, "s"), (7200, 60, "min"), (math.inf, 3600, "h")):
         if seconds < limit:
             return f"{seconds / unit:.3g} {name}"

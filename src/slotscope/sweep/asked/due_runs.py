@@ -50,7 +50,7 @@ class SweepPlan:
 
     @property
     def waiting(self) -> list[PlannedRun]:
-        """Those to be run."""
+        """The runs that are still to be run."""
         return [run for run in self.runs if run.reason]
 
     @property

@@ -154,7 +154,7 @@ def _is_text(kind: Any) -> bool:
 
 
 def _nearest(word: str, words: Iterable[str]) -> str | None:
-    """That of ``words`` which was meant, perhaps, in whatever case."""
+    """The one of ``words`` that was perhaps meant, in whatever case."""
     known = {other.casefold(): other for other in words}
     near = difflib.get_close_matches(word.casefold(), known, 1, 0.5)
     return known[near[0]] if near else None

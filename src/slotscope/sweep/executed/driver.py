@@ -1,5 +1,8 @@
 """The driver of a sweep: it hands runs out, a few at a time, and writes what comes back.
 
+All of this runs beside the command, in its process. Runs are executed by workers, whose code is in
+``execution.py``.
+
 Only the driver writes into the sweep's folder, and it writes a run when that has finished. So
 wherever it is killed, what had finished is whole, and what had not is not there.
 """

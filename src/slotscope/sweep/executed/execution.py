@@ -1,5 +1,10 @@
 """One run: papermill executes a notebook, and whatever happens there is an outcome of it.
 
+A sweep calls :func:`execute` in a worker: another process than the command's, on a cluster maybe on
+another host. (``slotscope run`` calls it in its own.) :class:`Task` and :class:`RunOutcome` are
+pickled on the way there and back. Of the functions here the driver, which runs beside the command,
+calls only :func:`now` and :func:`error_of`.
+
 A cell that raises, a kernel that dies, a limit that is passed: each leaves the notebook as far as
 it came, the error in the cell where it happened. The kernel ends with the run.
 """
@@ -109,10 +114,14 @@ def execute(task: Task, progress: bool = False) -> RunOutcome:
         with _limited(run, task):
             error = _papermill(task, run, folder, progress)
     seconds, notebook = time.monotonic() - begin, run.notebook
-    if notebook is None:
-        return RunOutcome(task.notebook, None, error, started, seconds)
-    text, results = nbformat.writes(notebook), kept_results(notebook)
-    return RunOutcome(text, results, error, started, seconds, run.imported)
+    return RunOutcome(
+        notebook=task.notebook if notebook is None else nbformat.writes(notebook),
+        results=None if notebook is None else kept_results(notebook),
+        error=error,
+        started=started,
+        seconds=seconds,
+        imported=run.imported,
+    )
 
 
 def _papermill(task: Task, run: RunInProgress, folder: str, progress: bool) -> RunError | None:
@@ -169,7 +178,7 @@ def failing_line(trace: Sequence[str]) -> str:
 
 
 def now() -> datetime.datetime:
-    """In UTC, of whole seconds."""
+    """The present time in UTC, in whole seconds."""
     return datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 
 

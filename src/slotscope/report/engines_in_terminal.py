@@ -1,4 +1,4 @@
-"""Tables for a terminal."""
+"""The table of engines in a terminal."""
 
 from __future__ import annotations
 
