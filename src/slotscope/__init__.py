@@ -21,10 +21,10 @@ from slotscope.recording import drawing as _drawing
 __getattr__, __dir__, __all__ = _lazy_loader.attach_stub(__name__, __file__)
 
 
-def _figure(recording: _Any) -> _Any:
+def _figure(*arguments: _Any) -> _Any:
     from slotscope.report.recordings.figure import recording_figure
 
-    return recording_figure(recording)
+    return recording_figure(*arguments)
 
 
 # A recording draws itself, and what draws stands above it: this package is above both.

@@ -1,6 +1,6 @@
 """How often what is called: three epochs of ten batches, four parameters, Adam."""
 
-from engine_cases import data, dense_model, on
+from engine_cases import data, dense_model, kinds, on
 from packaging.version import Version
 
 import slotscope
@@ -73,7 +73,7 @@ def test_evaluate_and_predict_call_nothing_of_a_trained_optimizer(engine):
         model.evaluate(x, y, verbose=0)
         model.predict(x, verbose=0)
     assert not any(recording.counts.values())
-    assert recording.events == []
+    assert kinds(recording) == ["started late"]
 
 
 @on(*FIRST_EPOCH)

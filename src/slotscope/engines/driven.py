@@ -78,8 +78,6 @@ class Driven(Available):
 
     #: How often the first ``fit`` traces a step at most; 0 if no step is ever traced.
     traces: ClassVar[int] = 1
-    #: Whether a slot's handle stays the same from step to step, not only its object.
-    keeps_handles: ClassVar[bool] = True
     #: Whether a step could write into the tensors of its gradients.
     writable_tensors: ClassVar[bool] = False
     #: How often a violation must come again to be one; some engines race within a step.

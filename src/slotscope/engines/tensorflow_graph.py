@@ -73,7 +73,7 @@ class GraphEngine(Engine):
     maker: ClassVar[str] = ""
     constructor: ClassVar[str] = "get_updates"
     building: ClassVar[tuple[str, ...]] = ()  # nothing has a value before a session runs
-    counts_before: ClassVar[bool] = False  # a session.run for it would cost as much as a step
+    reads_before_steps: ClassVar[bool] = False  # a session.run for it would cost as much as a step
     # One session.run reads the step counter and advances it, in an order that nothing settles.
     controls: ClassVar[int] = 4
     ways: ClassVar[tuple[str, ...]] = ("get_updates",)

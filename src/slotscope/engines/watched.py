@@ -39,8 +39,10 @@ class Watched(Available):
     building: ClassVar[tuple[str, ...]] = ("build",)
     #: Those that make one slot each, within the former or, in an optimizer of one's own, anywhere.
     adding: ClassVar[tuple[str, ...]] = ()
-    #: Whether the step counter can be read before each call that may step.
-    counts_before: ClassVar[bool] = True
+    #: Whether variables can be read before each call that may step.
+    reads_before_steps: ClassVar[bool] = True
+    #: Whether a slot's handle stays the same from step to step, not only its object.
+    keeps_handles: ClassVar[bool] = True
     #: Whether a compiled function of a custom loop makes steps where no hook can see them.
     runs_unseen: ClassVar[bool] = False
     #: Those of ``counted`` that an optimizer may lack; that another one is not there is said.

@@ -37,7 +37,7 @@ _SIGNS_OF_DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-_PLAIN = ("engine", "versions", "optimizer", "every", "counts", "train_calls")
+_PLAIN = ("engine", "versions", "optimizer", "every", "counts", "train_calls", "keep")
 
 
 def write(fields: Mapping[str, Any], file: BinaryIO) -> None:

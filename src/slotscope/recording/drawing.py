@@ -9,4 +9,4 @@ from collections.abc import Callable
 from typing import Any
 
 #: A :class:`~slotscope.recording.recording.Recording` as a figure of matplotlib.
-figure: Callable[[Any], Any]
+figure: Callable[..., Any]

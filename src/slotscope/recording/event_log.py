@@ -32,10 +32,21 @@ class EventLog:
         self._places: dict[tuple[EventKind, str], int] = {}
         self._unsaid: dict[EventKind, list[tuple[EventKind, str]]] = {}
 
-    def note(self, kind: EventKind, detail: str = "", count: int = 1) -> None:
-        """Note that something happened."""
+    def note(
+        self,
+        kind: EventKind,
+        detail: str = "",
+        count: int = 1,
+        at: tuple[int, int] | None = None,
+    ) -> None:
+        """Note that something happened.
+
+        Args:
+            at: step and step counter, where it was not now.
+        """
+        step, iterations = at or (self._recording.counts.get("steps", 0), self.iterations or 0)
         self._places[kind, detail] = len(self._recording.events)
-        self._recording.events.append(Event(kind, self.iterations or 0, detail, count))
+        self._recording.events.append(Event(kind, iterations, detail, count, step))
         if kind in _WARNED:
             self._unsaid.setdefault(kind, []).append((kind, detail))
 

@@ -41,7 +41,6 @@ class Hooks(Observer):
         self._stop_train: Callable[[], None] | None = None
         self._train_function: Any = None
         self._hooked: list[Any] = []
-        self._own_steps = 0  # under way, in any thread
         self._undecided = False  # whether to measure: the model is not built
 
     # ---- setting and removing
@@ -76,13 +75,15 @@ class Hooks(Observer):
             self.recorder.recording.counts.setdefault(total, 0)
         for owner, name in self.engine.runners():
             self._listen(owner, name, self._ran)
-        self._begin_who_trains()
+        if self.engine.reads_before_steps:
+            self._begin_who_trains()
 
     def detach(self) -> None:
         try:
             self._drain()
             if self.attached:
                 self._catch_up()
+                self.recorder.end()
                 self._look_who_trains()
             self.recorder.log.warn()
         finally:
@@ -137,7 +138,7 @@ class Hooks(Observer):
         self.optimizer = optimizer
         if self._who is not None:
             self._who.follow(optimizer)
-        self.recorder.log.iterations = None
+        self.recorder.follow(optimizer)
         self.engine = engine_of(self.model, optimizer)
         for part in self.engine.parts(optimizer):
             if not any(part is hooked for hooked in self._hooked):
@@ -333,6 +334,8 @@ class Hooks(Observer):
                 self._set_meter()
         if own or self.recorder.iterations is None:
             self._read_initial(state)
+        if own and self._who is None:
+            self._begin_who_trains()
         self._arrive(state)
         metering = self._metering if own else None
         if metering is not None and not self._runs_measured(metering, runner, state):
@@ -360,6 +363,7 @@ class Hooks(Observer):
         """While a step runs, the model's ``own`` or perhaps another's."""
         self._depth.own_step, self._depth.applied = own, False
         self._own_steps += own
+        self._own_steps_begun += own
         try:
             with self._within_step():
                 yield

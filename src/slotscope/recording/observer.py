@@ -84,6 +84,8 @@ class Observer:
         self._depth = _Depth()
         self._lock = threading.RLock()
         self._metering: Metering | None = None
+        self._own_steps = 0  # under way, in any thread
+        self._own_steps_begun = 0
         self._longest = 1  # steps that one call of the train function can make
         self.attached = False
 
@@ -118,11 +120,16 @@ class Observer:
     @aside
     def _arrive(self, state: Any) -> None:
         """See where the step counter stands before something steps."""
-        metering = self._metering
-        if self.engine.counts_before and (metering is None or not metering.undrained):
-            with self._lock, self._within_step():
-                unseen = self._unseen()
-                self.recorder.arrive(self.engine, self.optimizer, state, unseen)
+        metering, within = self._metering, self._depth.own_step
+        if not self.engine.reads_before_steps or (metering is not None and metering.undrained):
+            return
+        began = self._own_steps_begun
+        with self._lock, self._within_step():
+            now = self.recorder.counter(self.engine, self.optimizer, state)
+            # Another thread's step may have moved it meanwhile: that is seen when it returns.
+            alone = within or not (self._own_steps or self._own_steps_begun != began)
+            if alone:
+                self.recorder.arrive(now, self._unseen())
 
     def _unseen(self) -> str:
         """Where steps may have been made that no hook saw, what to say of them."""
@@ -180,7 +187,8 @@ class Observer:
                 )
             if not found:
                 unseen = " where they should have been measured"
-                self.recorder.arrive(self.engine, self.optimizer, None, unseen)
+                now = self.recorder.counter(self.engine, self.optimizer, None)
+                self.recorder.arrive(now, unseen)
 
     @aside
     def _catch_up(self) -> None:
@@ -189,10 +197,12 @@ class Observer:
             return
         with self._lock, self._within_step():
             state = self.engine.at_end()
-            self.recorder.arrive(self.engine, self.optimizer, state, self._unseen())
+            now = self.recorder.counter(self.engine, self.optimizer, state)
+            self.recorder.arrive(now, self._unseen())
 
     @aside
     def _begin_who_trains(self) -> None:
+        """Look at the model before it trains; a graph is read when it has been built."""
         self._who = WhoTrains(self.engine, self.model, self.recorder.recording, self.recorder.log)
         self._who.follow(self.optimizer)
         self._who.begin()

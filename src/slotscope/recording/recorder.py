@@ -22,6 +22,8 @@ from slotscope.engines.watched import Watched
 from slotscope.recording.event_log import EventLog
 from slotscope.recording.recording import Recording
 from slotscope.recording.records import EventKind, Row, Variable
+from slotscope.recording.slot_health import SlotHealth
+from slotscope.recording.summary import listed
 from slotscope.recording.watched_variables import WatchedVariable, updated
 
 #: This many rows without values stay in memory; more go to disk.
@@ -45,7 +47,8 @@ class Recorder:
         self._frozen: set[str] = set()
         self._unread: set[int] = set()
         self.log = EventLog(recording)
-        self._measured: list[Any] = []
+        self._health = SlotHealth()
+        self._active: set[int] = set()
         #: The variable that holds the learning rate, if one does.
         self.rate: Any = None
 
@@ -57,8 +60,10 @@ class Recorder:
     @property
     def refs(self) -> list[Any]:
         """The variables that a meter shall measure: all but the step counter, and the rate."""
+        seen = [self.seen[index] for index in sorted(self._active)]
+        refs = [variable.ref for variable in seen if variable.slot != "iterations"]
         extra = self.rate is not None and id(self.rate) not in self._index
-        return [*self._measured, self.rate] if extra else self._measured
+        return [*refs, self.rate] if extra else refs
 
     @property
     def steps(self) -> int:
@@ -66,6 +71,15 @@ class Recorder:
         return self.recording.counts.get("steps", 0)
 
     # ---- construction
+
+    def follow(self, optimizer: Any) -> None:
+        """Another optimizer is watched from now on: what the former one held has ended."""
+        name, known = type(optimizer).__name__, self.recording.optimizer
+        if name != known.split(", then ")[-1]:
+            self.recording.optimizer = f"{known}, then {name}"
+        self.log.iterations = None
+        self._active = set()
+        self._shown_ids = None
 
     def look(self, engine: Watched, optimizer: Any, model: Any, cause: str | None) -> bool:
         """See which variables ``optimizer`` holds now; ``cause`` is None before the watch.
@@ -84,6 +98,7 @@ class Recorder:
         untold = []
         for found in engine.variables(optimizer, model):
             index = self._index.get(id(found.ref))
+            self._active |= set() if index is None else {index}
             if index is None:
                 index = self._add(found, created)
                 untold += [found.name] * found.untold
@@ -119,8 +134,7 @@ class Recorder:
         )
         self.seen.append(WatchedVariable(found, index))
         self._index[id(found.ref)] = index
-        if found.slot != "iterations":
-            self._measured.append(found.ref)
+        self._active.add(index)
         self._unread.add(index)
         return index
 
@@ -132,7 +146,7 @@ class Recorder:
     def read_initial(self, engine: Watched, optimizer: Any, state: Any) -> None:
         """Read variables that no step has touched yet, as far as they have values."""
         if self.iterations is None:
-            self.log.iterations = now = self._counter(engine, optimizer, state)
+            self.log.iterations = now = self.counter(engine, optimizer, state)
             if now:
                 made = f"{now} step{'s' * (now > 1)}"
                 self.log.note(EventKind.STARTED_LATE, f"{made} had been made before", now)
@@ -152,9 +166,9 @@ class Recorder:
 
     def made_steps(self, engine: Watched, optimizer: Any) -> bool:
         """Whether ``optimizer`` is known to have made steps."""
-        return bool(self._counter(engine, optimizer, engine.at_end()))
+        return bool(self.counter(engine, optimizer, engine.at_end()))
 
-    def _counter(self, engine: Watched, optimizer: Any, state: Any) -> int | None:
+    def counter(self, engine: Watched, optimizer: Any, state: Any) -> int | None:
         """The value of the step counter, None if it cannot be read."""
         variable = engine.iterations(optimizer)
         if variable is None:
@@ -164,13 +178,12 @@ class Recorder:
 
     # ---- steps
 
-    def arrive(self, engine: Watched, optimizer: Any, state: Any, unseen: str = "") -> None:
-        """See where the step counter stands while no step is under way.
+    def arrive(self, now: int | None, unseen: str = "") -> None:
+        """The step counter stands at ``now`` while no step is under way; None if nobody knows.
 
         Args:
             unseen: where steps may have been made that nothing noticed, what to say of them.
         """
-        now = self._counter(engine, optimizer, state)
         if now is not None and self.iterations is not None:
             self._moved_to(now, unseen)
 
@@ -204,12 +217,12 @@ class Recorder:
         """
         before = self.iterations or 0
         counts = engine.counts_steps(optimizer)
-        now = self._counter(engine, optimizer, state) if counts else before + bool(returned)
+        now = self.counter(engine, optimizer, state) if counts else before + bool(returned)
         if now is None and returned:
             self.unread(f"{returned} returned, but the step counter cannot be read")
         if now is None or now == before:
             return False
-        if counts and not engine.counts_before:
+        if counts and not engine.reads_before_steps:
             # One run is one step; what moves the counter otherwise was assigned.
             self._moved_to(now - 1 if returned or now == before + 1 else now)
             before = self.iterations or 0
@@ -240,12 +253,13 @@ class Recorder:
         self.log.note_again(EventKind.GAP, why)
 
     def _record(self, engine: Watched, optimizer: Any, state: Any) -> None:
-        indices = list(range(len(self.seen)))
+        indices = sorted(self._active)
         refs = [self.seen[index].ref for index in indices]
         values = engine.read(refs, state)
         present = [place for place, value in enumerate(values) if value is not None]
         shown = set(self._shown.values())
-        gone = shown.difference(present) & {i for i in shown if self.seen[i].statistics is not None}
+        gone = shown.difference(indices[place] for place in present)
+        gone = {index for index in gone if self.seen[index].statistics is not None}
         if gone or (shown and not present):
             self.log.note_again(
                 EventKind.GAP, "the counter moved, but not every variable could be read"
@@ -255,6 +269,7 @@ class Recorder:
         statistics = np.array([describe(array) for array in arrays]).reshape(-1, len(STATISTICS))
         identity = self._identities(engine, indices, state)
         live = self._live(indices, statistics)
+        self._note_health(indices, statistics[None], [(self.steps, self.iterations or 0)])
         small = sum(array.size for array in arrays) <= SMALL_STATE
         kept = self.keep == "values" or (self.keep is None and small)
         if not kept and self.keep != "statistics":
@@ -335,6 +350,8 @@ class Recorder:
         places = [place for place, ref in enumerate(found.refs) if id(ref) in self._index]
         indices = np.array([self._index[id(found.refs[p])] for p in places], dtype=np.int64)
         identity = self._identities(engine, indices, None)
+        identity[:, 2] = -1  # of one time, which is not that of each row
+        identity[:, 1] = identity[:, 1] if engine.keeps_handles else -1
         measured = found.numbers[rows]
         rates = self._rates(engine, optimizer, found, measured, found.after[kept] - 1)
         statistics = np.full((len(measured), len(places), len(STATISTICS)), np.nan)
@@ -347,6 +364,7 @@ class Recorder:
             self.recording.rows.append(
                 Row(step, iterations, indices, numbers, identity, live, None, rate)
             )
+        self._note_health(indices, statistics, list(zip(*columns[:2], strict=True)))
         self._spill_when_long()
         if alone:  # nothing can go on unseen, but the next row is compared with the last
             for index, numbers in zip(indices, statistics[-1], strict=True):
@@ -366,6 +384,23 @@ class Recorder:
             if ref is self.rate:
                 held = measured[:, place, 0]
         return engine.rates(optimizer, held, before)
+
+    def _note_health(self, indices: Any, statistics: np.ndarray, at: list[tuple[int, int]]) -> None:
+        """Note slots that are not finite for the first time; ``at`` is step and counter of rows."""
+        slots = [
+            place for place, index in enumerate(indices) if self.recording.seen[index].parameter
+        ]
+        of_slots = [int(indices[place]) for place in slots]
+        found = self._health.update(of_slots, statistics[:, slots, 0])
+        for row in sorted(set(found.values())):
+            labels = [self.recording.seen[i].label for i, first in found.items() if first == row]
+            self.log.note(EventKind.NOT_FINITE, listed(labels), len(labels), at[row])
+
+    def end(self) -> None:
+        """Note, as the watch ends, what all rows together say of each slot."""
+        for kind, indices in self._health.verdicts().items():
+            labels = [self.recording.seen[index].label for index in indices]
+            self.log.note(kind, listed(labels), len(labels))
 
     def _identities(self, engine: Watched, indices: Iterable[int], state: Any) -> np.ndarray:
         found = [self.seen[index].identity(engine, state) for index in indices]

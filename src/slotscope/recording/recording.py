@@ -8,6 +8,8 @@ same slot and parameter, numbered 1 and 2.
 from __future__ import annotations
 
 import difflib
+import html
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, fields
 from os import PathLike
 from pathlib import Path
@@ -22,6 +24,7 @@ from slotscope.files import whole
 from slotscope.recording import archive, drawing
 from slotscope.recording.records import Event, Row, Variable
 from slotscope.recording.row_blocks import SpilledRows, table_of
+from slotscope.recording.summary import sentences
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,6 +38,7 @@ class Recording:
         engine: name of the engine.
         versions: version of each framework involved.
         optimizer: class name of the optimizer.
+        keep: what the watch was asked to keep, None for the default.
         every: steps were recorded whenever the counter passed a multiple of this.
         counts: how often each method of the optimizer was called, and totals.
         train_calls: how often the model's train function ran.
@@ -48,13 +52,29 @@ class Recording:
     every: int = 1
     counts: dict[str, int] = field(default_factory=dict)
     train_calls: int = 0
+    keep: str | None = None
     events: list[Event] = field(default_factory=list)
     rows: list[Row] | SpilledRows = field(default_factory=list)
     seen: list[Variable] = field(default_factory=list)
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{name} {count}" for name, count in self.counts.items())
-        return f"<Recording of {self.optimizer} on {self.engine}: {counts}>"
+        return f"<Recording of {self.optimizer} on {self.engine}: {counts}>\n{self.summary()}"
+
+    def _repr_html_(self) -> str:
+        told = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in sentences(self))
+        return f"<ul>{told}</ul>"
+
+    def summary(self) -> str:
+        """What happened, in a few sentences: who trained, what slots there are, what is unusual."""
+        return "\n".join(sentences(self))
+
+    @property
+    def timeline(self) -> pd.DataFrame:
+        """:attr:`events` as a table: ``step``, ``iterations``, ``kind``, ``detail``, ``count``."""
+        columns = ["step", "iterations", "kind", "detail", "count"]
+        told = [asdict(event) | {"kind": str(event.kind)} for event in self.events]
+        return pd.DataFrame(told, columns=columns)
 
     @property
     def iterations(self) -> np.ndarray:
@@ -153,14 +173,18 @@ class Recording:
                 continue
             if row.values is None:
                 raise ValuesNotKeptError(
-                    f"Only statistics were kept of {self.seen[indices[0]].label!r}: a step's state"
-                    ' was too large to keep by default. Watch with keep="values", or read'
-                    " recording.statistics."
+                    f"No values were kept of {self.seen[indices[0]].label!r}: {self._why_none()}."
+                    ' Watch with keep="values", or read recording.statistics.'
                 )
             live = [place for place in places if row.live[place]]
             picked.append(row.values[(live or places)[-1]])
         shape = self.seen[indices[0]].shape
         return np.array(picked) if picked else np.zeros((0, *shape))
+
+    def _why_none(self) -> str:
+        if self.keep is None:
+            return "a step's state was too large to keep by default"
+        return f"the watch was given keep={self.keep!r}"
 
     def identity(
         self, slot: str, parameter: str | None = None, optimizer: str | None = None
@@ -212,9 +236,29 @@ class Recording:
         held = f"It holds: {labels}." if labels else "It holds none: no step was recorded."
         return f"The recording holds no optimizer variable {asked!r}.{hint}\n{held}"
 
-    def plot(self) -> Figure:
-        """Timeline of calls, identity strip, and norms over steps, as one figure."""
-        return drawing.figure(self)
+    def plot(
+        self,
+        slots: str | Collection[str] | None = None,
+        parameters: str | Collection[str] | None = None,
+        top: int = 8,
+        log: bool = True,
+    ) -> Figure:
+        """What happened, which variable held each slot, norms and the learning rate, over steps.
+
+        Args:
+            slots: draw only these, such as ``"momentum"``.
+            parameters: draw only the slots of these; the end of a path is enough.
+            top: draw a curve for so many slots, those of the largest norms; of the others, the
+                range.
+            log: whether the axis of norms is logarithmic; zero isn't drawn then.
+
+        Returns:
+            A figure, whose label (``figure.get_label()``) says in words what is seen.
+
+        Raises:
+            VariableNotFoundError: no slot fits.
+        """
+        return drawing.figure(self, slots, parameters, top, log)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write everything to one file, whole or not at all; :func:`slotscope.load` reads it."""

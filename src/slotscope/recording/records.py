@@ -99,6 +99,35 @@ class EventKind(StrEnum):
         8,
         "#CC79A7",
     )
+    NOT_FINITE = (
+        "not finite",
+        "a slot has an element that is NaN or infinite, for the first time",
+        "$!$",
+        8,
+        "#D55E00",
+    )
+    ZERO_SLOT = (
+        "zero slot",
+        "a slot was zero at every step; where another slot of the same parameter moved, its values"
+        " may be too small for its dtype",
+        "$z$",
+        8,
+        "#56B4E9",
+    )
+    DECAYING_SLOT = (
+        "decaying slot",
+        "a slot shrank by one factor at every step: no gradient came",
+        "$d$",
+        8,
+        "#56B4E9",
+    )
+    STILL_SLOT = (
+        "still slot",
+        "a slot that is not zero was the same at every step",
+        "$s$",
+        8,
+        "#56B4E9",
+    )
     FROZEN_MOVED = (
         "frozen moved",
         "training moved parameters that are not trainable",
@@ -156,6 +185,7 @@ class Event:
         iterations: the optimizer's step counter when it happened.
         detail: what exactly, in words.
         count: how many variables, steps or parameters it is about.
+        step: how many steps had been made since the watch began.
 
     Raises:
         ValueError: there is no such kind.
@@ -165,6 +195,7 @@ class Event:
     iterations: int
     detail: str = ""
     count: int = 1
+    step: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kind", EventKind(self.kind))

@@ -93,7 +93,8 @@ def watch(
             f"{watched!r} is no optimizer whose variables the engine {engine.name!r} can show."
             " Expected one of its own optimizers, or a subclass."
         ) from error
-    recording = Recording(engine.name, engine.versions, type(watched).__name__, int(every))
+    name = type(watched).__name__
+    recording = Recording(engine.name, engine.versions, name, int(every), keep=keep)
     if to is not None:
         recording.spill(_empty_folder(Path(to)))
     return Watch(model, optimizer, Recorder(recording, keep))

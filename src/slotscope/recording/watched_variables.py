@@ -23,6 +23,7 @@ class WatchedVariable:
     def __init__(self, found: OptimizerVariable, index: int) -> None:
         self.index = index
         self.ref = found.ref
+        self.slot = found.slot
         self.label = found.label
         self.statistics: np.ndarray | None = None
         self._numberings = (_Numbering(), _Numbering(), _Numbering())

@@ -12,9 +12,7 @@ from slotscope.recording.found_optimizers import FoundOptimizers
 from slotscope.recording.moved_parameters import MovedParameters
 from slotscope.recording.recording import Recording
 from slotscope.recording.records import EventKind
-
-#: So many parameters are named in one event.
-_NAMED = 4
+from slotscope.recording.summary import listed
 
 
 class WhoTrains:
@@ -119,14 +117,14 @@ class WhoTrains:
         if frozen:
             self._log.note(
                 EventKind.FROZEN_MOVED,
-                f"{_listed(frozen)}: frozen after the train function was made, which goes on"
+                f"{listed(frozen)}: frozen after the train function was made, which goes on"
                 " training them; compile the model again",
                 len(frozen),
             )
         if still:
             self._log.note(
                 EventKind.NOT_MOVED,
-                f"{_listed(still)}: trainable, and no step changed them. If `trainable` was set"
+                f"{listed(still)}: trainable, and no step changed them. If `trainable` was set"
                 " after compile, compile the model again",
                 len(still),
             )
@@ -134,8 +132,3 @@ class WhoTrains:
 
 def _times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
-
-
-def _listed(paths: list[str]) -> str:
-    more = len(paths) - _NAMED
-    return ", ".join(paths[:_NAMED]) + (f" and {more} more" if more > 0 else "")

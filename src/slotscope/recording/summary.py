@@ -1,0 +1,107 @@
+"""A recording in a few sentences: what its owner would want to be told first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from slotscope.recording.records import Event, EventKind, Row, Variable
+from slotscope.recording.row_blocks import SpilledRows
+
+#: So many names are listed in one sentence.
+_NAMED = 4
+#: What every training run has; a summary counts these, and tells all others.
+_ORDINARY = (
+    EventKind.CONSTRUCTED,
+    EventKind.TRACED,
+    EventKind.STEPPED,
+    EventKind.COMPILED,
+)
+
+
+class Recorded(Protocol):
+    """What is summarized of a :class:`~slotscope.Recording`."""
+
+    engine: str
+    optimizer: str
+    every: int
+    counts: dict[str, int]
+    train_calls: int
+    events: list[Event]
+    rows: list[Row] | SpilledRows
+    seen: list[Variable]
+
+    @property
+    def learning_rates(self) -> np.ndarray: ...
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few of ``names``, and how many more there are."""
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 step``, ``2 steps``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def sentences(recording: Recorded) -> list[str]:
+    """The summary of a recording, a sentence or two in each string."""
+    told = [_who(recording), _slots(recording), _rates(recording), _rows(recording)]
+    notable = [event for event in recording.events if event.kind not in _ORDINARY]
+    told += [f"{event.kind.capitalize()}{_when(event.step)}: {event.detail}." for event in notable]
+    return [sentence for sentence in told if sentence]
+
+
+def _who(recording: Recorded) -> str:
+    steps = recording.counts.get("steps", 0)
+    calls = recording.train_calls
+    ran = f"; the model's train function ran {calls} times" if calls not in (0, steps) else ""
+    ran = ran.replace("1 times", "once") if calls == 1 else ran
+    made = plural(steps, "step") if steps else "no step"
+    return f"{recording.optimizer} on {recording.engine} made {made}{ran}."
+
+
+def _slots(recording: Recorded) -> str:
+    slots = [variable for variable in recording.seen if variable.parameter]
+    if not slots:
+        return "It has no slots: no optimizer variable belongs to a parameter."
+    kinds = Counter(variable.slot for variable in slots if variable.number == 1)
+    parameters = len({variable.parameter for variable in slots})
+    made = f"Slots for {plural(parameters, 'parameter')}: {', '.join(kinds)}"
+    replaced = sum(variable.number > 1 for variable in slots)
+    if replaced:
+        return f"{made}. {plural(replaced, 'slot')} got a new variable in place of the former one."
+    return f"{made}, each made once."
+
+
+def _rates(recording: Recorded) -> str:
+    rates = recording.learning_rates
+    rates = rates[np.isfinite(rates)]
+    if not len(rates):
+        return ""
+    if rates.min() == rates.max():
+        return f"The learning rate was {rates[0]:.4g} throughout."
+    return (
+        f"The learning rate began at {rates[0]:.4g} and ended at {rates[-1]:.4g}, between"
+        f" {rates.min():.4g} and {rates.max():.4g}."
+    )
+
+
+def _rows(recording: Recorded) -> str:
+    rows = len(recording.rows)
+    if not rows:
+        return ""
+    first = next(iter(recording.rows))
+    full = np.isfinite(first.statistics[:, 1]).any() if len(first.statistics) else False
+    what = "values" if first.values is not None else "statistics" if full else "norms"
+    every = "" if recording.every == 1 else f", one in {recording.every} steps"
+    return f"{plural(rows, 'row')} with {what}{every}."
+
+
+def _when(step: int) -> str:
+    return f" after step {step}" if step else ""

@@ -1,0 +1,232 @@
+"""A recording says who trains: this optimizer, another one, or one that cannot be watched."""
+
+import importlib
+import warnings
+
+import numpy as np
+from engine_cases import GRAPH, KERAS_3, data, dense_model, find, on, on_every_engine, same, state
+
+import slotscope
+from slotscope.errors import NoStepWarning
+
+X, Y = data()
+KEPT = ("values", "norms")
+FUNCTIONS = ("tf_keras-legacy", "tf_keras", "keras-tensorflow")
+
+
+def fit(model, **options):
+    model.fit(X, Y, batch_size=32, verbose=0, **options)
+
+
+def watched(engine, model, train=fit, **options):
+    """A recording of ``train(model)``, and the texts of its warnings about who trains."""
+    with warnings.catch_warnings(record=True) as given:
+        warnings.simplefilter("always")
+        with engine.scope(), slotscope.watch(model, **options) as recording:
+            train(model)
+    return recording, [str(w.message) for w in given if w.category is NoStepWarning]
+
+
+def two_of_its_own(engine):
+    """A model that trains each of its layers by an optimizer of its own."""
+    layers = engine.keras.layers
+    if engine.name == "keras-torch":
+        ops = engine.keras.ops
+
+        class Two(engine.keras.Model):
+            def train_step(self, data):
+                x, y = data
+                for name, own in self.each.items():
+                    self.zero_grad()
+                    loss = ops.mean((self(x) - y) ** 2)
+                    loss.backward()
+                    weights = self.get_layer(name).trainable_weights
+                    own.apply([v.value.grad for v in weights], weights)
+                return {"loss": loss}
+
+    else:
+        tf = importlib.import_module("tensorflow")
+
+        class Two(engine.keras.Model):
+            def train_step(self, data):
+                x, y = data
+                for name, own in self.each.items():
+                    weights = self.get_layer(name).trainable_weights
+                    with tf.GradientTape() as tape:
+                        loss = tf.reduce_mean((self(x, training=True) - y) ** 2)
+                    gradients = tape.gradient(loss, weights)
+                    own.apply_gradients(zip(gradients, weights, strict=True))
+                return {"loss": loss}
+
+    x = layers.Input(shape=(4,))
+    model = Two(x, layers.Dense(1, name="b")(layers.Dense(3, name="a")(x)))
+    model.each = {"a": engine.optimizer("Adam"), "b": engine.optimizer("SGD")}
+    for name, own in model.each.items():
+        engine.build(own, model.get_layer(name).trainable_weights)
+    model.compile()
+    return model
+
+
+@on(*FUNCTIONS, "keras-torch")
+def test_optimizers_that_a_model_keeps_itself(engine):
+    for keep in KEPT:
+        model = two_of_its_own(engine)
+        recording, (warning,) = watched(engine, model, keep=keep)
+        assert (recording.counts["steps"], recording.train_calls) == (0, 3)
+        told = {event.detail for event in find(recording, "other optimizer")}
+        assert told == {
+            f"model.each[{name!r}] ({cls}) stepped 3 times; to watch it:"
+            f" slotscope.watch(model, optimizer=model.each[{name!r}])"
+            for name, cls in (("a", "Adam"), ("b", "SGD"))
+        }
+        assert "the train function ran 3 times, and RMSprop made no step" in warning
+        assert warning in " ".join(warning.split())
+        assert "these did: Adam, SGD" in recording.summary()
+        assert "these did: Adam, SGD" in repr(recording)
+        # What the message says to do, works.
+        own, warned = watched(engine, model, keep=keep, optimizer=model.each["a"])
+        assert (own.counts["steps"], own.optimizer, warned) == (3, "Adam", [])
+        (other,) = find(own, "other optimizer")
+        assert "model.each['b'] (SGD) stepped 3 times" in other.detail
+
+
+@on_every_engine
+def test_an_optimizer_assigned_within_the_watch(engine):
+    for keep in KEPT:
+        model = dense_model(engine, "SGD", momentum=0.5)
+
+        def train(model):
+            fit(model)
+            with engine.scope():
+                model.optimizer = engine.optimizer("Adam", learning_rate=0.125)
+            fit(model)
+
+        recording, said = watched(engine, model, train, keep=keep)
+        assert recording.counts["steps"] == 6
+        assert recording.steps.tolist() == [1, 2, 3, 4, 5, 6]
+        if engine.name in (*GRAPH, *FUNCTIONS):  # the train function goes on with the first
+            assert recording.optimizer == "SGD"
+            assert recording.iterations.tolist() == [1, 2, 3, 4, 5, 6]
+            assert "model.optimizer is Adam, which was assigned after compile" in said[0]
+        else:
+            assert recording.optimizer == "SGD, then Adam"
+            assert recording.iterations.tolist() == [1, 2, 3, 1, 2, 3]
+            assert not said
+
+
+@on("tf_keras-legacy", "tf_keras", *KERAS_3)
+def test_an_optimizer_assigned_before_the_watch_trains_or_not_as_without_one(engine):
+    for keep in KEPT:
+        ends = []
+        for watch in (False, True):
+            model = dense_model(engine, "SGD", momentum=0.5)
+            fit(model)
+            model.optimizer = engine.optimizer("Adam", learning_rate=0.125)
+            recording, said = watched(engine, model, keep=keep) if watch else (fit(model), [])
+            ends.append(model.get_weights())
+        assert same(*ends)
+        trains = engine.name not in FUNCTIONS
+        assert recording.counts["steps"] == (3 if trains else 0)
+        assert bool(said) is not trains
+
+
+@on(*FUNCTIONS)
+def test_what_is_frozen_after_compile_trains_or_not_as_without_a_watch(engine):
+    for keep in KEPT:
+        ends = []
+        for watch in (False, True):
+            model = dense_model(engine, "SGD", momentum=0.5)
+            fit(model)
+            model.layers[1].trainable = False
+            recording, _ = watched(engine, model, keep=keep) if watch else (fit(model), [])
+            ends.append(state(engine, model))
+        assert same(*ends)
+        (moved,) = find(recording, "frozen moved")
+        assert moved.detail.startswith("hidden/kernel, hidden/bias: frozen after")
+        assert "Frozen moved" in recording.summary()
+
+
+@on(*FUNCTIONS)
+def test_what_is_trainable_only_after_compile_is_not_moved(engine):
+    for keep in KEPT:
+        model = dense_model(engine)
+        with engine.scope():
+            model.layers[1].trainable = False
+            model.compile(optimizer=engine.optimizer("SGD", momentum=0.5), loss="mse")
+            fit(model)
+            model.layers[1].trainable = True
+        recording, _ = watched(engine, model, keep=keep)
+        (still,) = find(recording, "not moved")
+        assert still.detail.startswith("hidden/kernel, hidden/bias: trainable, and no step")
+        assert recording.counts["steps"] == 3
+
+
+@on_every_engine
+def test_of_an_ordinary_run_nothing_is_said(engine):
+    for keep in KEPT:
+        model = dense_model(engine)
+        recording, said = watched(engine, model, lambda m: fit(m, epochs=2), keep=keep)
+        assert not said
+        ordinary = {"constructed", "traced", "stepped"}
+        assert {event.kind for event in recording.events} <= ordinary
+        assert recording.train_calls == recording.counts["steps"] == 6
+
+
+@on("keras-torch")
+def test_an_optimizer_of_torch_beside_a_compiled_model(engine):
+    torch = importlib.import_module("torch")
+    model, other = dense_model(engine), dense_model(engine)
+
+    def train(model):
+        for trained in (model, other):
+            own = torch.optim.AdamW([v.value for v in trained.trainable_variables])
+            for _ in range(2):
+                own.zero_grad()
+                ((trained(X) - torch.tensor(Y)) ** 2).mean().backward()
+                own.step()
+
+    recording, _ = watched(engine, model, train)
+    (event,) = find(recording, "other optimizer")
+    assert (
+        event.detail
+        == "torch.optim.AdamW stepped 2 times; it is not Keras's, and cannot be watched"
+    )
+    assert (event.count, recording.counts["steps"]) == (2, 0)
+
+
+@on_every_engine
+def test_a_slot_of_a_former_optimizer_ends_with_it(engine):
+    for keep in KEPT:
+        model = dense_model(engine, "SGD", momentum=0.5)
+
+        def train(model):
+            fit(model)
+            with engine.scope():
+                model.compile(optimizer=engine.optimizer("Adam"), loss="mse")
+            fit(model)
+            with engine.scope():
+                model.compile(optimizer=engine.optimizer("RMSprop"), loss="mse")
+            fit(model)
+
+        recording, _ = watched(engine, model, train, keep=keep)
+        assert recording.optimizer == "SGD, then Adam, then RMSprop"
+        table = recording.statistics
+        rows = table[table["variable"].str.startswith("momentum/hidden/kernel")]
+        assert rows["step"].tolist() == [1, 2, 3, 4, 5, 6]
+        rows = table[table["variable"].str.startswith("velocity/hidden/kernel")]
+        assert rows["step"].tolist() == [4, 5, 6, 7, 8, 9]
+        if keep == "values":
+            assert len(recording.values("momentum", "hidden/kernel")) == 6
+            assert len(recording.values("velocity", "hidden/kernel")) == 6
+
+
+@on("keras-jax")
+def test_an_identity_that_cannot_be_told_is_missing(engine):
+    told = {}
+    for keep in KEPT:
+        recording, _ = watched(engine, dense_model(engine), keep=keep)
+        slots = recording.variables.query("parameter != ''")
+        told[keep] = slots["handle"].tolist()
+        assert slots["object"].all()
+    assert not any(told["values"])
+    assert all(handle is np.nan or str(handle) == "<NA>" for handle in told["norms"])
