@@ -12,7 +12,7 @@ from engine_cases import GRAPH, KERAS_3, TF_FUNCTION, data, dense_model, find, f
 
 import slotscope
 from slotscope.errors import UnseenStepsWarning
-from slotscope.recording import recorder
+from slotscope.recording import row_taker
 from slotscope.recording.records import EventKind
 from slotscope.recording.row_blocks import SpilledRows
 
@@ -94,14 +94,14 @@ def test_a_step_that_loss_scaling_skips_leaves_no_row(engine):
 
 @on(*MEASURED)
 def test_a_custom_loop_spills_too(engine):
-    recorder.ROWS_IN_MEMORY = 20
+    row_taker.ROWS_IN_MEMORY = 20
     try:
         model = dense_model(engine)
         with slotscope.watch(model, keep="norms") as recording:
             for _ in range(50):
                 one_step(engine, model)
     finally:
-        recorder.ROWS_IN_MEMORY = 8192
+        row_taker.ROWS_IN_MEMORY = 8192
     assert isinstance(recording.rows, SpilledRows)
     assert list(recording.iterations) == list(range(1, 51))
     assert len(recording.events) < 30
@@ -260,18 +260,18 @@ def test_a_large_model_that_is_not_built_is_read_once_at_most(engine):
     model.compile(optimizer=engine.optimizer("Adam"), loss="mse")
     inputs, targets = data(rows=96)
     read = []
-    original = recorder.Recorder._record
+    original = row_taker.RowTaker.read
 
     def record(*args):
         read.append(args)
         return original(*args)
 
-    recorder.Recorder._record = record
+    row_taker.RowTaker.read = record
     try:
         with slotscope.watch(model) as recording:
             model.fit(inputs, targets, epochs=2, verbose=0)
     finally:
-        recorder.Recorder._record = original
+        row_taker.RowTaker.read = original
     assert len(read) <= 1
     assert list(recording.iterations) == [1, 2, 3, 4, 5, 6]
     assert not find(recording, "gap")

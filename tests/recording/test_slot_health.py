@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from engine_cases import KERAS_3, data, dense_model, find, on, on_every_engine
+from engine_cases import KERAS_3, data, dense_model, find, fresh, on, on_every_engine
 
 import slotscope
 from slotscope.recording.slot_health import SlotHealth
@@ -48,10 +48,11 @@ def test_the_first_row_that_is_not_finite_is_told_once():
 @on_every_engine
 def test_slots_that_become_nan(engine):
     for keep in KEPT:
-        model = dense_model(engine, "SGD", momentum=0.5)
+        home = fresh(engine)
+        model = dense_model(home, "SGD", momentum=0.5)
         targets = Y.copy()
         targets[40] = np.inf  # in the second batch
-        with engine.scope(), slotscope.watch(model, keep=keep) as recording:
+        with home.scope(), slotscope.watch(model, keep=keep) as recording:
             model.fit(X, targets, batch_size=32, shuffle=False, verbose=0)
         (event,) = find(recording, "not finite")
         assert (event.step, event.iterations, event.count) == (2, 2, 4)
@@ -62,13 +63,14 @@ def test_slots_that_become_nan(engine):
 @on_every_engine
 def test_slots_of_a_layer_that_gets_no_gradient_stay_zero_or_decay(engine):
     for keep in KEPT:
-        layers = engine.keras.layers
-        engine.seed(1)
-        with engine.scope():
+        home = fresh(engine)
+        layers = home.keras.layers
+        home.seed(1)
+        with home.scope():
             x = layers.Input(shape=(4,))
             dead = layers.Dense(3, activation="relu", name="dead", bias_initializer="ones")(x)
-            model = engine.keras.models.Model(x, layers.Dense(1, name="out")(dead))
-            model.compile(optimizer=engine.optimizer("SGD", momentum=0.5), loss="mse")
+            model = home.keras.models.Model(x, layers.Dense(1, name="out")(dead))
+            model.compile(optimizer=home.optimizer("SGD", momentum=0.5), loss="mse")
             kernel, bias = model.get_layer("dead").get_weights()
             with slotscope.watch(model, keep=keep) as recording:
                 model.fit(X, Y, batch_size=32, verbose=0)

@@ -4,7 +4,18 @@ import importlib
 import warnings
 
 import numpy as np
-from engine_cases import GRAPH, KERAS_3, data, dense_model, find, on, on_every_engine, same, state
+from engine_cases import (
+    GRAPH,
+    KERAS_3,
+    data,
+    dense_model,
+    find,
+    fresh,
+    on,
+    on_every_engine,
+    same,
+    state,
+)
 
 import slotscope
 from slotscope.errors import NoStepWarning
@@ -197,18 +208,16 @@ def test_an_optimizer_of_torch_beside_a_compiled_model(engine):
 @on_every_engine
 def test_a_slot_of_a_former_optimizer_ends_with_it(engine):
     for keep in KEPT:
-        model = dense_model(engine, "SGD", momentum=0.5)
+        home = fresh(engine)
+        model = dense_model(home, "SGD", momentum=0.5)
 
-        def train(model):
+        def train(model, home=home):
             fit(model)
-            with engine.scope():
-                model.compile(optimizer=engine.optimizer("Adam"), loss="mse")
-            fit(model)
-            with engine.scope():
-                model.compile(optimizer=engine.optimizer("RMSprop"), loss="mse")
-            fit(model)
+            for name in ("Adam", "RMSprop"):
+                model.compile(optimizer=home.optimizer(name), loss="mse")
+                fit(model)
 
-        recording, _ = watched(engine, model, train, keep=keep)
+        recording, _ = watched(home, model, train, keep=keep)
         assert recording.optimizer == "SGD, then Adam, then RMSprop"
         table = recording.statistics
         rows = table[table["variable"].str.startswith("momentum/hidden/kernel")]

@@ -83,7 +83,7 @@ class Hooks(Observer):
             self._drain()
             if self.attached:
                 self._catch_up()
-                self.recorder.end()
+                self.recorder.rows.end()
                 self._look_who_trains()
             self.recorder.log.warn()
         finally:

@@ -94,7 +94,7 @@ class Observer:
     @aside
     def _look(self, cause: str | None) -> None:
         with self._lock:
-            changed = self.recorder.look(self.engine, self.optimizer, self.model, cause)
+            changed = self.recorder.variables.look(self.engine, self.optimizer, self.model, cause)
         if changed and self.engine.foreign(self.optimizer, self.model):
             self._note_shared("it holds slots for the parameters of another model")
 
@@ -109,7 +109,7 @@ class Observer:
 
     def _targets(self) -> Targets:
         counter = self.engine.iterations(self.optimizer)
-        return Targets(self.recorder.refs, counter, self._longest)
+        return Targets(self.recorder.variables.refs, counter, self._longest)
 
     def _trains_the_model(self) -> bool:
         """Whether the train function runs this optimizer, not another one of a custom loop."""
@@ -212,7 +212,7 @@ class Observer:
         """See, as the watch ends, whether it was this optimizer that trained."""
         if self._who is not None and not sys.is_finalizing():
             with self._lock, self._within_step():
-                self._who.end(self.optimizer)
+                self._who.end(self.optimizer, given=self._given is not None)
 
     # ---- what is noticed on the way
 

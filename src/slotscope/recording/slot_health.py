@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,51 +14,30 @@ _SAME = 1e-4
 _ROWS = 4
 
 
-class _Norms:
-    """What is kept of one slot's L2 norms."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self.last = np.nan
-        self.lowest, self.highest = np.inf, -np.inf
-        self.smallest_ratio, self.largest_ratio = np.inf, -np.inf
-        self.finite = True
-
-    def update(self, norms: np.ndarray) -> int | None:
-        """Take more norms; the place of the first that is not finite, if none was before."""
-        known = np.concatenate([[self.last], norms]) if self.rows else norms
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratios = known[1:] / known[:-1]
-        if len(ratios):
-            self.smallest_ratio = min(self.smallest_ratio, ratios.min())
-            self.largest_ratio = max(self.largest_ratio, ratios.max())
-        self.rows += len(norms)
-        self.last = norms[-1]
-        self.lowest, self.highest = min(self.lowest, norms.min()), max(self.highest, norms.max())
-        bad = np.flatnonzero(~np.isfinite(norms))
-        if not len(bad) or not self.finite:
-            return None
-        self.finite = False
-        return int(bad[0])
-
-    @property
-    def kind(self) -> EventKind | None:
-        """What is to be said of the slot at the end."""
-        if self.rows < _ROWS or not self.finite:
-            return None
-        if self.highest == 0:
-            return EventKind.ZERO_SLOT
-        if self.lowest == self.highest:
-            return EventKind.STILL_SLOT
-        constant = self.largest_ratio - self.smallest_ratio < _SAME * self.largest_ratio
-        return EventKind.DECAYING_SLOT if constant and self.largest_ratio < 1 else None
-
-
 class SlotHealth:
-    """Follows the L2 norm of each slot, by the index of its variable."""
+    """Follows the L2 norm of each slot, by the index of its variable.
+
+    Attributes of it are arrays with one element for each index that came so far.
+    """
 
     def __init__(self) -> None:
-        self._norms: defaultdict[int, _Norms] = defaultdict(_Norms)
+        self._rows = np.zeros(0, np.int64)
+        self._bad = np.zeros(0, bool)
+        self._last = np.zeros(0)
+        self._lowest, self._highest = np.zeros(0), np.zeros(0)
+        self._smallest_ratio, self._largest_ratio = np.zeros(0), np.zeros(0)
+
+    def _grow(self, size: int) -> None:
+        more = size - len(self._rows)
+        if more <= 0:
+            return
+        self._rows = np.append(self._rows, np.zeros(more, np.int64))
+        self._bad = np.append(self._bad, np.zeros(more, bool))
+        self._last = np.append(self._last, np.full(more, np.nan))
+        low, high = np.full(more, np.inf), np.full(more, -np.inf)
+        self._lowest, self._highest = np.append(self._lowest, low), np.append(self._highest, high)
+        self._smallest_ratio = np.append(self._smallest_ratio, low)
+        self._largest_ratio = np.append(self._largest_ratio, high)
 
     def update(self, indices: Sequence[int], norms: np.ndarray) -> dict[int, int]:
         """Take the norms of more rows.
@@ -71,17 +49,40 @@ class SlotHealth:
         Returns:
             For each variable that is not finite for the first time, the row.
         """
-        found = {}
-        for column, index in enumerate(indices):
-            first = self._norms[index].update(norms[:, column])
-            if first is not None:
-                found[index] = first
-        return found
+        if not len(indices):
+            return {}
+        at = np.array(indices, dtype=np.int64)
+        self._grow(int(at.max()) + 1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratios = norms / np.concatenate([self._last[None, at], norms[:-1]])
+            # The first row of a slot has none before it: fmin and fmax leave NaN out.
+            self._smallest_ratio[at] = np.fmin(self._smallest_ratio[at], np.fmin.reduce(ratios))
+            self._largest_ratio[at] = np.fmax(self._largest_ratio[at], np.fmax.reduce(ratios))
+        self._rows[at] += len(norms)
+        self._last[at] = norms[-1]
+        self._lowest[at] = np.fmin(self._lowest[at], np.fmin.reduce(norms))
+        self._highest[at] = np.fmax(self._highest[at], np.fmax.reduce(norms))
+        bad = ~np.isfinite(norms)
+        new = bad.any(axis=0) & ~self._bad[at]
+        self._bad[at] |= new
+        return {
+            indices[place]: int(bad[:, place].argmax()) for place in np.flatnonzero(new).tolist()
+        }
 
     def verdicts(self) -> dict[EventKind, list[int]]:
         """What is to be said of slots at the end, and of which."""
         kinds: dict[EventKind, list[int]] = {}
-        for index, norms in sorted(self._norms.items()):
-            if norms.kind is not None:
-                kinds.setdefault(norms.kind, []).append(index)
+        for index in np.flatnonzero((self._rows >= _ROWS) & ~self._bad).tolist():
+            kind = self._kind(index)
+            if kind is not None:
+                kinds.setdefault(kind, []).append(index)
         return kinds
+
+    def _kind(self, index: int) -> EventKind | None:
+        if self._highest[index] == 0:
+            return EventKind.ZERO_SLOT
+        if self._lowest[index] == self._highest[index]:
+            return EventKind.STILL_SLOT
+        smallest, largest = self._smallest_ratio[index], self._largest_ratio[index]
+        shrinks = smallest > (1 - _SAME) * largest and largest < 1 and self._lowest[index] > 0
+        return EventKind.DECAYING_SLOT if shrinks else None

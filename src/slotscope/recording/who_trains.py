@@ -57,8 +57,13 @@ class WhoTrains:
         if self._stop is not None:
             self._stop()
 
-    def end(self, optimizer: Any) -> None:
-        """Note what is to be said; ``optimizer`` is the one that is watched."""
+    def end(self, optimizer: Any, *, given: bool) -> None:
+        """Note what is to be said.
+
+        Args:
+            optimizer: the one that is watched.
+            given: whether it was chosen, not found in ``model.optimizer``.
+        """
         others = self._others()
         calls, steps = self._recording.train_calls, self._recording.counts["steps"]
         name = type(optimizer).__name__
@@ -66,7 +71,7 @@ class WhoTrains:
             ran = f"the train function ran {_times(calls)}, and {name} made no step"
             self._log.note(EventKind.NO_STEP, f"{ran}: {self._instead(others)}")
         assigned = getattr(self._model, "optimizer", optimizer)
-        if calls and steps and assigned is not optimizer and assigned not in others:
+        if steps and not given and assigned is not optimizer and assigned not in others:
             self._note_assigned(name, type(assigned).__name__)
         if calls or steps or others:
             self._note_parameters()
