@@ -106,6 +106,10 @@ class UnseenStepsWarning(UserWarning):
     """Steps of a watched run left no row, or one step left two."""
 
 
+class HandedOverError(SlotscopeError, ValueError):
+    """What was given to ``recording.step`` cannot be recorded."""
+
+
 class NoStepWarning(UserWarning):
     """A watched optimizer made no step though the model's train function ran: another one did."""
 

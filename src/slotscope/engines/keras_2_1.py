@@ -148,6 +148,12 @@ class Keras21(GraphEngine):
             return super().optimizer(name, **config)
 
     @classmethod
+    def compiling(cls) -> list[type]:
+        loaded = [name for name in sys.modules if name.startswith(_PRIVATE) and "." not in name]
+        models = [sys.modules[name].models for name in loaded]
+        return [kind for module in models for kind in (module.Model, module.Sequential)]
+
+    @classmethod
     def owns(cls, model: Any, optimizer: Any) -> bool:
         return any(module.startswith(_PRIVATE) for module in base_modules(model))
 

@@ -42,7 +42,7 @@ from slotscope.engines.keras_3_state import (
 from slotscope.engines.private_names import held
 from slotscope.engines.rates import scheduled
 from slotscope.engines.records import Gradient, OptimizerVariable, Status
-from slotscope.engines.watched import base_modules
+from slotscope.engines.watched import base_modules, defining
 
 
 class Keras3(Engine):
@@ -207,6 +207,12 @@ class Keras3(Engine):
     def convert_to_numpy(self, tensor: Any) -> np.ndarray:
         found: np.ndarray = self.keras.ops.convert_to_numpy(tensor)
         return found
+
+    @classmethod
+    def compiling(cls) -> list[type]:
+        keras = sys.modules.get("keras")
+        here = _running_backend() == cls.backend_name
+        return [defining(keras.Model, "compile")] if keras is not None and here else []
 
     @classmethod
     def owns(cls, model: Any, optimizer: Any) -> bool:

@@ -19,6 +19,7 @@ from slotscope.engines.keras_3 import Keras3
 from slotscope.engines.meters.jax import CarriedVariables, JaxMeter
 from slotscope.engines.private_names import held
 from slotscope.engines.records import Identity
+from slotscope.errors import HandedOverError
 
 
 class KerasJax(Keras3):
@@ -79,6 +80,16 @@ class KerasJax(Keras3):
 
         context: contextlib.AbstractContextManager[Any] = jax.disable_jit()
         return context
+
+    def state_of_arrays(self, optimizer: Any, arrays: Sequence[Any]) -> dict[int, Any]:
+        refs = self.shows(optimizer)
+        if len(arrays) != len(refs):
+            raise HandedOverError(
+                f"recording.step got {len(arrays)} arrays, and the optimizer has {len(refs)}"
+                " variables. Pass the optimizer variables that stateless_apply returned, its second"
+                " result."
+            )
+        return {id(ref): array for ref, array in zip(refs, arrays, strict=True)}
 
     def _in_flight(self, optimizer: Any, state: Any) -> dict[int, Any]:
         """The optimizer's arrays in the train function's state, none where nothing tells them."""

@@ -37,6 +37,7 @@ from slotscope.engines.tf_keras_state import (
     PREAMBLE,
     built_foreign,
     built_variables,
+    compiling_classes,
     inner,
     is_graph_model,
     is_legacy,
@@ -143,6 +144,10 @@ class TfKerasEager(EagerTensorFlow):
 
     def iterations(self, optimizer: Any) -> Any:
         return step_counter(optimizer)
+
+    @classmethod
+    def compiling(cls) -> list[type]:
+        return compiling_classes(graph=False)
 
 
 class TfKerasLegacy(TfKerasEager):

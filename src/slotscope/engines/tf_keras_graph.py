@@ -19,6 +19,7 @@ from slotscope.engines.tensorflow_graph import GraphEngine
 from slotscope.engines.tf_keras_state import (
     LEGACY_ARGUMENTS,
     PREAMBLE,
+    compiling_classes,
     inner,
     is_graph_model,
     is_legacy,
@@ -74,6 +75,10 @@ class TfKerasGraph(GraphEngine):
     @property
     def optimizers(self) -> ModuleType:
         return self.keras.optimizers.legacy
+
+    @classmethod
+    def compiling(cls) -> list[type]:
+        return compiling_classes(graph=True)
 
     @classmethod
     def owns(cls, model: Any, optimizer: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -28,6 +29,15 @@ def load() -> ModuleType:
     with quiet_import():
         import tf_keras
     return tf_keras
+
+
+def compiling_classes(*, graph: bool) -> list[type]:
+    """The class whose ``compile`` models in a graph run, or all others; none if not imported."""
+    if "tf_keras" not in sys.modules:
+        return []
+    from tf_keras.src.engine import training, training_v1
+
+    return [training_v1.Model if graph else training.Model]
 
 
 def class_names(obj: Any) -> set[str]:

@@ -17,6 +17,12 @@ import numpy as np
 from slotscope.engines.available import Available
 from slotscope.engines.meters.meter import Meter
 from slotscope.engines.records import Identity, OptimizerVariable
+from slotscope.errors import HandedOverError
+
+
+def defining(cls: type, name: str) -> type:
+    """The class, ``cls`` or a base of it, that defines the method ``name``."""
+    return next(base for base in cls.__mro__ if name in vars(base))
 
 
 def base_modules(obj: Any) -> set[str]:
@@ -61,6 +67,14 @@ class Watched(Available):
 
         Imports nothing.
         """
+
+    @classmethod
+    def compiling(cls) -> list[type]:
+        """The classes whose ``compile`` every model of this engine runs.
+
+        Imports nothing: none where its Keras has not been imported.
+        """
+        return []
 
     def trainer(self, model: Any) -> Any:
         """The object that holds ``train_function``; nearly always the model itself."""
@@ -175,6 +189,17 @@ class Watched(Available):
     def state_of(self, runner: Any) -> Any:
         """The state behind a call of one of :meth:`runners`; ``runner`` is its self."""
         return None
+
+    def state_of_arrays(self, optimizer: Any, arrays: Sequence[Any]) -> Any:
+        """The state in which the optimizer's variables hold ``arrays``, in its own order.
+
+        Raises:
+            HandedOverError: this engine's loops pass no state, or there are too few or too many.
+        """
+        raise HandedOverError(
+            f"On the engine {self.name!r} steps are seen as they are made: recording.step is for"
+            " loops over stateless_apply on JAX. Leave it out."
+        )
 
     def at_rest(self) -> Any:
         """What :meth:`read` needs as ``state`` outside of any step."""

@@ -11,7 +11,7 @@ import functools
 import inspect
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Any
 
@@ -84,6 +84,7 @@ class Observer:
         self._depth = _Depth()
         self._lock = threading.RLock()
         self._metering: Metering | None = None
+        self._handed_over = False
         self._own_steps = 0  # under way, in any thread
         self._own_steps_begun = 0
         self._longest = 1  # steps that one call of the train function can make
@@ -135,6 +136,12 @@ class Observer:
         """Where steps may have been made that no hook saw, what to say of them."""
         possible = self._shared or self._traced_elsewhere or not self.recorder.steps
         return " that a hook could see" if self.engine.runs_unseen and possible else ""
+
+    def hand_over(self, arrays: Sequence[Any]) -> None:
+        """A loop tells the state that its step left."""
+        state = self.engine.state_of_arrays(self.optimizer, arrays)
+        self._handed_over = True
+        self._step(state, returned="a step that was handed over")
 
     def _step(self, state: Any, *, returned: str = "") -> bool:
         self._look("a step")
@@ -198,6 +205,8 @@ class Observer:
         with self._lock, self._within_step():
             state = self.engine.at_end()
             now = self.recorder.counter(self.engine, self.optimizer, state)
+            if self._handed_over and now is not None and now < (self.recorder.iterations or 0):
+                return  # the loop kept its state to itself
             self.recorder.arrive(now, self._unseen())
 
     @aside
@@ -213,6 +222,8 @@ class Observer:
         if self._who is not None and not sys.is_finalizing():
             with self._lock, self._within_step():
                 self._who.end(self.optimizer, given=self._given is not None)
+                if not self._handed_over:  # a loop that does holds the parameters itself
+                    self._who.note_parameters()
 
     # ---- what is noticed on the way
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import html
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from os import PathLike
 from pathlib import Path
@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from slotscope.engines.meters.statistics import STATISTICS
-from slotscope.errors import ValuesNotKeptError, VariableNotFoundError
+from slotscope.errors import HandedOverError, ValuesNotKeptError, VariableNotFoundError
 from slotscope.files import whole
 from slotscope.recording import archive, drawing
 from slotscope.recording.records import Event, Row, Variable
@@ -56,6 +56,9 @@ class Recording:
     events: list[Event] = field(default_factory=list)
     rows: list[Row] | SpilledRows = field(default_factory=list)
     seen: list[Variable] = field(default_factory=list)
+    _hand_over: Callable[[Sequence[Any]], None] | None = field(
+        default=None, repr=False, compare=False
+    )
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{name} {count}" for name, count in self.counts.items())
@@ -68,6 +71,27 @@ class Recording:
     def summary(self) -> str:
         """What happened, in a few sentences: who trained, what slots there are, what is unusual."""
         return "\n".join(sentences(self))
+
+    def step(self, optimizer_variables: Sequence[Any]) -> None:
+        """Record a step of a loop that keeps the optimizer's state itself, on JAX::
+
+            weights, slots = jitted_stateless_apply(slots, gradients, weights)
+            recording.step(slots)
+
+        Args:
+            optimizer_variables: the arrays of ``optimizer.variables`` after the step, in that
+                order: the second result of ``stateless_apply``.
+
+        Raises:
+            HandedOverError: not so many arrays as the optimizer has variables; or the watch has
+                ended; or the engine's loops have no such state.
+        """
+        if self._hand_over is None:
+            raise HandedOverError(
+                "recording.step was called outside of a watch, where no step can be recorded. Call"
+                " it inside of the `with slotscope.watch(...)` block."
+            )
+        self._hand_over(optimizer_variables)
 
     @property
     def timeline(self) -> pd.DataFrame:

@@ -7,13 +7,14 @@ whatever way, every attribute is what it was. What is hooked, and why a step is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Integral
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar
 
-from slotscope.engines import engine_of, private_names
+from slotscope.engines import engine_classes, engine_of, private_names
 from slotscope.engines.watched import Watched
 from slotscope.errors import (
     AlreadyWatchedError,
@@ -23,21 +24,23 @@ from slotscope.errors import (
     UnknownOptimizerError,
 )
 from slotscope.recording.hooks import Hooks
+from slotscope.recording.patches import listen
 from slotscope.recording.recorder import Recorder
 from slotscope.recording.recording import Recording
+from slotscope.recording.records import EventKind
 from slotscope.recording.row_blocks import SpilledRows
 
 _KEEP = (None, "values", "statistics", "norms")
 
 
 def watch(
-    model: Any,
+    model: Any = None,
     *,
     every: int = 1,
     keep: str | None = None,
     optimizer: Any = None,
     to: str | PathLike[str] | None = None,
-) -> Watch:
+) -> Watch | WatchOfTheFirstCompiled:
     """Record what ``model``'s optimizer builds and what happens to it at every step.
 
     Use it as a context manager; it yields the :class:`~slotscope.Recording`::
@@ -49,7 +52,8 @@ def watch(
     alike. The run ends bit for bit where it would have ended unwatched.
 
     Args:
-        model: a compiled model of any engine.
+        model: a compiled model of any engine. Without one, the first model that is compiled in the
+            block is watched from then on; its Keras must have been imported before.
         every: record a row whenever the step counter passes a multiple of this. Calls and events
             are always recorded.
         keep: ``"values"`` keeps the values of every optimizer variable, ``"statistics"`` six
@@ -64,7 +68,7 @@ def watch(
 
     Raises:
         UnknownModelError: ``model`` is not a model of any engine.
-        NotCompiledError: it has no optimizer.
+        NotCompiledError: it has no optimizer; or, as the block ends, no model was compiled in it.
         UnknownOptimizerError: the optimizer does not show its variables.
         UnsupportedReleaseError: here, or on entering, if a framework lacks what a watch leans on.
         FolderInUseError: ``to`` holds something.
@@ -78,6 +82,21 @@ def watch(
         raise SlotscopeError(
             f'to={to!r} takes rows without values: say keep="norms" or "statistics".'
         )
+    recording = Recording("", {}, "", int(every), keep=keep)
+    recorder = Recorder(recording, keep)
+    started: Watch | WatchOfTheFirstCompiled
+    if model is None:
+        started = WatchOfTheFirstCompiled(recorder)
+    else:
+        _ask(model, optimizer, recording)
+        started = Watch(model, optimizer, recorder)
+    if to is not None:
+        recording.spill(_empty_folder(Path(to)))
+    return started
+
+
+def _ask(model: Any, optimizer: Any, recording: Recording) -> None:
+    """See whether ``model`` can be watched, and write down whose it is."""
     engine: Watched = engine_of(model, optimizer)
     watched = getattr(model, "optimizer", None) if optimizer is None else optimizer
     if watched is None:
@@ -93,11 +112,8 @@ def watch(
             f"{watched!r} is no optimizer whose variables the engine {engine.name!r} can show."
             " Expected one of its own optimizers, or a subclass."
         ) from error
-    name = type(watched).__name__
-    recording = Recording(engine.name, engine.versions, name, int(every), keep=keep)
-    if to is not None:
-        recording.spill(_empty_folder(Path(to)))
-    return Watch(model, optimizer, Recorder(recording, keep))
+    recording.engine, recording.versions = engine.name, engine.versions
+    recording.optimizer = type(watched).__name__
 
 
 def _empty_folder(folder: Path) -> Path:
@@ -141,7 +157,9 @@ class Watch:
         except BaseException:
             self._end()
             raise
-        return self.hooks.recorder.recording
+        recording = self.hooks.recorder.recording
+        recording._hand_over = self.hooks.hand_over
+        return recording
 
     def __exit__(
         self,
@@ -152,6 +170,7 @@ class Watch:
         self._end()
 
     def _end(self) -> None:
+        self.hooks.recorder.recording._hand_over = None
         try:
             self.hooks.detach()
         finally:
@@ -165,9 +184,66 @@ class Watch:
             rows.write()
 
     def __getattr__(self, name: str) -> Any:
-        if hasattr(Recording, name) or name in Recording.__dataclass_fields__:
-            raise SlotscopeError(
-                f"The recording, and its {name!r}, comes from the block: write"
-                " `with slotscope.watch(model) as recording:` and train inside."
+        raise _not_entered(name)
+
+
+class WatchOfTheFirstCompiled:
+    """The context manager that :func:`watch` returns without a model."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._watch: Watch | None = None
+        self._depth = 0
+        self._stops: list[Callable[[], None]] = []
+
+    def __enter__(self) -> Recording:
+        classes = {kind for engine in engine_classes() for kind in engine.compiling()}
+        self._stops = [listen(kind, "compile", self._compiled) for kind in classes]
+        return self._recorder.recording
+
+    def _compiled(self, proceed: Any, model: Any, /, *args: Any, **kwargs: Any) -> Any:
+        self._depth += 1  # Keras 2.1's Sequential compiles a Model inside of it
+        try:
+            result = proceed(model, *args, **kwargs)
+        finally:
+            self._depth -= 1
+        if self._watch is None and not self._depth:
+            self._stop()
+            _ask(model, None, self._recorder.recording)
+            self._watch = Watch(model, None, self._recorder)
+            self._watch.__enter__()
+            self._recorder.log.note(EventKind.COMPILED)
+        return result
+
+    def _stop(self) -> None:
+        while self._stops:
+            self._stops.pop()()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stop()
+        if self._watch is not None:
+            self._watch.__exit__(kind, error, traceback)
+        elif error is None:
+            raise NotCompiledError(
+                "No model was compiled in the block of `slotscope.watch()`, so none was watched."
+                " Import Keras before the block and compile the model in it, or pass the model:"
+                " slotscope.watch(model)."
             )
-        raise AttributeError(name)
+
+    def __getattr__(self, name: str) -> Any:
+        raise _not_entered(name)
+
+
+def _not_entered(name: str) -> Exception:
+    """What is wrong where an attribute of the recording is asked of the watch."""
+    if hasattr(Recording, name) or name in Recording.__dataclass_fields__:
+        return SlotscopeError(
+            f"The recording, and its {name!r}, comes from the block: write"
+            " `with slotscope.watch(model) as recording:` and train inside."
+        )
+    return AttributeError(name)

@@ -14,6 +14,9 @@ from slotscope.recording.recording import Recording
 from slotscope.recording.records import EventKind
 from slotscope.recording.summary import listed
 
+#: The events that tell of a step, whoever made it.
+_STEPS = (EventKind.STEPPED, EventKind.NO_STEP, EventKind.OTHER_OPTIMIZER)
+
 
 class WhoTrains:
     """Looks at a model when a watch begins and when it ends, and notes what its owner may not know.
@@ -73,8 +76,6 @@ class WhoTrains:
         assigned = getattr(self._model, "optimizer", optimizer)
         if steps and not given and assigned is not optimizer and assigned not in others:
             self._note_assigned(name, type(assigned).__name__)
-        if calls or steps or others:
-            self._note_parameters()
 
     def _others(self) -> list[Any]:
         """The other optimizers that stepped, each of which is an event."""
@@ -116,7 +117,10 @@ class WhoTrains:
             f" the train function goes on with {trains}; compile the model with it",
         )
 
-    def _note_parameters(self) -> None:
+    def note_parameters(self) -> None:
+        """Note parameters that moved and should not have, and the other way round."""
+        if not any(event.kind in _STEPS for event in self._recording.events):
+            return
         slots = {variable.parameter for variable in self._recording.seen if variable.parameter}
         frozen, still = self._parameters.differences(slots)
         if frozen:
