@@ -35,6 +35,23 @@ def test_asking_imports_no_framework():
     assert loaded == "set()\n"
 
 
+@pytest.mark.parametrize("name", ["keras-jax", "keras-torch"])
+def test_to_watch_a_model_on_jax_or_torch_imports_no_tensorflow(name):
+    loaded = python(
+        "import sys, warnings; warnings.simplefilter('ignore')\n"
+        "import numpy as np, slotscope\n"
+        f"keras = slotscope.engine({name!r}).keras\n"
+        "model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])\n"
+        "model.compile('adam', 'mse')\n"
+        "for keep in ('values', 'norms'):\n"
+        "    with slotscope.watch(model, keep=keep) as recording:\n"
+        "        model.fit(np.ones((8, 3)), np.ones((8, 1)), verbose=0)\n"
+        "recording.plot()\n"
+        "print('tensorflow' in sys.modules)"
+    )
+    assert loaded == "False\n"
+
+
 @pytest.mark.parametrize("name", ENGINES)
 def test_a_missing_distribution_comes_with_the_command_that_mends_it(name, monkeypatch):
     cls = next(cls for cls in slotscope.engines.engine_classes() if cls.name == name)

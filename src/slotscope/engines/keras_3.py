@@ -112,12 +112,11 @@ class Keras3(Engine):
     def keras(self) -> ModuleType:
         self.require()
         os.environ["KERAS_BACKEND"] = self.backend_name
-        if installed("tensorflow"):
-            # Keras imports it on every backend, to save a model; here its log lines are caught.
-            tensorflow()
         return load()
 
     def seed(self, number: int) -> None:
+        if installed("tensorflow"):
+            tensorflow()  # Keras seeds it on every backend; so its log lines are caught
         self.keras.utils.set_random_seed(number)
 
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any, ClassVar
 
 from slotscope.engines.driving import loops
@@ -27,6 +28,12 @@ class KerasTensorFlow(EagerTensorFlow, Keras3):
     two_devices: ClassVar[Devices | None] = Mirrored()
     building_ways: ClassVar[tuple[str, ...]] = (*Keras3.building_ways, "compiled")
     traces: ClassVar[int] = 2
+
+    @property
+    def keras(self) -> ModuleType:
+        self.require()
+        tensorflow()  # without the lines that it logs
+        return super().keras
 
     def variable(self, ref: Any) -> Any:
         return ref.value

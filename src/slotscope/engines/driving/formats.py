@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from slotscope.engines.available import installed
 from slotscope.engines.importing import tensorflow
 
 Fresh = Callable[[], Any]
@@ -49,6 +50,8 @@ def file(name: str) -> Format:
     """A whole model in a file whose name ends with ``name``."""
 
     def save(engine: Any, model: Any, folder: Path) -> None:
+        if installed("tensorflow"):
+            tensorflow()  # Keras imports it here on every backend; so its log lines are caught
         model.save(str(folder / f"model{name}"))
 
     def load(engine: Any, folder: Path, fresh: Fresh, known: Known) -> Any:
