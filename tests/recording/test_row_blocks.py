@@ -13,7 +13,7 @@ from waiting import until
 
 import slotscope
 from slotscope.errors import DamagedRecordingError, FolderInUseError, RowsNotWrittenWarning
-from slotscope.recording import recorder
+from slotscope.recording import row_taker
 from slotscope.recording.recording import Recording
 from slotscope.recording.records import Row, Variable
 from slotscope.recording.row_blocks import SpilledRows
@@ -114,7 +114,7 @@ def test_a_folder_in_use_is_refused(tmp_path, engine):
 
 
 def test_a_long_run_keeps_few_rows_in_memory(engine, monkeypatch):
-    monkeypatch.setattr(recorder, "ROWS_IN_MEMORY", 1000)
+    monkeypatch.setattr(row_taker, "ROWS_IN_MEMORY", 1000)
     recording = _long_recording(fresh(engine))
     assert isinstance(recording.rows, SpilledRows)
     assert len(recording.rows._latest) < 1024

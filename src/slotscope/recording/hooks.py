@@ -229,15 +229,16 @@ class Hooks(Observer):
             self._applying(self._metering)
         elif steps and not traced:
             self._arrive(None)
-        with self._naming(name):
-            result = proceed(*args, **kwargs)
-        self._look(name)
-        self._read_initial(None)
-        if measured:
-            self._applied(self._metering)
-        elif steps and not traced:
-            self._depth.applied = True
-            self._step(None, returned=name)
+        with self._unsettled(steps and not traced):
+            with self._naming(name):
+                result = proceed(*args, **kwargs)
+            self._look(name)
+            self._read_initial(None)
+            if measured:
+                self._applied(self._metering)
+            elif steps and not traced:
+                self._depth.applied = True
+                self._step(None, returned=name)
         return result
 
     @contextlib.contextmanager
@@ -289,17 +290,18 @@ class Hooks(Observer):
         if metering is not None:
             entering = self._entering(metering, args)
             if entering is not None:
-                with self._stepping(True, None):
+                with self._unsettled(True), self._stepping(True, None):
                     result = metering.meter.leave(proceed(*entering, **kwargs))
                 self.recorder.recording.train_calls += 1
                 self._measured(metering)
                 return result
         self._drain()
-        with self._stepping(own, None):
-            result = proceed(*args, **kwargs)
-        self.recorder.recording.train_calls += 1
-        state = self._state(self.engine.state_after, self.optimizer, result) if own else None
-        self._step(state, returned=self._returned(own))
+        with self._unsettled(own):
+            with self._stepping(own, None):
+                result = proceed(*args, **kwargs)
+            self.recorder.recording.train_calls += 1
+            state = self._state(self.engine.state_after, self.optimizer, result) if own else None
+            self._step(state, returned=self._returned(own))
         if own and self._undecided and self._set_meter():
             getattr(self.engine.trainer(self.model), self.engine.maker)()
         return result
@@ -342,13 +344,14 @@ class Hooks(Observer):
             metering = None
         if metering is None:
             self._drain()
-        with self._stepping(own, state):
-            result = proceed(runner, *args, **kwargs)
-        self.recorder.recording.train_calls += is_train_function
-        if metering is not None:
-            self._measured(metering)
-            return result
-        stepped = self._step(state, returned=self._returned(own)) or self._depth.applied
+        with self._unsettled(own):
+            with self._stepping(own, state):
+                result = proceed(runner, *args, **kwargs)
+            self.recorder.recording.train_calls += is_train_function
+            if metering is not None:
+                self._measured(metering)
+                return result
+            stepped = self._step(state, returned=self._returned(own)) or self._depth.applied
         if stepped and not own:
             self._note_other_model()
         return result
@@ -359,11 +362,21 @@ class Hooks(Observer):
             return metering.meter.run(runner, self._targets(), session)
 
     @contextlib.contextmanager
+    def _unsettled(self, own: bool) -> Iterator[None]:
+        """While a step of its own is made and looked at; another thread may look meanwhile."""
+        with self._lock:
+            self._own_steps += own
+            self._own_steps_begun += own
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._own_steps -= own
+
+    @contextlib.contextmanager
     def _stepping(self, own: bool, state: Any) -> Iterator[None]:
         """While a step runs, the model's ``own`` or perhaps another's."""
         self._depth.own_step, self._depth.applied = own, False
-        self._own_steps += own
-        self._own_steps_begun += own
         try:
             with self._within_step():
                 yield
@@ -376,5 +389,4 @@ class Hooks(Observer):
                 self._step(state)
             raise
         finally:
-            self._own_steps -= own
             self._depth.own_step = False
