@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from multiprocessing.util import Finalize
 from typing import Any, TypeVar
 
+from slotscope.engines.available import installed
+from slotscope.engines.importing import tensorflow
 from slotscope.engines import ENGINES, Engine, Status, engine, engine_classes
 from slotscope.processes.imported import UNTOLD, imported, imported_elsewhere
 from slotscope.processes.worker import sharing
@@ -162,9 +164,18 @@ def _worker(name: str, environment: Environment) -> Any:
         Finalize(None, stop_workers, exitpriority=10)
     if (name, environment) not in _EXECUTORS:
         _EXECUTORS[name, environment] = loky.ProcessPoolExecutor(
-            max_workers=1, timeout=IDLE, env={**sharing(), **dict(environment)}
+            max_workers=1,
+            timeout=IDLE,
+            initializer=_import_tensorflow,
+            env={**sharing(), **dict(environment)},
         )
     return _EXECUTORS[name, environment]
+
+
+def _import_tensorflow() -> None:
+    """Import what Keras imports later, to seed: loky would take the memory for a leak then."""
+    if installed("tensorflow"):
+        tensorflow()
 
 
 def _dismiss(name: str, environment: Environment) -> None:

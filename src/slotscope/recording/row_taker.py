@@ -54,7 +54,7 @@ class RowTaker:
         identity = self._variables.identities(engine, present, state)
         live = self._variables.live(present, statistics)
         now = self._log.iterations or 0
-        self._note_health(present, statistics[None], [(step, now)])
+        self._note_health(present, statistics[None], [(step, now)], live)
         small = sum(array.size for array in arrays) <= SMALL_STATE
         kept = self._keep == "values" or (self._keep is None and small)
         if not kept and self._keep != "statistics":
@@ -117,7 +117,7 @@ class RowTaker:
             self._recording.rows.append(
                 Row(step, iterations, indices, numbers, identity, live, None, rate)
             )
-        self._note_health(indices, statistics, list(zip(*columns[:2], strict=True)))
+        self._note_health(indices, statistics, list(zip(*columns[:2], strict=True)), live)
         self._spill_when_long()
         if alone:  # nothing can go on unseen, but the next row is compared with the last
             for index, numbers in zip(indices, statistics[-1], strict=True):
@@ -138,10 +138,21 @@ class RowTaker:
                 held = measured[:, place, 0]
         return engine.rates(optimizer, held, before)
 
-    def _note_health(self, indices: Any, statistics: np.ndarray, at: list[tuple[int, int]]) -> None:
-        """Note slots that are not finite for the first time; ``at`` is step and counter of rows."""
+    def _note_health(
+        self, indices: Any, statistics: np.ndarray, at: list[tuple[int, int]], live: np.ndarray
+    ) -> None:
+        """Note slots that are not finite for the first time.
+
+        Args:
+            indices: of the variables.
+            statistics: array (rows, variables, statistics).
+            at: step and step counter of each row.
+            live: which variables training updates; of a mirror that stands still nothing is said.
+        """
         slots = [
-            place for place, index in enumerate(indices) if self._recording.seen[index].parameter
+            place
+            for place, index in enumerate(indices)
+            if live[place] and self._recording.seen[index].parameter
         ]
         of_slots = [int(indices[place]) for place in slots]
         found = self._health.update(of_slots, statistics[:, slots, 0])
