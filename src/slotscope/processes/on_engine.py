@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from multiprocessing.util import Finalize
 from typing import Any, TypeVar
 
+from slotscope.engines import ENGINES, Engine, Status, engine, engine_classes
 from slotscope.engines.available import installed
 from slotscope.engines.importing import tensorflow
-from slotscope.engines import ENGINES, Engine, Status, engine, engine_classes
 from slotscope.processes.imported import UNTOLD, imported, imported_elsewhere
 from slotscope.processes.worker import sharing
 
