@@ -37,7 +37,17 @@ _SIGNS_OF_DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-_PLAIN = ("engine", "versions", "optimizer", "every", "counts", "train_calls", "keep")
+_PLAIN = (
+    "engine",
+    "versions",
+    "optimizer",
+    "every",
+    "counts",
+    "train_calls",
+    "keep",
+    "others",
+    "steps_of",
+)
 
 
 def write(fields: Mapping[str, Any], file: BinaryIO) -> None:

@@ -72,6 +72,13 @@ class EventLog:
             steps += events.pop().count
         self.note(EventKind.STEPPED, count=steps)
 
+    def take_over(self, other: EventLog) -> None:
+        """Have what ``other``, of the same recording, would warn of said with one's own."""
+        for kind, keys in other._unsaid.items():
+            self._unsaid.setdefault(kind, []).extend(keys)
+        self._places = {**other._places, **self._places}
+        other._unsaid = {}
+
     def warn(self) -> None:
         """Give the warnings that are due, one a kind; where they are errors, nothing is lost."""
         unsaid, self._unsaid = self._unsaid, {}

@@ -99,6 +99,22 @@ def optimizers_on(engine: Watched, model: Any) -> list[tuple[str, Any]]:
     return sorted(outer, key=lambda pair: pair[1] is not own)
 
 
+def kept_optimizers(engine: Watched, model: Any) -> list[tuple[str, Any]]:
+    """The optimizers that a model keeps beside the one that it is compiled with.
+
+    Those of other compiled models in it are not the model's own.
+
+    Returns:
+        What a program writes behind ``model.`` for each, and the optimizer.
+    """
+    own = getattr(model, "optimizer", None)
+    return [
+        (expression.removeprefix("model."), optimizer)
+        for expression, optimizer in optimizers_on(engine, model)
+        if optimizer is not own and not expression.endswith(".optimizer")
+    ]
+
+
 def _is_optimizer(value: Any) -> bool:
     return any(callable(getattr(type(value), name, None)) for name in _APPLYING)
 

@@ -19,6 +19,7 @@ from typing import Any
 from slotscope.engines import engine_of, private_names
 from slotscope.engines.slot_names import unique_paths
 from slotscope.errors import UnsupportedReleaseError
+from slotscope.recording.found_optimizers import kept_optimizers
 from slotscope.recording.metering import Metering
 from slotscope.recording.observer import Observer, aside, failed, steps_per_execution
 from slotscope.recording.patches import listen, original_of
@@ -33,10 +34,16 @@ class Hooks(Observer):
         model: the model that is watched.
         optimizer: the optimizer, where it is not the one that the model is compiled with.
         recorder: what is told.
+        leads: whether what the model itself does is told to this recorder. Where a model has
+            several optimizers, each has hooks of its own, and the first ones lead.
     """
 
-    def __init__(self, model: Any, optimizer: Any, recorder: Recorder) -> None:
+    def __init__(
+        self, model: Any, optimizer: Any, recorder: Recorder, *, leads: bool = True
+    ) -> None:
         super().__init__(model, optimizer, recorder)
+        self._leads = leads
+        self._others: dict[int, Hooks] = {}
         self._stops: list[Callable[[], None]] = []
         self._stop_train: Callable[[], None] | None = None
         self._train_function: Any = None
@@ -61,6 +68,7 @@ class Hooks(Observer):
                 " that slotscope supports, or a newer slotscope, or train without a watch."
             ) from error
         self.attached = True
+        self.watch_others()
 
     def _attach(self) -> None:
         optimizer = self._given if self._given is not None else self.model.optimizer
@@ -75,17 +83,38 @@ class Hooks(Observer):
             self.recorder.recording.counts.setdefault(total, 0)
         for owner, name in self.engine.runners():
             self._listen(owner, name, self._ran)
-        if self.engine.reads_before_steps:
+        if self.engine.reads_before_steps and self._leads:
             self._begin_who_trains()
+
+    @aside
+    def watch_others(self) -> None:
+        """Watch the other optimizers that the model keeps, in the same recording."""
+        if not self._leads or self._given is not None:
+            return
+        recording = self.recorder.recording
+        for name, optimizer in kept_optimizers(self.engine, self.model):
+            known = optimizer is self.optimizer or id(optimizer) in self._others
+            if known or any(optimizer is part for part in self._hooked):
+                continue
+            recorder = Recorder(recording, self.recorder.keep, name)
+            hooks = Hooks(self.model, optimizer, recorder, leads=False)
+            self._others[id(optimizer)] = hooks
+            hooks.attach()
 
     def detach(self) -> None:
         try:
+            for other in self._others.values():
+                other.detach()
+                self.recorder.log.take_over(other.recorder.log)
+                if self._who is not None:
+                    self._who.follow(other.optimizer)
             self._drain()
             if self.attached:
                 self._catch_up()
                 self.recorder.rows.end()
                 self._look_who_trains()
-            self.recorder.log.warn()
+            if self._leads:
+                self.recorder.log.warn()
         finally:
             if self._who is not None:
                 self._who.stop()
@@ -186,8 +215,10 @@ class Hooks(Observer):
         if self._metering is not None:
             self._metering.compiling()
         result = proceed(*args, **kwargs)
-        self.recorder.log.note(EventKind.COMPILED)
+        if self._leads:
+            self.recorder.log.note(EventKind.COMPILED)
         self._follow_optimizer("compile")
+        self.watch_others()
         return result
 
     def _made(self, proceed: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -292,14 +323,14 @@ class Hooks(Observer):
             if entering is not None:
                 with self._unsettled(True), self._stepping(True, None):
                     result = metering.meter.leave(proceed(*entering, **kwargs))
-                self.recorder.recording.train_calls += 1
+                self.recorder.recording.train_calls += self._leads
                 self._measured(metering)
                 return result
         self._drain()
         with self._unsettled(own):
             with self._stepping(own, None):
                 result = proceed(*args, **kwargs)
-            self.recorder.recording.train_calls += 1
+            self.recorder.recording.train_calls += self._leads
             state = self._state(self.engine.state_after, self.optimizer, result) if own else None
             self._step(state, returned=self._returned(own))
         if own and self._undecided and self._set_meter():
@@ -336,7 +367,7 @@ class Hooks(Observer):
                 self._set_meter()
         if own or self.recorder.iterations is None:
             self._read_initial(state)
-        if own and self._who is None:
+        if own and self._who is None and self._leads:
             self._begin_who_trains()
         self._arrive(state)
         metering = self._metering if own else None
@@ -347,7 +378,7 @@ class Hooks(Observer):
         with self._unsettled(own):
             with self._stepping(own, state):
                 result = proceed(runner, *args, **kwargs)
-            self.recorder.recording.train_calls += is_train_function
+            self.recorder.recording.train_calls += is_train_function and self._leads
             if metering is not None:
                 self._measured(metering)
                 return result

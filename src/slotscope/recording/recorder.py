@@ -27,13 +27,20 @@ _SEVERAL = "one call made several steps, and the last one alone has a row"
 
 
 class Recorder:
-    """Fills one :class:`~slotscope.recording.recording.Recording`."""
+    """Fills a :class:`~slotscope.recording.recording.Recording` with what one optimizer does.
 
-    def __init__(self, recording: Recording, keep: str | None) -> None:
+    Args:
+        recording: what is filled; several recorders may fill one.
+        keep: what rows keep; None for values while the state is small, else norms.
+        optimizer: how the variables name their optimizer, where it is one of several.
+    """
+
+    def __init__(self, recording: Recording, keep: str | None, optimizer: str = "") -> None:
         self.recording = recording
         self.keep = keep
+        self.optimizer = optimizer
         self.log = EventLog(recording)
-        self.variables = SeenVariables(recording, self.log)
+        self.variables = SeenVariables(recording, self.log, optimizer)
         self.rows = RowTaker(recording, self.variables, self.log, keep)
 
     @property
@@ -46,10 +53,17 @@ class Recorder:
         """How many steps were made since the watch began."""
         return self.recording.counts.get("steps", 0)
 
+    def _count(self, steps: int) -> None:
+        self.recording.counts["steps"] = self.steps + steps
+        each = self.recording.steps_of
+        each[self.optimizer] = each.get(self.optimizer, 0) + steps
+
     def follow(self, optimizer: Any) -> None:
         """Another optimizer is watched from now on."""
         name, known = type(optimizer).__name__, self.recording.optimizer
-        if name != known.split(", then ")[-1]:
+        if self.optimizer:
+            self.recording.others[self.optimizer] = name
+        elif name != known.split(", then ")[-1]:
             self.recording.optimizer = f"{known}, then {name}"
         self.log.iterations = None
         self.variables.end_all()
@@ -97,7 +111,7 @@ class Recorder:
         if now < before:
             self.log.note(EventKind.SET_BACK, f"from {before} to {now}", before - now)
         elif now > before and unseen:
-            self.recording.counts["steps"] += now - before
+            self._count(now - before)
             self.log.note(
                 EventKind.GAP, f"steps {before + 1} to {now} left no row{unseen}", now - before
             )
@@ -135,7 +149,7 @@ class Recorder:
             return False
         self.log.iterations = now
         self.variables.stepped()
-        self.recording.counts["steps"] += now - before
+        self._count(now - before)
         self.log.stepped(now - before)
         if now - before > longest:
             self.log.note_again(EventKind.GAP, _SEVERAL, now - before - 1)
@@ -153,7 +167,7 @@ class Recorder:
         At least one: what the counter says when it can be read again tells of more.
         """
         self.log.iterations = (self.iterations or 0) + 1
-        self.recording.counts["steps"] += 1
+        self._count(1)
         self.log.note_again(EventKind.GAP, why)
 
     # ---- steps that a meter took
@@ -195,7 +209,7 @@ class Recorder:
                 self._moved_to(int(found.before[begin]))
             made = int(found.after[end - 1] - found.before[begin])
             if made > 0:
-                self.recording.counts["steps"] += made
+                self._count(made)
                 self.log.iterations = int(found.after[end - 1])
                 self.log.stepped(made)
         moved = found.after - found.before

@@ -39,6 +39,9 @@ class Recording:
         versions: version of each framework involved.
         optimizer: class name of the optimizer.
         keep: what the watch was asked to keep, None for the default.
+        others: class names of the other optimizers on the model that were watched with it, by
+            what a program writes behind ``model.`` for each; their variables carry that name.
+        steps_of: how many steps each made; the watched one's name is empty.
         every: steps were recorded whenever the counter passed a multiple of this.
         counts: how often each method of the optimizer was called, and totals.
         train_calls: how often the model's train function ran.
@@ -53,6 +56,8 @@ class Recording:
     counts: dict[str, int] = field(default_factory=dict)
     train_calls: int = 0
     keep: str | None = None
+    others: dict[str, str] = field(default_factory=dict)
+    steps_of: dict[str, int] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     rows: list[Row] | SpilledRows = field(default_factory=list)
     seen: list[Variable] = field(default_factory=list)

@@ -25,12 +25,15 @@ class SeenVariables:
     Args:
         recording: gets the variables.
         log: gets the events of construction.
+        optimizer: how the variables name their optimizer, where it is one of several.
     """
 
-    def __init__(self, recording: Recording, log: EventLog) -> None:
+    def __init__(self, recording: Recording, log: EventLog, optimizer: str = "") -> None:
         self._recording = recording
         self._log = log
-        self.all: list[WatchedVariable] = []
+        self._optimizer = optimizer
+        #: The live objects, by the index of their variable in the recording.
+        self.all: dict[int, WatchedVariable] = {}
         self._index: dict[int, int] = {}
         self._shown: dict[str, int] = {}
         self._shown_ids: tuple[int, ...] | None = None
@@ -82,7 +85,7 @@ class SeenVariables:
         kinds: dict[EventKind, int] = defaultdict(int)
         self._shown = {}
         untold = []
-        for found in engine.variables(optimizer, model):
+        for found in map(self._named, engine.variables(optimizer, model)):
             index = self.index_of(found.ref)
             if index is None:
                 index = self._add(found, created)
@@ -103,9 +106,14 @@ class SeenVariables:
             self._log.untold("what some variables of the optimizer are", len(lost))
         return True
 
+    def _named(self, found: OptimizerVariable) -> OptimizerVariable:
+        """The variable with its optimizer's name, where that is one of several."""
+        names = filter(None, (self._optimizer, found.optimizer))
+        return dataclasses.replace(found, optimizer=".".join(names))
+
     def _add(self, found: OptimizerVariable, created: int) -> int:
-        index = len(self.all)
-        number = 1 + sum(seen.label == found.label for seen in self.all)
+        index = len(self._recording.seen)
+        number = 1 + sum(seen.label == found.label for seen in self.all.values())
         self._recording.seen.append(
             Variable(
                 found.slot,
@@ -118,7 +126,7 @@ class SeenVariables:
                 optimizer=found.optimizer,
             )
         )
-        self.all.append(WatchedVariable(found, index))
+        self.all[index] = WatchedVariable(found, index)
         self._index[id(found.ref)] = index
         self._unread.add(index)
         return index

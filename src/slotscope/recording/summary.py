@@ -30,6 +30,8 @@ class Recorded(Protocol):
     every: int
     counts: dict[str, int]
     train_calls: int
+    others: dict[str, str]
+    steps_of: dict[str, int]
     events: list[Event]
     rows: list[Row] | SpilledRows
     seen: list[Variable]
@@ -49,6 +51,11 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def times(count: int) -> str:
+    """``once``, ``2 times``."""
+    return "once" if count == 1 else f"{count} times"
+
+
 def sentences(recording: Recorded) -> list[str]:
     """The summary of a recording, a sentence or two in each string."""
     told = [_who(recording), _slots(recording), _rates(recording), _rows(recording)]
@@ -58,12 +65,19 @@ def sentences(recording: Recorded) -> list[str]:
 
 
 def _who(recording: Recorded) -> str:
-    steps = recording.counts.get("steps", 0)
+    steps = recording.counts.get("steps", 0) - sum(
+        recording.steps_of.get(name, 0) for name in recording.others
+    )
     calls = recording.train_calls
-    ran = f"; the model's train function ran {calls} times" if calls not in (0, steps) else ""
-    ran = ran.replace("1 times", "once") if calls == 1 else ran
-    made = plural(steps, "step") if steps else "no step"
-    return f"{recording.optimizer} on {recording.engine} made {made}{ran}."
+    ran = f" The model's train function ran {times(calls)}." if calls not in (0, steps) else ""
+    each = [f"{recording.optimizer} on {recording.engine} made {_made(steps)}"]
+    for name, kind in recording.others.items():
+        each.append(f"model.{name} ({kind}) made {_made(recording.steps_of.get(name, 0))}")
+    return f"{', '.join(each)}.{ran}"
+
+
+def _made(steps: int) -> str:
+    return plural(steps, "step") if steps else "no step"
 
 
 def _slots(recording: Recorded) -> str:
@@ -80,6 +94,8 @@ def _slots(recording: Recorded) -> str:
 
 
 def _rates(recording: Recorded) -> str:
+    if recording.others:
+        return ""
     rates = recording.learning_rates
     rates = rates[np.isfinite(rates)]
     if not len(rates):

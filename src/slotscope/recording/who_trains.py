@@ -12,7 +12,7 @@ from slotscope.recording.found_optimizers import FoundOptimizers
 from slotscope.recording.moved_parameters import MovedParameters
 from slotscope.recording.recording import Recording
 from slotscope.recording.records import EventKind
-from slotscope.recording.summary import listed
+from slotscope.recording.summary import listed, times
 
 #: The events that tell of a step, whoever made it.
 _STEPS = (EventKind.STEPPED, EventKind.NO_STEP, EventKind.OTHER_OPTIMIZER)
@@ -71,7 +71,7 @@ class WhoTrains:
         calls, steps = self._recording.train_calls, self._recording.counts["steps"]
         name = type(optimizer).__name__
         if calls and not steps:
-            ran = f"the train function ran {_times(calls)}, and {name} made no step"
+            ran = f"the train function ran {times(calls)}, and {name} made no step"
             self._log.note(EventKind.NO_STEP, f"{ran}: {self._instead(others)}")
         assigned = getattr(self._model, "optimizer", optimizer)
         if steps and not given and assigned is not optimizer and assigned not in others:
@@ -86,7 +86,7 @@ class WhoTrains:
                 name = type(found.optimizer).__name__
                 self._log.note(
                     EventKind.OTHER_OPTIMIZER,
-                    f"{found.expression} ({name}) stepped {_times(steps)}; to watch it:"
+                    f"{found.expression} ({name}) stepped {times(steps)}; to watch it:"
                     f" slotscope.watch(model, optimizer={found.expression})",
                     steps,
                 )
@@ -94,7 +94,7 @@ class WhoTrains:
             others.append(name)
             self._log.note(
                 EventKind.OTHER_OPTIMIZER,
-                f"{name} stepped {_times(steps)}; it is not Keras's, and cannot be watched",
+                f"{name} stepped {times(steps)}; it is not Keras's, and cannot be watched",
                 steps,
             )
         return others
@@ -137,7 +137,3 @@ class WhoTrains:
                 " after compile, compile the model again",
                 len(still),
             )
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"
