@@ -218,6 +218,27 @@ def test_what_is_trainable_only_after_compile_is_not_moved(engine):
         assert recording.counts["steps"] == 3
 
 
+@on("tf_keras-legacy", "tf_keras", *KERAS_3)
+def test_what_is_frozen_and_compiled_anew_has_moved_before_and_stands_still_now(engine):
+    for keep in KEPT:
+        model = dense_model(engine)
+
+        def train(model):
+            fit(model)
+            model.layers[1].trainable = False
+            model.compile(optimizer=engine.optimizer("SGD", momentum=0.5), loss="mse")
+            fit(model)
+            model.layers[1].trainable = True
+            model.compile(optimizer=engine.optimizer("SGD", momentum=0.5), loss="mse")
+            fit(model)
+            model.layers[1].trainable = False
+
+        recording, _ = watched(engine, model, train, keep=keep)
+        assert not find(recording, "frozen moved")
+        assert not find(recording, "not moved")
+        assert recording.counts["steps"] == 9
+
+
 @on_every_engine
 def test_of_an_ordinary_run_nothing_is_said(engine):
     for keep in KEPT:

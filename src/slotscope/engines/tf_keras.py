@@ -60,6 +60,7 @@ class TfKerasEager(EagerTensorFlow):
     stepping: ClassVar[tuple[str, ...]] = ("apply_gradients",)
     traced: ClassVar[tuple[str, ...]] = ("apply_gradients",)
     takes_what_is_made: ClassVar[bool] = True
+    trains_as_compiled: ClassVar[bool] = True
     surrounding: ClassVar[tuple[str, ...]] = (
         "apply_gradients",
         "finalize_variable_values",

@@ -49,6 +49,8 @@ class Watched(Available):
     reads_before_steps: ClassVar[bool] = True
     #: Whether a slot's handle stays the same from step to step, not only its object.
     keeps_handles: ClassVar[bool] = True
+    #: Whether ``fit`` sees layers as trainable as they were at ``compile``, whatever they are now.
+    trains_as_compiled: ClassVar[bool] = False
     #: Whether a compiled function of a custom loop makes steps where no hook can see them.
     runs_unseen: ClassVar[bool] = False
     #: Those of ``counted`` that an optimizer may lack; that another one is not there is said.

@@ -214,7 +214,9 @@ class Hooks(Observer):
         self._drain()
         if self._metering is not None:
             self._metering.compiling()
+        self._note_parameters()
         result = proceed(*args, **kwargs)
+        self._look_at_parameters(anew=True)
         if self._leads:
             self.recorder.log.note(EventKind.COMPILED)
         self._follow_optimizer("compile")
@@ -225,8 +227,7 @@ class Hooks(Observer):
         """The model was asked to make its train function, or for the one that it has."""
         if self._undecided:
             self._set_meter()
-        if self._who is not None:
-            self._who.built()
+        self._look_at_parameters(anew=False)
         held = vars(self.engine.trainer(self.model))
         if held.get("train_function") is None:
             # Of an earlier compile: while it lives, JAX runs its trace for the new one.

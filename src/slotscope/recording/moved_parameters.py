@@ -24,7 +24,7 @@ class _Look:
 
 
 class MovedParameters:
-    """Compares a model's parameters at the end of a watch with those at its beginning.
+    """Compares a model's parameters with what they were when it was last told to look.
 
     Args:
         engine: the model's.
@@ -35,6 +35,17 @@ class MovedParameters:
         self._engine = engine
         self._model = model
         self._first = self._look()
+        self._ids = self._trainable_ids()
+
+    def _trainable_ids(self) -> tuple[int, ...]:
+        try:
+            return tuple(map(id, self._engine.trainer(self._model).trainable_weights))
+        except (ValueError, AttributeError):
+            return ()
+
+    def other_trainable(self) -> bool:
+        """Whether other parameters are trainable now than at the last look."""
+        return self._trainable_ids() != self._ids
 
     @property
     def known(self) -> bool:
@@ -62,7 +73,7 @@ class MovedParameters:
         )
 
     def differences(self, optimized: set[str]) -> tuple[list[str], list[str]]:
-        """What moved though frozen, and what did not though trainable.
+        """What moved though frozen all the time, and what did not though trainable all the time.
 
         Args:
             optimized: the parameters that the optimizer has slots for.
@@ -73,7 +84,7 @@ class MovedParameters:
         first, last = self._first, self._look()
         both = first.checksums.keys() & last.checksums.keys()
         moved = {path for path in both if first.checksums[path] != last.checksums[path]}
-        frozen = (optimized | first.trainable) - last.trainable
-        still = (last.trainable & both) - moved
+        frozen = optimized - first.trainable - last.trainable
+        still = (first.trainable & last.trainable & both) - moved
         order = list(last.checksums)
         return [p for p in order if p in frozen & moved], [p for p in order if p in still]

@@ -217,6 +217,22 @@ class Observer:
         self._who.begin()
 
     @aside
+    def _note_parameters(self) -> None:
+        if self._who is not None:
+            with self._lock, self._within_step():
+                self._who.note_parameters()
+
+    @aside
+    def _look_at_parameters(self, *, anew: bool) -> None:
+        """A fit begins, or the model has been compiled ``anew``."""
+        if self._who is not None:
+            with self._lock, self._within_step():
+                if anew:
+                    self._who.look_anew()
+                else:
+                    self._who.about_to_train()
+
+    @aside
     def _look_who_trains(self) -> None:
         """See, as the watch ends, whether it was this optimizer that trained."""
         if self._who is not None and not sys.is_finalizing():

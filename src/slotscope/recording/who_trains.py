@@ -36,6 +36,7 @@ class WhoTrains:
         self._optimizers = FoundOptimizers(engine, model)
         self._parameters = MovedParameters(engine, model)
         self._followed: set[int] = set()
+        self._steps_before = 0  # events, when the parameters were seen last
         self._foreign: Counter[str] = Counter()
         self._stop: Callable[[], None] | None = None
 
@@ -46,10 +47,17 @@ class WhoTrains:
     def _hear(self, name: str) -> None:
         self._foreign[name] += 1
 
-    def built(self) -> None:
-        """The model has parameters now."""
-        if not self._parameters.known:
-            self._parameters = MovedParameters(self._engine, self._model)
+    def about_to_train(self) -> None:
+        """Look anew at the parameters, where others are trainable than when they were seen last."""
+        changed = not self._engine.trains_as_compiled and self._parameters.other_trainable()
+        if changed or not self._parameters.known:
+            self.note_parameters()
+            self.look_anew()
+
+    def look_anew(self) -> None:
+        """Compare with the parameters of now from now on."""
+        self._parameters = MovedParameters(self._engine, self._model)
+        self._steps_before = len(self._recording.events)
 
     def follow(self, optimizer: Any) -> None:
         """An optimizer is watched from now on."""
@@ -119,7 +127,7 @@ class WhoTrains:
 
     def note_parameters(self) -> None:
         """Note parameters that moved and should not have, and the other way round."""
-        if not any(event.kind in _STEPS for event in self._recording.events):
+        if not any(event.kind in _STEPS for event in self._recording.events[self._steps_before :]):
             return
         slots = {variable.parameter for variable in self._recording.seen if variable.parameter}
         frozen, still = self._parameters.differences(slots)
