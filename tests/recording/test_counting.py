@@ -2,6 +2,7 @@
 
 import importlib
 import tempfile
+import threading
 import warnings
 from pathlib import Path
 
@@ -340,3 +341,38 @@ def test_a_wrapper_and_the_optimizer_in_it_are_counted_as_one(engine):
         skipped = 0 if engine.name == "tf_keras" else 1
         counted(recording, 5 - skipped)
         assert sum(event.count for event in find(recording, "skipped")) == skipped
+
+
+@on("tf_keras-legacy", "tf_keras", *KERAS_3)
+def test_state_that_is_loaded_before_the_first_step(engine):
+    for keep in KEPT:
+        first, model = dense_model(engine), dense_model(engine)
+        fit(first)
+        engine.build_for(model)
+        with slotscope.watch(model, keep=keep) as recording:
+            held = zip(engine.shows(model.optimizer), engine.shows(first.optimizer), strict=True)
+            for ref, loaded in held:
+                engine.assign(ref, engine.read([loaded])[0])
+            fit(model)
+        counted(recording, 3)
+        assert moves(recording) == [("restored", "from 0 to 3")]
+
+
+@on("tf_keras-legacy", "tf_keras", "keras-tensorflow")
+def test_two_watched_models_that_train_in_two_threads(engine):
+    for keep in KEPT:
+        models = [dense_model(engine), dense_model(engine)]
+        for model in models:
+            fit(model)
+        with slotscope.watch(models[0], keep=keep) as a, slotscope.watch(models[1], keep=keep) as b:
+            threads = [
+                threading.Thread(target=lambda model=model: fit(model, epochs=20))
+                for model in models
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        for recording in (a, b):
+            counted(recording, 60)
+            assert not moves(recording)

@@ -108,3 +108,26 @@ def test_of_what_loss_scaling_wraps_and_of_several(engine):
         assert len(recording.variables.query("slot == 'velocity'")) == 1
         each = optimizers.OptimizerMap(optimizers.SGD(0.25))
         each["out/kernel"] = optimizers.Adam(0.125)
+
+
+@on("tf_keras-legacy", "tf_keras", "keras-tensorflow", "keras-jax", "keras-torch")
+def test_of_a_schedule_that_is_replaced(engine):
+    """On torch the next step uses it; elsewhere the compiled step goes on with the former one."""
+    schedule = engine.keras.optimizers.schedules.ExponentialDecay
+    for keep in KEPT:
+        layers = engine.keras.layers
+        x = layers.Input(shape=(1,))
+        one = layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+        model = engine.keras.Model(x, one(x))
+        first = engine.optimizer("SGD", learning_rate=schedule(0.25, 1, 0.5))
+        model.compile(optimizer=first, loss=lambda y, predicted: predicted)
+        ones = np.ones((1, 1), "float32")
+        weights = [0.0]
+        with slotscope.watch(model, keep=keep) as recording:
+            for batch in range(6):
+                if batch == 3:
+                    first.learning_rate = schedule(0.125, 1, 0.25)
+                model.fit(ones, ones, verbose=0)
+                weights.append(float(model.get_weights()[0].item()))
+        # The gradient is 1: a step moves the weight by its learning rate.
+        np.testing.assert_allclose(recording.learning_rates, -np.diff(weights), rtol=1e-5)

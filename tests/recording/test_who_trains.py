@@ -214,7 +214,9 @@ def test_what_is_trainable_only_after_compile_is_not_moved(engine):
             model.layers[1].trainable = True
         recording, _ = watched(engine, model, keep=keep)
         (still,) = find(recording, "not moved")
-        assert still.detail.startswith("hidden/kernel, hidden/bias: trainable, and no step")
+        assert still.detail.startswith(
+            "hidden/kernel, hidden/bias: trainable, and the same at the end"
+        )
         assert recording.counts["steps"] == 3
 
 

@@ -224,8 +224,11 @@ class Keras3(Engine):
         rate = learning_rate_of(optimizer)
         return None if callable(rate) else rate
 
-    def rates(self, optimizer: Any, held: np.ndarray, before: np.ndarray) -> np.ndarray:
-        return scheduled(learning_rate_of(optimizer), held, before)
+    def rate_source(self, optimizer: Any) -> Any:
+        return learning_rate_of(optimizer)
+
+    def rates(self, source: Any, held: np.ndarray, before: np.ndarray) -> np.ndarray:
+        return scheduled(source, held, before)
 
     def variables(self, optimizer: Any, model: Any = None) -> list[OptimizerVariable]:
         found = all_labelled(optimizer)

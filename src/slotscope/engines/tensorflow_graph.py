@@ -249,9 +249,12 @@ class GraphEngine(Engine):
         rate = getattr(optimizer, "lr", None)
         return rate if hasattr(rate, "read_value") else None
 
-    def rates(self, optimizer: Any, held: np.ndarray, before: np.ndarray) -> np.ndarray:
+    def rate_source(self, optimizer: Any) -> Any:
         # Beside the variable `decay` there is the number that the updates were made by.
-        return decayed(held, getattr(optimizer, "initial_decay", 0.0), before)
+        return getattr(optimizer, "initial_decay", 0.0)
+
+    def rates(self, source: Any, held: np.ndarray, before: np.ndarray) -> np.ndarray:
+        return decayed(held, source, before)
 
     def takes_assigned(self, model: Any) -> bool:
         return getattr(self.trainer(model), "train_function", None) is None

@@ -35,6 +35,7 @@ from slotscope.engines.tensorflow_runtime import EagerTensorFlow
 from slotscope.engines.tf_keras_state import (
     LEGACY_ARGUMENTS,
     PREAMBLE,
+    LegacyRate,
     built_foreign,
     built_variables,
     compiling_classes,
@@ -43,7 +44,6 @@ from slotscope.engines.tf_keras_state import (
     is_legacy,
     legacy_foreign,
     legacy_rate_variable,
-    legacy_rates,
     legacy_variables,
     load,
     parts,
@@ -192,8 +192,11 @@ class TfKerasLegacy(TfKerasEager):
     def rate_variable(self, optimizer: Any) -> Any:
         return legacy_rate_variable(optimizer)
 
-    def rates(self, optimizer: Any, held: np.ndarray, before: np.ndarray) -> np.ndarray:
-        return legacy_rates(optimizer, held, before)
+    def rate_source(self, optimizer: Any) -> LegacyRate:
+        return LegacyRate.of(optimizer)
+
+    def rates(self, source: LegacyRate, held: np.ndarray, before: np.ndarray) -> np.ndarray:
+        return source.at(held, before)
 
     def counts_steps(self, optimizer: Any) -> bool:
         return True  # in a variable that its first step makes

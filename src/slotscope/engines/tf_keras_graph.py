@@ -19,13 +19,13 @@ from slotscope.engines.tensorflow_graph import GraphEngine
 from slotscope.engines.tf_keras_state import (
     LEGACY_ARGUMENTS,
     PREAMBLE,
+    LegacyRate,
     compiling_classes,
     inner,
     is_graph_model,
     is_legacy,
     legacy_foreign,
     legacy_rate_variable,
-    legacy_rates,
     legacy_variables,
     load,
     parts,
@@ -104,10 +104,12 @@ class TfKerasGraph(GraphEngine):
             return legacy_rate_variable(optimizer)
         return super().rate_variable(optimizer)
 
-    def rates(self, optimizer: Any, held: np.ndarray, before: np.ndarray) -> np.ndarray:
-        if is_legacy(optimizer):
-            return legacy_rates(optimizer, held, before)
-        return super().rates(optimizer, held, before)
+    def rate_source(self, optimizer: Any) -> Any:
+        return LegacyRate.of(optimizer) if is_legacy(optimizer) else super().rate_source(optimizer)
+
+    def rates(self, source: Any, held: np.ndarray, before: np.ndarray) -> np.ndarray:
+        legacy = isinstance(source, LegacyRate)
+        return source.at(held, before) if legacy else super().rates(source, held, before)
 
     def counts_steps(self, optimizer: Any) -> bool:
         return is_legacy(optimizer) or super().counts_steps(optimizer)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import sys
+from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -120,10 +121,26 @@ def legacy_rate_variable(optimizer: Any) -> Any:
     return rate if hasattr(rate, "read_value") else None
 
 
-def legacy_rates(optimizer: Any, held_rates: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """What ``_decayed_lr`` of an ``OptimizerV2`` gives at steps that find the counter so."""
-    rates = scheduled(_legacy_rate(optimizer), held_rates, before)
-    return decayed(rates, getattr(inner(optimizer), "_initial_decay", 0.0), before)
+@dataclass(frozen=True)
+class LegacyRate:
+    """What ``_decayed_lr`` of an ``OptimizerV2`` computes a learning rate from.
+
+    Attributes:
+        rate: a number, a variable, a schedule or a function.
+        decay: the optimizer's ``decay``.
+    """
+
+    rate: Any
+    decay: float
+
+    @classmethod
+    def of(cls, optimizer: Any) -> Self:
+        """That of ``optimizer`` now."""
+        return cls(_legacy_rate(optimizer), getattr(inner(optimizer), "_initial_decay", 0.0))
+
+    def at(self, held_rates: np.ndarray, before: np.ndarray) -> np.ndarray:
+        """The rates of steps that find the counter so, where a variable held ``held_rates``."""
+        return decayed(scheduled(self.rate, held_rates, before), self.decay, before)
 
 
 def _legacy_rate(optimizer: Any) -> Any:

@@ -140,10 +140,18 @@ class Watched(Available):
         """The variable that holds the learning rate, or None where a schedule gives it."""
         return None
 
-    def rates(self, optimizer: Any, held: np.ndarray, before: np.ndarray) -> np.ndarray:
+    def rate_source(self, optimizer: Any) -> Any:
+        """What :meth:`rates` needs to know of ``optimizer``, such as its schedule.
+
+        A compiled step keeps the one that it was traced with, whatever is assigned later.
+        """
+        return None
+
+    def rates(self, source: Any, held: np.ndarray, before: np.ndarray) -> np.ndarray:
         """The learning rates of some steps.
 
         Args:
+            source: of :meth:`rate_source`, as it was then.
             held: float64 array (steps,): what :meth:`rate_variable` held at each; NaN if nothing.
             before: int64 array (steps,): the step counter before each.
 

@@ -121,8 +121,13 @@ def _is_optimizer(value: Any) -> bool:
 
 def _attributes(place: str, owner: Any) -> Iterator[tuple[str, Any]]:
     """What ``owner`` holds, in lists and dicts too, with what a program writes for each."""
+    for layer in getattr(owner, "layers", []):
+        yield f"{place}.get_layer({layer.name!r})", layer
     held = vars(owner) if hasattr(owner, "__dict__") else {}
-    for name, value in list(held.items()):
+    # TensorFlow's own books, beside the attributes, hold the same objects.
+    names = [name for name in held if not name.startswith("_self_")]
+    for name in sorted(names, key=lambda name: name.startswith("_")):
+        value = held[name]
         yield f"{place}.{name}", value
         if isinstance(value, (list, tuple)):
             yield from ((f"{place}.{name}[{n}]", part) for n, part in enumerate(value))

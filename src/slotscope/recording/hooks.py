@@ -253,6 +253,8 @@ class Hooks(Observer):
                 return proceed(*args, **kwargs)
         self._note_other_model()
         traced = name in self.engine.traced and bool(self._note_trace((args, kwargs)))
+        if name in self.engine.traced:
+            self._look_at_rate()
         steps = name in self.engine.stepping
         if steps and not self._depth.step:
             self._drain()  # what came before comes first
@@ -322,10 +324,11 @@ class Hooks(Observer):
         if metering is not None:
             entering = self._entering(metering, args)
             if entering is not None:
-                with self._unsettled(True), self._stepping(True, None):
-                    result = metering.meter.leave(proceed(*entering, **kwargs))
-                self.recorder.recording.train_calls += self._leads
-                self._measured(metering)
+                with self._unsettled(True):
+                    with self._stepping(True, None):
+                        result = metering.meter.leave(proceed(*entering, **kwargs))
+                    self.recorder.recording.train_calls += self._leads
+                    self._measured(metering)
                 return result
         self._drain()
         with self._unsettled(own):
@@ -398,10 +401,11 @@ class Hooks(Observer):
         """While a step of its own is made and looked at; another thread may look meanwhile."""
         with self._lock:
             self._own_steps += own
-            self._own_steps_begun += own
+        self._depth.unsettled += own
         try:
             yield
         finally:
+            self._depth.unsettled -= own
             with self._lock:
                 self._own_steps -= own
 

@@ -60,6 +60,7 @@ class _Depth(threading.local):
     building = 0
     step = 0
     own_step = False
+    unsettled = 0  # steps of the watched optimizer that this thread makes
     applied = False  # eagerly, within the step that is under way
 
 
@@ -86,7 +87,6 @@ class Observer:
         self._metering: Metering | None = None
         self._handed_over = False
         self._own_steps = 0  # under way, in any thread
-        self._own_steps_begun = 0
         self._longest = 1  # steps that one call of the train function can make
         self.attached = False
 
@@ -98,6 +98,14 @@ class Observer:
             changed = self.recorder.variables.look(self.engine, self.optimizer, self.model, cause)
         if changed and self.engine.foreign(self.optimizer, self.model):
             self._note_shared("it holds slots for the parameters of another model")
+
+    @aside
+    def _look_at_rate(self) -> None:
+        """See, as a step is made or traced, where it has its learning rate from."""
+        variables = self.recorder.variables
+        if variables.other_rate(self.engine, self.optimizer):
+            self._drain()  # rows so far have the former one
+            variables.take_rate(self.engine, self.optimizer)
 
     @aside
     def _read_initial(self, state: Any) -> None:
@@ -121,20 +129,30 @@ class Observer:
     @aside
     def _arrive(self, state: Any) -> None:
         """See where the step counter stands before something steps."""
-        metering, within = self._metering, self._depth.own_step
-        if not self.engine.reads_before_steps or (metering is not None and metering.undrained):
+        if not self.engine.reads_before_steps:
             return
-        began = self._own_steps_begun
         with self._lock, self._within_step():
-            now = self.recorder.counter(self.engine, self.optimizer, state)
-            # Another thread's step may have moved it meanwhile: that is seen when it returns.
-            alone = within or not (self._own_steps or self._own_steps_begun != began)
-            if alone:
+            if not self._another_thread_steps and not self._undrained:
+                now = self.recorder.counter(self.engine, self.optimizer, state)
                 self.recorder.arrive(now, self._unseen())
 
-    def _unseen(self) -> str:
-        """Where steps may have been made that no hook saw, what to say of them."""
-        possible = self._shared or self._traced_elsewhere or not self.recorder.steps
+    @property
+    def _undrained(self) -> bool:
+        """Whether there are rows in a meter that have not been taken over."""
+        return self._metering is not None and self._metering.undrained > 0
+
+    @property
+    def _another_thread_steps(self) -> bool:
+        """Whether a step is under way that is seen when it returns; ask while holding the lock."""
+        return self._own_steps > self._depth.unsettled
+
+    def _unseen(self, *, ended: bool = False) -> str:
+        """Where steps may have been made that no hook saw, what to say of them.
+
+        Args:
+            ended: whether the watch has: a loop may have run a function that was traced before.
+        """
+        possible = self._shared or self._traced_elsewhere or (ended and not self.recorder.steps)
         return " that a hook could see" if self.engine.runs_unseen and possible else ""
 
     def hand_over(self, arrays: Sequence[Any]) -> None:
@@ -155,6 +173,8 @@ class Observer:
     def _seen_step(self, state: Any, returned: str) -> bool:
         longest = steps_per_execution(self.model)
         with self._lock, self._within_step():
+            if self._another_thread_steps or (self._undrained and not self._depth.unsettled):
+                return False  # it is seen when it returns, or has been measured
             seen = self.recorder.step(
                 self.engine, self.optimizer, state, returned=returned, longest=longest
             )
@@ -186,12 +206,12 @@ class Observer:
         if metering.meter.away and self._depth.own_step and self._depth.step:
             return  # a call that is under way has the rows: one of several steps, traced once more
         with self._lock, self._within_step():
+            if self._another_thread_steps:
+                return
             steps = metering.undrained
             found = metering.drain()
             for part in found:
-                self.recorder.measured(
-                    self.engine, self.optimizer, part, steps, skips=self._may_skip()
-                )
+                self.recorder.measured(self.engine, part, steps, skips=self._may_skip())
             if not found:
                 unseen = " where they should have been measured"
                 now = self.recorder.counter(self.engine, self.optimizer, None)
@@ -207,7 +227,7 @@ class Observer:
             now = self.recorder.counter(self.engine, self.optimizer, state)
             if self._handed_over and now is not None and now < (self.recorder.iterations or 0):
                 return  # the loop kept its state to itself
-            self.recorder.arrive(now, self._unseen())
+            self.recorder.arrive(now, self._unseen(ended=True))
 
     @aside
     def _begin_who_trains(self) -> None:

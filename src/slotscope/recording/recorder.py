@@ -154,7 +154,7 @@ class Recorder:
         if now - before > longest:
             self.log.note_again(EventKind.GAP, _SEVERAL, now - before - 1)
         if now // self.recording.every != before // self.recording.every:
-            self.rows.read(engine, optimizer, state, self.steps)
+            self.rows.read(engine, state, self.steps)
         return True
 
     def skipped(self, count: int = 1) -> None:
@@ -184,9 +184,7 @@ class Recorder:
             return None if size == 0 else "norms" if size > SMALL_STATE else ""
         return "" if self.keep == "values" else self.keep
 
-    def measured(
-        self, engine: Watched, optimizer: Any, found: Measured, steps: int, *, skips: bool
-    ) -> None:
+    def measured(self, engine: Watched, found: Measured, steps: int, *, skips: bool) -> None:
         """Take over steps that were measured where they were made.
 
         Args:
@@ -220,7 +218,7 @@ class Recorder:
             self.log.note_again(EventKind.GAP, _SEVERAL, unseen)
         if moved.any():
             self.variables.stepped()
-            self.rows.take(engine, optimizer, found, done + np.cumsum(moved))
+            self.rows.take(engine, found, done + np.cumsum(moved))
 
 
 def _size(trainer: Any) -> int:

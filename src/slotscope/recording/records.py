@@ -108,22 +108,22 @@ class EventKind(StrEnum):
     )
     ZERO_SLOT = (
         "zero slot",
-        "a slot was zero at every step; where another slot of the same parameter moved, its values"
-        " may be too small for its dtype",
+        "a slot was zero at every recorded step; where another slot of the same parameter moved,"
+        " its values may be too small for its dtype",
         "$z$",
         8,
         "#56B4E9",
     )
     DECAYING_SLOT = (
         "decaying slot",
-        "a slot shrank by one factor at every step: no gradient came",
+        "a slot shrank by one factor from row to row: no gradient came",
         "$d$",
         8,
         "#56B4E9",
     )
     STILL_SLOT = (
         "still slot",
-        "a slot that is not zero was the same at every step",
+        "a slot that is not zero was the same at every recorded step",
         "$s$",
         8,
         "#56B4E9",
@@ -137,7 +137,7 @@ class EventKind(StrEnum):
     )
     NOT_MOVED = (
         "not moved",
-        "training did not move parameters that are trainable",
+        "parameters that are trainable were the same at the end as at the beginning",
         "_",
         9,
         "#555555",

@@ -43,7 +43,7 @@ class RowTaker:
         self._keep = keep
         self._health = SlotHealth()
 
-    def read(self, engine: Watched, optimizer: Any, state: Any, step: int) -> None:
+    def read(self, engine: Watched, state: Any, step: int) -> None:
         """Add the row of the step that has just been made."""
         indices = self._variables.active
         values = engine.read([self._variables.all[index].ref for index in indices], state)
@@ -61,7 +61,9 @@ class RowTaker:
             statistics[:, len(MEASURES["norms"]) :] = np.nan
         rate = self._variables.rate
         held = _number(engine.read([rate], state)[0]) if rate is not None else math.nan
-        used = float(engine.rates(optimizer, np.array([held]), np.array([now - 1]))[0])
+        used = float(
+            engine.rates(self._variables.rate_source, np.array([held]), np.array([now - 1]))[0]
+        )
         places = np.array(present, dtype=np.int64)
         given = tuple(arrays) if kept else None
         self._recording.rows.append(Row(step, now, places, statistics, identity, live, given, used))
@@ -83,7 +85,7 @@ class RowTaker:
         if long and all(row.values is None for row in rows):
             self._recording.spill()
 
-    def take(self, engine: Watched, optimizer: Any, found: Measured, steps: np.ndarray) -> None:
+    def take(self, engine: Watched, found: Measured, steps: np.ndarray) -> None:
         """Add the rows of steps that were measured where they were made.
 
         Args:
@@ -106,7 +108,7 @@ class RowTaker:
         identity[:, 2] = -1  # of one time, which is not that of each row
         identity[:, 1] = identity[:, 1] if engine.keeps_handles else -1
         measured = found.numbers[rows]
-        rates = self._rates(engine, optimizer, found, measured, found.after[kept] - 1)
+        rates = self._rates(engine, found, measured, found.after[kept] - 1)
         statistics = np.full((len(measured), len(places), len(STATISTICS)), np.nan)
         statistics[:, :, : measured.shape[2]] = measured[:, places]
         alone = len({self._variables.all[index].label for index in indices}) == len(places)
@@ -126,7 +128,6 @@ class RowTaker:
     def _rates(
         self,
         engine: Watched,
-        optimizer: Any,
         found: Measured,
         measured: np.ndarray,
         before: np.ndarray,
@@ -136,7 +137,7 @@ class RowTaker:
         for place, ref in enumerate(found.refs):
             if ref is self._variables.rate:
                 held = measured[:, place, 0]
-        return engine.rates(optimizer, held, before)
+        return engine.rates(self._variables.rate_source, held, before)
 
     def _note_health(
         self, indices: Any, statistics: np.ndarray, at: list[tuple[int, int]], live: np.ndarray

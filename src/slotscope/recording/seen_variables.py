@@ -42,6 +42,8 @@ class SeenVariables:
         self._active: set[int] = set()
         #: The variable that holds the learning rate, if one does.
         self.rate: Any = None
+        #: What else the engine computes learning rates from.
+        self.rate_source: Any = None
 
     @property
     def active(self) -> list[int]:
@@ -60,6 +62,18 @@ class SeenVariables:
         extra = self.rate is not None and self.index_of(self.rate) is None
         return [*refs, self.rate] if extra else refs
 
+    def other_rate(self, engine: Watched, optimizer: Any) -> bool:
+        """Whether the learning rate comes from somewhere else than when it was taken."""
+        now = engine.rate_variable(optimizer), engine.rate_source(optimizer)
+        return now[0] is not self.rate or (
+            now[1] is not self.rate_source and now[1] != self.rate_source
+        )
+
+    def take_rate(self, engine: Watched, optimizer: Any) -> None:
+        """See where the learning rate comes from."""
+        self.rate = engine.rate_variable(optimizer)
+        self.rate_source = engine.rate_source(optimizer)
+
     @property
     def shown(self) -> set[int]:
         """The indices of those that the optimizer shows now."""
@@ -76,11 +90,11 @@ class SeenVariables:
         Returns:
             Whether they are others than at the last look.
         """
-        self.rate = engine.rate_variable(optimizer)
         shown_ids = tuple(map(id, engine.shows(optimizer)))
         if shown_ids == self._shown_ids:
             return False
         self._shown_ids = shown_ids
+        self.take_rate(engine, optimizer)
         created = -1 if cause is None else self._log.iterations or 0
         kinds: dict[EventKind, int] = defaultdict(int)
         self._shown = {}

@@ -112,6 +112,11 @@ class WhoTrains:
         if others:
             names = [o if isinstance(o, str) else type(o).__name__ for o in others]
             return f"these did: {', '.join(names)}; see the events of kind 'other optimizer'"
+        if not list(self._engine.trainer(self._model).trainable_weights):
+            return (
+                "the model has no trainable parameter. If `trainable` was set to False for another"
+                " model's sake, set it to True and compile before this one trains"
+            )
         return (
             "no other optimizer that can be found on the model did either. Its train step may"
             " use one that is kept elsewhere, or one that the model had when its train function"
@@ -141,7 +146,7 @@ class WhoTrains:
         if still:
             self._log.note(
                 EventKind.NOT_MOVED,
-                f"{listed(still)}: trainable, and no step changed them. If `trainable` was set"
-                " after compile, compile the model again",
+                f"{listed(still)}: trainable, and the same at the end as at the beginning. If"
+                " `trainable` was set after compile, compile the model again",
                 len(still),
             )
