@@ -59,7 +59,7 @@ NAMES = {
         "engines/driving/devices.py Mirrored.scope",
     ),
     "asks which it is, to read less often, or in other pieces": (
-        "engines/meters/torch.py TorchMeter.applied",
+        "engines/meters/torch.py TorchMeter._now",
         "engines/meters/tensorflow_numbers.py _five",
         "engines/meters/torch_numbers.py _one_by_one",
         "engines/meters/torch_numbers.py Rows._finite",

@@ -29,8 +29,8 @@ class EventLog:
         self._recording = recording
         #: The step counter as it was last seen, None until then. Events carry it.
         self.iterations: int | None = None
-        self._places: dict[tuple[EventKind, str], int] = {}
-        self._unsaid: dict[EventKind, list[tuple[EventKind, str]]] = {}
+        self.places: dict[tuple[EventKind, str], int] = {}
+        self.unsaid: dict[EventKind, list[tuple[EventKind, str]]] = {}
 
     def note(
         self,
@@ -45,14 +45,14 @@ class EventLog:
             at: step and step counter, where it was not now.
         """
         step, iterations = at or (self._recording.counts.get("steps", 0), self.iterations or 0)
-        self._places[kind, detail] = len(self._recording.events)
+        self.places[kind, detail] = len(self._recording.events)
         self._recording.events.append(Event(kind, iterations, detail, count, step))
         if kind in _WARNED:
-            self._unsaid.setdefault(kind, []).append((kind, detail))
+            self.unsaid.setdefault(kind, []).append((kind, detail))
 
     def note_again(self, kind: EventKind, detail: str, count: int = 1) -> None:
         """Note something that may come at every step: one event, which counts how often."""
-        place = self._places.get((kind, detail))
+        place = self.places.get((kind, detail))
         if place is None:
             self.note(kind, detail, count)
             return
@@ -61,7 +61,7 @@ class EventLog:
 
     def untold(self, detail: str, count: int = 1) -> None:
         """Note, once, that something cannot be told."""
-        if (EventKind.UNTOLD, detail) not in self._places:
+        if (EventKind.UNTOLD, detail) not in self.places:
             self.note(EventKind.UNTOLD, detail, count)
 
     def stepped(self, steps: int) -> None:
@@ -74,17 +74,17 @@ class EventLog:
 
     def take_over(self, other: EventLog) -> None:
         """Have what ``other``, of the same recording, would warn of said with one's own."""
-        for kind, keys in other._unsaid.items():
-            self._unsaid.setdefault(kind, []).extend(keys)
-        self._places = {**other._places, **self._places}
-        other._unsaid = {}
+        for kind, keys in other.unsaid.items():
+            self.unsaid.setdefault(kind, []).extend(keys)
+        self.places = {**other.places, **self.places}
+        other.unsaid = {}
 
     def warn(self) -> None:
         """Give the warnings that are due, one a kind; where they are errors, nothing is lost."""
-        unsaid, self._unsaid = self._unsaid, {}
+        unsaid, self.unsaid = self.unsaid, {}
         for kind, keys in unsaid.items():
             category, begins, ends = _WARNED[kind]
-            found = [self._recording.events[self._places[key]] for key in dict.fromkeys(keys)]
+            found = [self._recording.events[self.places[key]] for key in dict.fromkeys(keys)]
             details = "; ".join(_counted(event) for event in found)
             warnings.warn(
                 f"{begins}: {details}. {ends} `recording.events` says when.",

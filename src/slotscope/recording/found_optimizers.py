@@ -124,9 +124,8 @@ def _attributes(place: str, owner: Any) -> Iterator[tuple[str, Any]]:
     for layer in getattr(owner, "layers", []):
         yield f"{place}.get_layer({layer.name!r})", layer
     held = vars(owner) if hasattr(owner, "__dict__") else {}
-    # TensorFlow's own books, beside the attributes, hold the same objects.
-    names = [name for name in held if not name.startswith("_self_")]
-    for name in sorted(names, key=lambda name: name.startswith("_")):
+    # What frameworks keep beside the attributes holds the same objects: those come last.
+    for name in sorted(held, key=lambda name: name.startswith("_")):
         value = held[name]
         yield f"{place}.{name}", value
         if isinstance(value, (list, tuple)):

@@ -47,6 +47,7 @@ class Recording:
         train_calls: how often the model's train function ran.
         events: everything that happened, in order.
         rows: the recorded steps.
+        stepper: takes the steps of :meth:`step`; None outside of a watch.
     """
 
     engine: str
@@ -54,16 +55,14 @@ class Recording:
     optimizer: str
     every: int = 1
     counts: dict[str, int] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    rows: list[Row] | SpilledRows = field(default_factory=list)
+    seen: list[Variable] = field(default_factory=list)
     train_calls: int = 0
     keep: str | None = None
     others: dict[str, str] = field(default_factory=dict)
     steps_of: dict[str, int] = field(default_factory=dict)
-    events: list[Event] = field(default_factory=list)
-    rows: list[Row] | SpilledRows = field(default_factory=list)
-    seen: list[Variable] = field(default_factory=list)
-    _hand_over: Callable[[Sequence[Any]], None] | None = field(
-        default=None, repr=False, compare=False
-    )
+    stepper: Callable[[Sequence[Any]], None] | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{name} {count}" for name, count in self.counts.items())
@@ -91,12 +90,12 @@ class Recording:
             HandedOverError: not so many arrays as the optimizer has variables; or the watch has
                 ended; or the engine's loops have no such state.
         """
-        if self._hand_over is None:
+        if self.stepper is None:
             raise HandedOverError(
                 "recording.step was called outside of a watch, where no step can be recorded. Call"
                 " it inside of the `with slotscope.watch(...)` block."
             )
-        self._hand_over(optimizer_variables)
+        self.stepper(optimizer_variables)
 
     @property
     def timeline(self) -> pd.DataFrame:

@@ -30,11 +30,13 @@ from slotscope.recording.recording import Recording
 from slotscope.recording.records import EventKind
 from slotscope.recording.row_blocks import SpilledRows
 
+#: Stands for the first model that is compiled in the block.
+FIRST_COMPILED = object()
 _KEEP = (None, "values", "statistics", "norms")
 
 
 def watch(
-    model: Any = None,
+    model: Any = FIRST_COMPILED,
     *,
     every: int = 1,
     keep: str | None = None,
@@ -85,7 +87,7 @@ def watch(
     recording = Recording("", {}, "", int(every), keep=keep)
     recorder = Recorder(recording, keep)
     started: Watch | WatchOfTheFirstCompiled
-    if model is None:
+    if model is FIRST_COMPILED:
         started = WatchOfTheFirstCompiled(recorder)
     else:
         _ask(model, optimizer, recording)
@@ -158,7 +160,7 @@ class Watch:
             self._end()
             raise
         recording = self.hooks.recorder.recording
-        recording._hand_over = self.hooks.hand_over
+        recording.stepper = self.hooks.hand_over
         return recording
 
     def __exit__(
@@ -170,7 +172,7 @@ class Watch:
         self._end()
 
     def _end(self) -> None:
-        self.hooks.recorder.recording._hand_over = None
+        self.hooks.recorder.recording.stepper = None
         try:
             self.hooks.detach()
         finally:

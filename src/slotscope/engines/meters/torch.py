@@ -71,5 +71,5 @@ def _numbers(found: list[Any]) -> np.ndarray:
     import torch
 
     if found and not isinstance(found[0], int):
-        found = torch.stack(found).tolist()
+        return torch.stack(found).cpu().numpy().astype(np.int64)
     return np.array(found, dtype=np.int64)
