@@ -30,8 +30,15 @@ from slotscope.recording.recording import Recording
 from slotscope.recording.records import EventKind
 from slotscope.recording.row_blocks import SpilledRows
 
-#: Stands for the first model that is compiled in the block.
-FIRST_COMPILED = object()
+
+class _FirstCompiled:
+    """Stands for the first model that is compiled in the block."""
+
+    def __repr__(self) -> str:
+        return "the first that is compiled"
+
+
+FIRST_COMPILED = _FirstCompiled()
 _KEEP = (None, "values", "statistics", "norms")
 
 
@@ -58,7 +65,7 @@ def watch(
             block is watched from then on; its Keras must have been imported before.
         every: record a row whenever the step counter passes a multiple of this. Calls and events
             are always recorded.
-        keep: ``"values"`` keeps the values of every optimizer variable, ``"statistics"`` six
+        keep: ``"values"`` keeps the values of every optimizer variable, ``"statistics"`` the
             numbers of each, ``"norms"`` its L2 norm alone. By default values are kept while one
             step's state holds at most 100 000 numbers, else norms. Norms and statistics are
             taken inside of the model's train function, where the variables are: ``fit`` makes

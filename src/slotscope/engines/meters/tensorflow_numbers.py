@@ -1,7 +1,7 @@
 """Numbers about arrays, in operations of TensorFlow.
 
 Small arrays are put together, and reduced as one; a larger one is read by TensorFlow's own fast
-operations, once for each number. A large one on the CPU is read once for all six, by a loop over
+operations, once for each number. A large one on the CPU is read once for all, by a loop over
 pieces that fit in the cache, which XLA compiles.
 """
 
