@@ -41,7 +41,7 @@ class Watched(Available):
     counted: ClassVar[tuple[str, ...]]
     #: The one of them that makes the slots.
     constructor: ClassVar[str] = "build"
-    #: Methods of the optimizer that make its slots: when one returns, no slot has moved.
+    #: Methods of the optimizer that make its slots. When one returns, no slot has moved.
     building: ClassVar[tuple[str, ...]] = ("build",)
     #: Those that make one slot each, within the former or, in an optimizer of one's own, anywhere.
     adding: ClassVar[tuple[str, ...]] = ()
