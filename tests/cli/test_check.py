@@ -222,7 +222,7 @@ def test_those_of_a_theme_are_listed():
 
 def test_the_help_names_themes_and_limits():
     said = " ".join(run("--help").output.split())
-    assert f"Only checks of a theme: {', '.join(theme_names())}." in said
+    assert f"Only checks of a theme: {', '.join(sorted(theme_names()))}." in said
     assert f"for one check ({limits.TIME_LIMIT:g});" in said
     assert f"at least {limits.PREPARATION:g}." in said
 
