@@ -6,7 +6,7 @@ import ast
 import contextlib
 import os
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,31 +43,8 @@ class Setting(click.ParamType):
             return name, text
 
 
-class LateHelp(click.Option):
-    """An option whose help is put together where somebody asks for it: what it says is imported."""
-
-    def __init__(self, *names: Any, text: Callable[[], str], **attributes: Any) -> None:
-        super().__init__(*names, **attributes)
-        self.text = text
-
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        self.help = self.text()
-        return super().get_help_record(ctx)
-
-
-def _about_themes() -> str:
-    # By their files: to import them takes NumPy and pandas, which help needs neither of.
-    themes = Path(__file__).parents[1] / "checks" / "themes"
-    names = sorted(path.stem for path in themes.glob("[a-z]*.py"))
-    return f"Only checks of a theme: {', '.join(names)}."
-
-
-def _about_time_limit() -> str:
-    # The numbers of slotscope.processes.limits, whose import takes NumPy; a test compares them.
-    return (
-        "Seconds of processor time for one check (60); loading may use three times as much, and at"
-        " least 180."
-    )
+#: By their files: to import them takes NumPy and pandas, which help needs neither of.
+_THEMES = sorted(p.stem for p in (Path(__file__).parents[1] / "checks/themes").glob("[a-z]*.py"))
 
 
 def _time_limit() -> float:
@@ -94,15 +71,18 @@ def _time_limit() -> float:
     help='A file of lines "check_name[case]" = "why it fails".',
 )
 @click.option("--only", multiple=True, metavar="CHECK", help="A check, or check[case].")
-@click.option("--theme", "themes", multiple=True, cls=LateHelp, text=_about_themes)
+@click.option(
+    "--theme", "themes", multiple=True, help=f"Only checks of a theme: {', '.join(_THEMES)}."
+)
 @click.option("-k", "keyword", default="", help="Only checks whose name contains this text.")
 @click.option("--quick", is_flag=True, help="Only the quick set: a few seconds.")
 @click.option(
     "--time-limit",
     type=click.FloatRange(min=0, min_open=True),
     default=_time_limit,
-    cls=LateHelp,
-    text=_about_time_limit,
+    # The numbers of slotscope.processes.limits, whose import takes NumPy; a test compares them.
+    help="Seconds of processor time for one check (60); loading may use three times as much, and at"
+    " least 180.",
 )
 @click.option(
     "--jobs",

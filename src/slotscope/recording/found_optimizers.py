@@ -45,13 +45,9 @@ class FoundOptimizers:
     def look(self) -> None:
         """Find those that came since."""
         for expression, optimizer in optimizers_on(self._engine, self._model):
-            self.add(expression, optimizer)
-
-    def add(self, expression: str, optimizer: Any) -> None:
-        """Follow an optimizer that was found elsewhere."""
-        if optimizer is not None and id(optimizer) not in self._found:
-            began = self._count(optimizer)
-            self._found[id(optimizer)] = FoundOptimizer(expression, optimizer, began)
+            if id(optimizer) not in self._found:
+                began = self._count(optimizer)
+                self._found[id(optimizer)] = FoundOptimizer(expression, optimizer, began)
 
     def steps(self) -> Iterator[tuple[FoundOptimizer, int]]:
         """Each, and how far its step counter has moved since it was found."""

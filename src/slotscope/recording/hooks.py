@@ -25,6 +25,7 @@ from slotscope.recording.observer import Observer, aside, failed, steps_per_exec
 from slotscope.recording.patches import listen, original_of
 from slotscope.recording.recorder import Recorder
 from slotscope.recording.records import EventKind
+from slotscope.recording.who_trains import WhoTrains
 
 
 class Hooks(Observer):
@@ -93,8 +94,7 @@ class Hooks(Observer):
             return
         recording = self.recorder.recording
         for name, optimizer in kept_optimizers(self.engine, self.model):
-            known = optimizer is self.optimizer or id(optimizer) in self._others
-            if known or any(optimizer is part for part in self._hooked):
+            if id(optimizer) in self._others or self._is_hooked(optimizer):
                 continue
             recorder = Recorder(recording, self.recorder.keep, name)
             hooks = Hooks(self.model, optimizer, recorder, leads=False)
@@ -112,7 +112,7 @@ class Hooks(Observer):
             if self.attached:
                 self._catch_up()
                 self.recorder.rows.end()
-                self._look_who_trains()
+                self._ask_who_trains(self._end_who_trains)
             if self._leads:
                 self.recorder.log.warn()
         finally:
@@ -170,11 +170,14 @@ class Hooks(Observer):
         self.recorder.follow(optimizer)
         self.engine = engine_of(self.model, optimizer)
         for part in self.engine.parts(optimizer):
-            if not any(part is hooked for hooked in self._hooked):
+            if not self._is_hooked(part):
                 self._hooked.append(part)
                 self._hook_optimizer(part)
         self._look(cause)
         self._read_initial(None)
+
+    def _is_hooked(self, optimizer: Any) -> bool:
+        return any(optimizer is hooked for hooked in self._hooked)
 
     def _hook_optimizer(self, optimizer: Any) -> None:
         engine = self.engine
@@ -182,16 +185,14 @@ class Hooks(Observer):
             kind = type(optimizer).__name__
             names = ", ".join(missing)
             self.recorder.log.untold(f"how often {names} is called: {kind} has no such method")
+        listen_to = functools.partial(self._listen, convert=engine.convert, mark=engine.mark)
         for name in engine.counted:
             if hasattr(optimizer, name):
                 self.recorder.recording.counts.setdefault(name, 0)
-                called = functools.partial(self._called, name)
-                self._listen(optimizer, name, called, convert=engine.convert, mark=engine.mark)
+                listen_to(optimizer, name, functools.partial(self._called, name))
         for name in (*engine.building, *engine.adding):
             if hasattr(optimizer, name):
-                self._listen(
-                    optimizer, name, self._builds, convert=engine.convert, mark=engine.mark
-                )
+                listen_to(optimizer, name, self._builds)
 
     @aside
     def _hook_train_function(self) -> None:
@@ -214,9 +215,9 @@ class Hooks(Observer):
         self._drain()
         if self._metering is not None:
             self._metering.compiling()
-        self._note_parameters()
+        self._ask_who_trains(WhoTrains.note_parameters)
         result = proceed(*args, **kwargs)
-        self._look_at_parameters(anew=True)
+        self._ask_who_trains(WhoTrains.look_anew)
         if self._leads:
             self.recorder.log.note(EventKind.COMPILED)
         self._follow_optimizer("compile")
@@ -227,7 +228,7 @@ class Hooks(Observer):
         """The model was asked to make its train function, or for the one that it has."""
         if self._undecided:
             self._set_meter()
-        self._look_at_parameters(anew=False)
+        self._ask_who_trains(WhoTrains.about_to_train)
         held = vars(self.engine.trainer(self.model))
         if held.get("train_function") is None:
             # Of an earlier compile: while it lives, JAX runs its trace for the new one.

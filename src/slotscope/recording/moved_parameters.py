@@ -37,11 +37,14 @@ class MovedParameters:
         self._first = self._look()
         self._ids = self._trainable_ids()
 
-    def _trainable_ids(self) -> tuple[int, ...]:
+    def _weights(self, name: str) -> list[Any]:
         try:
-            return tuple(map(id, self._engine.trainer(self._model).trainable_weights))
-        except (ValueError, AttributeError):
-            return ()
+            return list(getattr(self._engine.trainer(self._model), name))
+        except (ValueError, AttributeError):  # tf_keras says so of a model that is not built
+            return []
+
+    def _trainable_ids(self) -> tuple[int, ...]:
+        return tuple(map(id, self._weights("trainable_weights")))
 
     def other_trainable(self) -> bool:
         """Whether other parameters are trainable now than at the last look."""
@@ -53,14 +56,9 @@ class MovedParameters:
         return bool(self._first.checksums)
 
     def _look(self) -> _Look:
-        trainer = self._engine.trainer(self._model)
-        try:
-            weights, trainable = list(trainer.weights), list(trainer.trainable_weights)
-        except (ValueError, AttributeError):  # tf_keras says so of a model that is not built
-            weights, trainable = [], []
+        weights, known = self._weights("weights"), set(self._trainable_ids())
         paths = unique_paths(self._engine.path(weight) for weight in weights)
         values = self._engine.read(weights, self._engine.at_end())
-        known = {id(weight) for weight in trainable}
         return _Look(
             {
                 path: zlib.crc32(value.tobytes())

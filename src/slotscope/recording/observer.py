@@ -237,29 +237,17 @@ class Observer:
         self._who.begin()
 
     @aside
-    def _note_parameters(self) -> None:
-        if self._who is not None:
-            with self._lock, self._within_step():
-                self._who.note_parameters()
-
-    @aside
-    def _look_at_parameters(self, *, anew: bool) -> None:
-        """A fit begins, or the model has been compiled ``anew``."""
-        if self._who is not None:
-            with self._lock, self._within_step():
-                if anew:
-                    self._who.look_anew()
-                else:
-                    self._who.about_to_train()
-
-    @aside
-    def _look_who_trains(self) -> None:
-        """See, as the watch ends, whether it was this optimizer that trained."""
+    def _ask_who_trains(self, ask: Callable[[WhoTrains], None]) -> None:
+        """Have it look at the model, or note what it has seen."""
         if self._who is not None and not sys.is_finalizing():
             with self._lock, self._within_step():
-                self._who.end(self.optimizer, given=self._given is not None)
-                if not self._handed_over:  # a loop that does holds the parameters itself
-                    self._who.note_parameters()
+                ask(self._who)
+
+    def _end_who_trains(self, who: WhoTrains) -> None:
+        """The watch ends: was it this optimizer that trained?"""
+        who.end(self.optimizer, given=self._given is not None)
+        if not self._handed_over:  # a loop that does holds the parameters itself
+            who.note_parameters()
 
     # ---- what is noticed on the way
 

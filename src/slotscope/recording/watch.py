@@ -11,7 +11,6 @@ from collections.abc import Callable
 from numbers import Integral
 from os import PathLike
 from pathlib import Path
-from types import TracebackType
 from typing import Any, ClassVar
 
 from slotscope.engines import engine_classes, engine_of, private_names
@@ -139,7 +138,19 @@ def _name(model: Any) -> str:
     return repr(getattr(model, "name", model))
 
 
-class Watch:
+class _NoRecording:
+    """Says what to write where something of the recording is asked of the watch."""
+
+    def __getattr__(self, name: str) -> Any:
+        if hasattr(Recording, name) or name in Recording.__dataclass_fields__:
+            raise SlotscopeError(
+                f"The recording, and its {name!r}, comes from the block: write"
+                " `with slotscope.watch(model) as recording:` and train inside."
+            )
+        raise AttributeError(name)
+
+
+class Watch(_NoRecording):
     """The context manager that :func:`watch` returns."""
 
     _active: ClassVar[dict[tuple[int, int], Watch]] = {}
@@ -170,12 +181,7 @@ class Watch:
         recording.stepper = self.hooks.hand_over
         return recording
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: Any) -> None:
         self._end()
 
     def _end(self) -> None:
@@ -192,11 +198,8 @@ class Watch:
         if isinstance(rows, SpilledRows):
             rows.write()
 
-    def __getattr__(self, name: str) -> Any:
-        raise _not_entered(name)
 
-
-class WatchOfTheFirstCompiled:
+class WatchOfTheFirstCompiled(_NoRecording):
     """The context manager that :func:`watch` returns without a model."""
 
     def __init__(self, recorder: Recorder) -> None:
@@ -228,31 +231,13 @@ class WatchOfTheFirstCompiled:
         while self._stops:
             self._stops.pop()()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: Any) -> None:
         self._stop()
         if self._watch is not None:
-            self._watch.__exit__(kind, error, traceback)
-        elif error is None:
+            self._watch.__exit__(*raised)
+        elif raised[0] is None:
             raise NotCompiledError(
                 "No model was compiled in the block of `slotscope.watch()`, so none was watched."
                 " Import Keras before the block and compile the model in it, or pass the model:"
                 " slotscope.watch(model)."
             )
-
-    def __getattr__(self, name: str) -> Any:
-        raise _not_entered(name)
-
-
-def _not_entered(name: str) -> Exception:
-    """What is wrong where an attribute of the recording is asked of the watch."""
-    if hasattr(Recording, name) or name in Recording.__dataclass_fields__:
-        return SlotscopeError(
-            f"The recording, and its {name!r}, comes from the block: write"
-            " `with slotscope.watch(model) as recording:` and train inside."
-        )
-    return AttributeError(name)

@@ -61,7 +61,6 @@ class WhoTrains:
 
     def follow(self, optimizer: Any) -> None:
         """An optimizer is watched from now on."""
-        self._optimizers.add("an optimizer that the model had before", optimizer)
         self._followed |= {id(part) for part in self._engine.parts(optimizer)}
 
     def stop(self) -> None:
