@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from engine_cases import data, dense_model, on, on_every_engine
+from engine_cases import KERAS_3, data, dense_model, on, on_every_engine
 from repository_root import ROOT
 
 import slotscope
@@ -137,6 +137,18 @@ def test_five_engines_run_in_one_process_and_keras_3_stays_eager(inherited):
         **({"KERAS_BACKEND": inherited} if inherited else {}),
     )
     assert printed == f"{dict.fromkeys(list(ENGINES)[:5], True)}\n"
+
+
+@pytest.mark.parametrize("name", KERAS_3)
+def test_seeding_first_of_all_gets_the_engines_backend(name):
+    """TensorFlow is imported to be seeded, and imports Keras 3 itself."""
+    inherited = "tensorflow" if name == "keras-torch" else "torch"
+    printed = python(
+        f"import slotscope; here = slotscope.engine({name!r}); here.seed(1)\n"
+        "print(here.keras.backend.backend())",
+        KERAS_BACKEND=inherited,
+    )
+    assert f"keras-{printed}" == f"{name}\n"
 
 
 def test_keras_2_1_leaves_nothing_behind_in_the_names_it_borrows():

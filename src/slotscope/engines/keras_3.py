@@ -115,9 +115,10 @@ class Keras3(Engine):
         return load()
 
     def seed(self, number: int) -> None:
+        keras = self.keras  # first: TensorFlow imports Keras, on the backend that was chosen
         if installed("tensorflow"):
             tensorflow()  # Keras seeds it on every backend; so its log lines are caught
-        self.keras.utils.set_random_seed(number)
+        keras.utils.set_random_seed(number)
 
     @classmethod
     def owns_optimizer(cls, optimizer: Any) -> bool:

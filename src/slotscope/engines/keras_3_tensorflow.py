@@ -31,9 +31,9 @@ class KerasTensorFlow(EagerTensorFlow, Keras3):
 
     @property
     def keras(self) -> ModuleType:
-        self.require()
-        tensorflow()  # without the lines that it logs
-        return super().keras
+        keras = super().keras  # first: TensorFlow imports Keras, on the backend that was chosen
+        tensorflow()  # makes the runtime, without the lines that it logs
+        return keras
 
     def variable(self, ref: Any) -> Any:
         return ref.value
