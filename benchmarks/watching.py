@@ -49,6 +49,7 @@ ACCELERATOR_SIZES = (SIZES[0], SIZES[1], replace(SIZES[2], steps=60))
 #: do without it are in benchmarks/peers.py.
 VARIANTS: dict[str, dict[str, Any] | None] = {
     "plain": None,
+    "default": {},
     "norms": {"keep": "norms"},
     "norms, every 10th": {"keep": "norms", "every": 10},
     "statistics": {"keep": "statistics"},

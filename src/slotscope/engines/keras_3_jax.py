@@ -16,7 +16,10 @@ from slotscope.engines.driving import loops
 from slotscope.engines.driving.devices import DataParallel, Devices
 from slotscope.engines.driving.loops import Loop
 from slotscope.engines.keras_3 import Keras3
-from slotscope.engines.meters.jax import CarriedVariables, JaxMeter
+from slotscope.engines.meters.carried import CarriedVariables
+from slotscope.engines.meters.jax import JaxMeter
+from slotscope.engines.meters.jax_copies import JaxCopies
+from slotscope.engines.meters.meter import Meter
 from slotscope.engines.private_names import held
 from slotscope.engines.records import Identity
 from slotscope.errors import HandedOverError
@@ -107,7 +110,7 @@ class KerasJax(Keras3):
     def _array(self, ref: Any, state: Any) -> Any:
         return state[id(ref)] if state and id(ref) in state else held(ref, "_value", "keras")
 
-    def meter(self, model: Any, measures: str, every: int) -> JaxMeter | None:
+    def meter(self, model: Any, measures: str, every: int) -> Meter | None:
         # Sharded, or kept by NNX, the state has another layout.
         nnx = getattr(self.keras.config, "is_nnx_enabled", lambda: False)()
         if nnx or self.keras.distribution.distribution() is not None:
@@ -116,6 +119,8 @@ class KerasJax(Keras3):
         made_by = getattr(getattr(type(model), self.maker, None), "__module__", "")
         if not made_by.startswith("keras."):
             return None
+        if measures == "values" and getattr(model, "steps_per_execution", 1) == 1:
+            return JaxCopies(every, self.state_before, self.state_after)
         return JaxMeter(measures, every)
 
     def trace(self, arguments: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,8 +39,7 @@ class OptimizerVariable:
         return f"{self.optimizer}:{label}" if self.optimizer else label
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """Three things that may or may not stay the same from one step to the next.
 
     Attributes:

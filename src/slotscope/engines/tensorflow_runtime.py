@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from slotscope.engines.importing import tensorflow
 from slotscope.engines.meters.tensorflow import TensorFlowMeter
 from slotscope.engines.private_names import held
 from slotscope.engines.records import Gradient, Identity, SparseGradient
+from slotscope.engines.watched import defining, steps_per_execution
 
 
 class EagerTensorFlow(Engine):
@@ -24,6 +26,8 @@ class EagerTensorFlow(Engine):
     def takes_assigned(self, model: Any) -> bool:
         return bool(model.run_eagerly) or getattr(model, "train_function", None) is None
 
+    shares_memory: ClassVar[bool] = True
+
     def asked(self, optimizer: Any, model: Any) -> dict[str, Any]:
         left_alone = tensorflow().autograph.experimental.do_not_convert(lambda: None)
         asked = super().asked(optimizer, model)
@@ -35,6 +39,10 @@ class EagerTensorFlow(Engine):
         with tensorflow().init_scope():  # a trace may be under way
             return [_value(self.variable(ref)) for ref in refs]
 
+    def take(self, refs: Sequence[Any], state: Any = None) -> list[np.ndarray | None]:
+        with tensorflow().init_scope():
+            return [_shared(self.variable(ref)) for ref in refs]
+
     def convert_to_numpy(self, tensor: Any) -> np.ndarray:
         return np.asarray(tensor)
 
@@ -42,9 +50,7 @@ class EagerTensorFlow(Engine):
         variable = self.variable(ref)
         if isinstance(variable, tensorflow().distribute.DistributedValues):
             variable = variable.values[0]  # mirrored: the first replica's
-        handle = getattr(variable, "handle", None)
-        key = getattr(handle, "_id", None) or held(variable, "_unique_id", "tensorflow")
-        return Identity(id(ref), key, _buffer(variable))
+        return Identity(id(ref), _key(variable), _buffer(variable))
 
     def tensor(self, gradient: Gradient, dtype: str) -> Any:
         """``gradient`` as TensorFlow takes it: a tensor, slices, or None."""
@@ -59,6 +65,8 @@ class EagerTensorFlow(Engine):
         alone = distribute.get_strategy()
         if distribute.has_strategy() or getattr(model, "distribute_strategy", alone) is not alone:
             return None  # each replica would write a row of its own
+        if measures == "values" and steps_per_execution(model) == 1:
+            return None  # they are taken when the call has returned
         return TensorFlowMeter(measures, every, self.variable)
 
     def trace(self, arguments: Any) -> Any:
@@ -85,19 +93,52 @@ class EagerTensorFlow(Engine):
         return [(type(tensorflow().function(lambda: None)), "__call__")]
 
 
+@functools.cache
+def _resource_class() -> type:
+    """The class of variables that are nothing else: not mirrored, not cast when they are read."""
+    return defining(type(tensorflow().Variable(0, trainable=False)), "read_value")
+
+
+def _tensor(variable: Any) -> Any:
+    """What such a variable holds; ``read_value`` takes four times as long."""
+    return tensorflow().raw_ops.ReadVariableOp(resource=variable.handle, dtype=variable.dtype)
+
+
+def _key(variable: Any) -> Any:
+    handle = getattr(variable, "handle", None)
+    return getattr(handle, "_id", None) or held(variable, "_unique_id", "tensorflow")
+
+
 def _value(variable: Any) -> np.ndarray | None:
-    value = np.asarray(variable.numpy())
-    # One that a trace has made, and not yet initialized, reads as an empty array.
-    return value if variable.shape.is_compatible_with(value.shape) else None
+    plain = isinstance(variable, _resource_class())
+    return _whole(variable, (_tensor(variable) if plain else variable).numpy())
+
+
+def _shared(variable: Any) -> np.ndarray | None:
+    """A view of what a variable holds; TensorFlow writes elsewhere while somebody has one."""
+    if not isinstance(variable, _resource_class()):
+        return _value(variable)
+    tensor = _tensor(variable)
+    try:
+        return _whole(variable, memoryview(tensor))
+    except (TypeError, ValueError):  # bfloat16 has no buffer format
+        return _whole(variable, tensor.numpy())
+
+
+def _whole(variable: Any, value: Any) -> np.ndarray | None:
+    """``value``; None of one that a trace has made, and not yet initialized: it reads as empty."""
+    array = np.asarray(value)
+    same = array.shape == tuple(variable.shape) or variable.shape.is_compatible_with(array.shape)
+    return array if same else None
 
 
 def _buffer(variable: Any) -> int | None:
     """Address of a variable's data; None for one whose tensor shows no buffer."""
-    value = variable.read_value()
-    if "/device:CPU:" not in getattr(value, "backing_device", ""):
+    return _address(variable.read_value())
+
+
+def _address(tensor: Any) -> int | None:
+    if "/device:CPU:" not in getattr(tensor, "backing_device", ""):
         return None  # symbolic, or elsewhere: what that shows is a copy in the CPU's memory
-    try:
-        return int(np.frombuffer(memoryview(value), dtype=np.uint8).ctypes.data)
-    except (ValueError, TypeError):  # bfloat16 has no buffer format
-        array = getattr(value, "_numpy", lambda: None)()
-        return int(array.ctypes.data) if isinstance(array, np.ndarray) else None
+    array = getattr(tensor, "_numpy", lambda: None)()
+    return array.__array_interface__["data"][0] if isinstance(array, np.ndarray) else None

@@ -30,6 +30,12 @@ def base_modules(obj: Any) -> set[str]:
     return {cls.__module__.partition(".")[0] for cls in type(obj).__mro__}
 
 
+def steps_per_execution(model: Any) -> int:
+    """How many steps one call of the train function may make; tf_keras keeps it in a variable."""
+    steps = getattr(model, "steps_per_execution", 1)
+    return int(steps.numpy()) if hasattr(steps, "numpy") else int(steps or 1)
+
+
 class Watched(Available):
     """The half of an engine that ``slotscope.recording`` knows."""
 
@@ -49,6 +55,8 @@ class Watched(Available):
     reads_before_steps: ClassVar[bool] = True
     #: Whether a slot's handle stays the same from step to step, not only its object.
     keeps_handles: ClassVar[bool] = True
+    #: Whether what :meth:`take` gives shares a variable's memory, so that a step writes elsewhere.
+    shares_memory: ClassVar[bool] = False
     #: Whether ``fit`` sees layers as trainable as they were at ``compile``, whatever they are now.
     trains_as_compiled: ClassVar[bool] = False
     #: Whether a compiled function of a custom loop makes steps where no hook can see them.
@@ -187,6 +195,10 @@ class Watched(Available):
     @abstractmethod
     def identify(self, ref: Any, state: Any = None) -> Identity:
         """What makes ``ref`` the variable that it is, right now."""
+
+    def take(self, refs: Sequence[Any], state: Any = None) -> list[np.ndarray | None]:
+        """As :meth:`read`, but perhaps without a copy: no later step changes what is given."""
+        return self.read(refs, state)
 
     def state_before(self, optimizer: Any, args: tuple[Any, ...]) -> Any:
         """The state as it enters the train function, found in its arguments."""

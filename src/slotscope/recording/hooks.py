@@ -18,10 +18,11 @@ from typing import Any
 
 from slotscope.engines import engine_of, private_names
 from slotscope.engines.slot_names import unique_paths
+from slotscope.engines.watched import steps_per_execution
 from slotscope.errors import UnsupportedReleaseError
 from slotscope.recording.found_optimizers import kept_optimizers
 from slotscope.recording.metering import Metering
-from slotscope.recording.observer import Observer, aside, failed, steps_per_execution
+from slotscope.recording.observer import Observer, aside, failed
 from slotscope.recording.patches import listen, original_of
 from slotscope.recording.recorder import Recorder
 from slotscope.recording.records import EventKind
@@ -81,7 +82,7 @@ class Hooks(Observer):
             self._hook_train_function()
         self._follow_optimizer(cause=None)
         for total in ("slots created", "traces", "steps"):
-            self.recorder.recording.counts.setdefault(total, 0)
+            self.recorder.counts.setdefault(total, 0)
         for owner, name in self.engine.runners():
             self._listen(owner, name, self._ran)
         if self.engine.reads_before_steps and self._leads:
@@ -96,10 +97,21 @@ class Hooks(Observer):
         for name, optimizer in kept_optimizers(self.engine, self.model):
             if id(optimizer) in self._others or self._is_hooked(optimizer):
                 continue
-            recorder = Recorder(recording, self.recorder.keep, name)
+            recorder = Recorder(recording, self.recorder.keep, name, buffers=self.recorder.buffers)
             hooks = Hooks(self.model, optimizer, recorder, leads=False)
             self._others[id(optimizer)] = hooks
             hooks.attach()
+
+    @aside
+    def settle(self) -> None:
+        """Bring the recording up to date; while something runs, that is done when it returns."""
+        if self._depth.step or self._depth.names or self._depth.building:
+            return
+        self._drain()
+        with self._lock, self._within_step():
+            self.recorder.rows.finish()
+        for other in self._others.values():
+            other.settle()
 
     def detach(self) -> None:
         try:
@@ -134,19 +146,22 @@ class Hooks(Observer):
         if not all(hasattr(optimizer, name) for name in self.engine.stepping):
             return False  # rows are read then
         meter = self.engine.meter(self.model, level, self.recorder.recording.every)
-        if meter is None or (meter.remakes and self._trains_otherwise()):
+        if meter is None or (meter.remakes and self._stays_as_made(level)):
             return False
         self._metering = Metering(meter, self.engine.trainer(self.model))
         return meter.remakes
 
-    def _trains_otherwise(self) -> bool:
-        """Whether the model's train function may train by or what a new one would not.
+    def _stays_as_made(self, level: str) -> bool:
+        """Whether the model must keep the train function that it has.
 
-        It keeps the optimizer and the parameters that the model had when it was made.
+        It keeps the optimizer and the parameters that the model had when it was made, and may
+        train by or what a new one would not. And by default a watch causes no trace.
         """
         trainer, optimizer = self.engine.trainer(self.model), self.model.optimizer
         if original_of(trainer, "train_function") is None:
             return False
+        if level == "values":
+            return True
         found = self.engine.variables(optimizer, self.model)
         slots = {variable.parameter for variable in found if variable.parameter}
         trainable = set(unique_paths(map(self.engine.path, trainer.trainable_weights)))
@@ -188,7 +203,7 @@ class Hooks(Observer):
         listen_to = functools.partial(self._listen, convert=engine.convert, mark=engine.mark)
         for name in engine.counted:
             if hasattr(optimizer, name):
-                self.recorder.recording.counts.setdefault(name, 0)
+                self.recorder.counts.setdefault(name, 0)
                 listen_to(optimizer, name, functools.partial(self._called, name))
         for name in (*engine.building, *engine.adding):
             if hasattr(optimizer, name):
@@ -248,7 +263,7 @@ class Hooks(Observer):
     def _called(self, name: str, proceed: Any, /, *args: Any, **kwargs: Any) -> Any:
         """A method of the optimizer was called."""
         within = self._depth.names
-        self.recorder.recording.counts[name] += name not in within
+        self.recorder.counts[name] += name not in within
         if within:
             with self._naming(name):
                 return proceed(*args, **kwargs)
@@ -302,11 +317,11 @@ class Hooks(Observer):
 
     @aside
     def _applying(self, metering: Metering) -> None:
-        metering.applying(self._targets())
+        metering.applying(self._targets(metering))
 
     @aside
     def _applied(self, metering: Metering) -> None:
-        metering.applied(self._targets())
+        metering.applied(self._targets(metering))
 
     # ---- execution
 
@@ -348,7 +363,7 @@ class Hooks(Observer):
 
     @aside
     def _entering(self, metering: Metering, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        return metering.meter.enter(self.optimizer, self._targets(), args)
+        return metering.meter.enter(self.optimizer, self._targets(metering), args)
 
     def _measured(self, metering: Metering) -> None:
         """The train function returned, and left its rows in the meter."""
@@ -395,7 +410,7 @@ class Hooks(Observer):
     @aside
     def _runs_measured(self, metering: Metering, runner: Any, session: Any) -> bool:
         with self._within_step():
-            return metering.meter.run(runner, self._targets(), session)
+            return metering.meter.run(runner, self._targets(metering), session)
 
     @contextlib.contextmanager
     def _unsettled(self, own: bool) -> Iterator[None]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from slotscope.engines import engine_of
 from slotscope.engines.meters.meter import Targets
-from slotscope.engines.watched import Watched
+from slotscope.engines.watched import Watched, steps_per_execution
 from slotscope.errors import SlotscopeError
 from slotscope.recording.metering import Metering
 from slotscope.recording.recorder import Recorder
@@ -116,9 +116,10 @@ class Observer:
     def _state(self, find: Callable[..., Any], *where: Any) -> Any:
         return find(*where)
 
-    def _targets(self) -> Targets:
+    def _targets(self, metering: Metering) -> Targets:
         counter = self.engine.iterations(self.optimizer)
-        return Targets(self.recorder.variables.refs, counter, self._longest)
+        refs = self.recorder.variables.refs(metering.meter.measures)
+        return Targets(refs, counter, self._longest)
 
     def _trains_the_model(self) -> bool:
         """Whether the train function runs this optimizer, not another one of a custom loop."""
@@ -257,7 +258,7 @@ class Observer:
         if traced:
             self._drain()
             self._traced_elsewhere |= not self._depth.own_step
-            self.recorder.recording.counts["traces"] += 1
+            self.recorder.counts["traces"] += 1
             self.recorder.log.note(EventKind.TRACED)
         return traced
 
@@ -287,9 +288,3 @@ class Observer:
                     return caller
             frame = frame.f_back
         return None
-
-
-def steps_per_execution(model: Any) -> int:
-    """How many steps one call of the train function may make; tf_keras keeps it in a variable."""
-    steps = getattr(model, "steps_per_execution", 1)
-    return int(steps.numpy()) if hasattr(steps, "numpy") else int(steps or 1)

@@ -18,7 +18,7 @@ from slotscope.engines.watched import Watched
 from slotscope.recording.event_log import EventLog
 from slotscope.recording.recording import Recording
 from slotscope.recording.records import EventKind
-from slotscope.recording.row_taker import SMALL_STATE, RowTaker
+from slotscope.recording.row_taker import SMALL_STATE, Look, RowTaker
 from slotscope.recording.seen_variables import SeenVariables
 from slotscope.recording.summary import plural
 
@@ -33,15 +33,26 @@ class Recorder:
         recording: what is filled; several recorders may fill one.
         keep: what rows keep; None for values while the state is small, else norms.
         optimizer: how the variables name their optimizer, where it is one of several.
+        buffers: whether rows tell where the values were, which a meter may not.
     """
 
-    def __init__(self, recording: Recording, keep: str | None, optimizer: str = "") -> None:
+    def __init__(
+        self,
+        recording: Recording,
+        keep: str | None,
+        optimizer: str = "",
+        *,
+        buffers: bool = False,
+    ) -> None:
         self.recording = recording
         self.keep = keep
         self.optimizer = optimizer
+        self.buffers = buffers
+        #: The recording's own, which it would bring up to date for anybody who asks it.
+        self.counts = recording.counts
         self.log = EventLog(recording)
         self.variables = SeenVariables(recording, self.log, optimizer)
-        self.rows = RowTaker(recording, self.variables, self.log, keep)
+        self.rows = RowTaker(recording, self.variables, self.log, keep, buffers=buffers)
 
     @property
     def iterations(self) -> int | None:
@@ -51,10 +62,10 @@ class Recorder:
     @property
     def steps(self) -> int:
         """How many steps were made since the watch began."""
-        return self.recording.counts.get("steps", 0)
+        return self.counts.get("steps", 0)
 
     def _count(self, steps: int) -> None:
-        self.recording.counts["steps"] = self.steps + steps
+        self.counts["steps"] = self.steps + steps
         each = self.recording.steps_of
         each[self.optimizer] = each.get(self.optimizer, 0) + steps
 
@@ -135,7 +146,13 @@ class Recorder:
         """
         before = self.iterations or 0
         counts = engine.counts_steps(optimizer)
-        now = self.counter(engine, optimizer, state) if counts else before + bool(returned)
+        # Where a row is certain, the counter comes with it: to read costs as much as what is read.
+        certain = counts and returned and self.recording.every == 1
+        look = self.rows.look(engine, state) if certain else None
+        if counts:
+            now = self._counter_in(look, engine, optimizer, state)
+        else:
+            now = before + bool(returned)
         if now is None and returned:
             self.unread(f"{returned} returned, but the step counter cannot be read")
         if now is None or now == before:
@@ -154,8 +171,16 @@ class Recorder:
         if now - before > longest:
             self.log.note_again(EventKind.GAP, _SEVERAL, now - before - 1)
         if now // self.recording.every != before // self.recording.every:
-            self.rows.read(engine, state, self.steps)
+            self.rows.add(engine, look or self.rows.look(engine, state), self.steps)
         return True
+
+    def _counter_in(
+        self, look: Look | None, engine: Watched, optimizer: Any, state: Any
+    ) -> int | None:
+        """The step counter in what was seen; read alone where it is not there."""
+        index = self.variables.index_of(engine.iterations(optimizer))
+        value = None if look is None else look.value_of(index)
+        return self.counter(engine, optimizer, state) if value is None else int(value)
 
     def skipped(self, count: int = 1) -> None:
         """Note that gradients were applied, and the step counter stayed where it was."""
@@ -176,13 +201,14 @@ class Recorder:
         """What a meter shall measure.
 
         Returns:
-            Empty if values are kept, which must be read; None as long as the model isn't built and
-            the answer isn't known.
+            Empty if steps are read; None as long as the model isn't built and nobody knows.
         """
+        if self.buffers:
+            return ""
         if self.keep is None:
             size = _size(engine.trainer(model))
-            return None if size == 0 else "norms" if size > SMALL_STATE else ""
-        return "" if self.keep == "values" else self.keep
+            return None if size == 0 else "norms" if size > SMALL_STATE else "values"
+        return self.keep
 
     def measured(self, engine: Watched, found: Measured, steps: int, *, skips: bool) -> None:
         """Take over steps that were measured where they were made.
@@ -205,11 +231,14 @@ class Recorder:
         for begin, end in pairwise(sorted({0, *jumps, len(known)})):
             if begin in jumps:
                 self._moved_to(int(found.before[begin]))
-            made = int(found.after[end - 1] - found.before[begin])
-            if made > 0:
-                self._count(made)
-                self.log.iterations = int(found.after[end - 1])
-                self.log.stepped(made)
+            # With values there is an event for each step, as they are few.
+            ends = range(begin + 1, end + 1) if found.values is not None else [end]
+            for last in ends:
+                made = int(found.after[last - 1]) - (self.iterations or 0)
+                if made > 0:
+                    self._count(made)
+                    self.log.iterations = int(found.after[last - 1])
+                    self.log.stepped(made)
         moved = found.after - found.before
         if skips and not moved.all():
             self.skipped(int((moved == 0).sum()))

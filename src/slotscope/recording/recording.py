@@ -48,6 +48,7 @@ class Recording:
         events: everything that happened, in order.
         rows: the recorded steps.
         stepper: takes the steps of :meth:`step`; None outside of a watch.
+        fetch: brings what happened since the last look; None outside of a watch.
     """
 
     engine: str
@@ -63,6 +64,7 @@ class Recording:
     others: dict[str, str] = field(default_factory=dict)
     steps_of: dict[str, int] = field(default_factory=dict)
     stepper: Callable[[Sequence[Any]], None] | None = field(default=None, repr=False, compare=False)
+    fetch: Callable[[], None] | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{name} {count}" for name, count in self.counts.items())
@@ -311,6 +313,27 @@ class Recording:
         rows.extend(self.rows)
         self.rows = rows
         return rows
+
+
+class _UpToDate:
+    """An attribute of a recording that is brought up to date when somebody asks for it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, recording: Recording | None, owner: type) -> Any:
+        if recording is None:
+            return self
+        if recording.fetch is not None:
+            recording.fetch()
+        return vars(recording)[self._name]
+
+    def __set__(self, recording: Recording, value: Any) -> None:
+        vars(recording)[self._name] = value
+
+
+for _name in ("counts", "events", "rows", "steps_of"):
+    setattr(Recording, _name, _UpToDate(_name))
 
 
 def load(path: str | PathLike[str] | BinaryIO) -> Recording:

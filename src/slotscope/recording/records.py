@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 import numpy as np
+
+from slotscope.engines.meters.statistics import STATISTICS, describe
 
 
 class EventKind(StrEnum):
@@ -240,7 +243,13 @@ class Variable:
         return self.place if self.number == 1 else f"{self.place} ({self.number})"
 
 
-@dataclass(frozen=True, slots=True)
+def native(value: np.ndarray) -> np.ndarray:
+    """``value`` in a dtype that NumPy itself has; float32 holds every narrower float exactly."""
+    array = np.asarray(value)
+    return array if array.dtype.kind in "biufc" else array.astype(np.float32)
+
+
+@dataclass(frozen=True)
 class Row:
     """What was read after one step.
 
@@ -248,8 +257,9 @@ class Row:
         step: how many steps were made since the watch began, this one included.
         iterations: the optimizer's step counter after the step.
         indices: which variables were read, as indices into the recording's list.
-        statistics: float64 array (variables, statistics), see
-            :class:`~slotscope.engines.meters.statistics.Statistic`.
+        numbers: float64 array (variables, statistics), see
+            :class:`~slotscope.engines.meters.statistics.Statistic`; None where they are computed
+            from the values when :attr:`statistics` is asked for.
         identity: int64 array (variables, 3) for object, handle and buffer: 0 for the first one
             seen, 1 for the second, and so on; -1 where the engine does not tell.
         live: bool array (variables,), whether training updates this variable of its slot.
@@ -260,8 +270,16 @@ class Row:
     step: int
     iterations: int
     indices: np.ndarray
-    statistics: np.ndarray
+    numbers: np.ndarray | None
     identity: np.ndarray
     live: np.ndarray
     values: tuple[np.ndarray, ...] | None
     learning_rate: float = float("nan")
+
+    @cached_property
+    def statistics(self) -> np.ndarray:
+        """float64 array (variables, statistics)."""
+        if self.numbers is not None:
+            return self.numbers
+        found = [describe(values) for values in self.values or ()]
+        return np.array(found).reshape(-1, len(STATISTICS))

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 
+from slotscope.engines.meters.host_numbers import row_norms
 from slotscope.engines.meters.meter import Measured
 from slotscope.engines.meters.statistics import MEASURES, STATISTICS, describe
 from slotscope.engines.watched import Watched
 from slotscope.recording.event_log import EventLog
+from slotscope.recording.measured_rows import measured_rows
 from slotscope.recording.recording import Recording
-from slotscope.recording.records import EventKind, Row
+from slotscope.recording.records import EventKind, Row, native
 from slotscope.recording.seen_variables import SeenVariables
 from slotscope.recording.slot_health import SlotHealth
 from slotscope.recording.summary import listed
@@ -22,6 +27,44 @@ from slotscope.recording.summary import listed
 ROWS_IN_MEMORY = 8192
 #: Values are kept by default while one step's optimizer variables hold at most this many numbers.
 SMALL_STATE = 100_000
+#: What rows with values say is found out when so many were read, or rows of so many numbers.
+MOST_ROWS, MOST_NUMBERS = 32, 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Unfinished:
+    """A row that was read, and not looked at.
+
+    Attributes:
+        place: its place among the rows.
+        engine: the engine that has read it.
+        source: where its learning rate came from.
+    """
+
+    place: int
+    engine: Watched
+    source: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the variables of an optimizer held at one time.
+
+    Attributes:
+        indices: which variables could be read.
+        arrays: the values of each.
+        identity: as in ``Row.identity``.
+        rate: what the variable of the learning rate held, NaN if there is none.
+    """
+
+    indices: list[int]
+    arrays: tuple[np.ndarray, ...]
+    identity: np.ndarray
+    rate: float
+
+    def value_of(self, index: int | None) -> np.ndarray | None:
+        """The values of one variable, None if it could not be read."""
+        return self.arrays[self.indices.index(index)] if index in self.indices else None
 
 
 class RowTaker:
@@ -32,48 +75,115 @@ class RowTaker:
         variables: those that are read.
         log: gets the events; its counter is that of the row.
         keep: what rows keep; None for values while the state is small, else norms.
+        buffers: whether rows tell where values were, also where that costs a copy.
     """
 
     def __init__(
-        self, recording: Recording, variables: SeenVariables, log: EventLog, keep: str | None
+        self,
+        recording: Recording,
+        variables: SeenVariables,
+        log: EventLog,
+        keep: str | None,
+        *,
+        buffers: bool = False,
     ) -> None:
         self._recording = recording
         self._variables = variables
         self._log = log
         self._keep = keep
+        self._buffers = buffers
         self._health = SlotHealth()
+        self._unfinished: list[_Unfinished] = []
+        self._unfinished_numbers = 0
 
-    def read(self, engine: Watched, state: Any, step: int) -> None:
-        """Add the row of the step that has just been made."""
-        indices = self._variables.active
-        values = engine.read([self._variables.all[index].ref for index in indices], state)
-        present = [index for index, value in zip(indices, values, strict=True) if value is not None]
-        self._note_missing(present)
-        arrays = [_native(value) for value in values if value is not None]
-        statistics = np.array([describe(array) for array in arrays]).reshape(-1, len(STATISTICS))
-        identity = self._variables.identities(engine, present, state)
-        live = self._variables.live(present, statistics)
-        now = self._log.iterations or 0
-        self._note_health(present, statistics[None], [(step, now)], live)
-        small = sum(array.size for array in arrays) <= SMALL_STATE
-        kept = self._keep == "values" or (self._keep is None and small)
-        if not kept and self._keep != "statistics":
-            statistics[:, len(MEASURES["norms"]) :] = np.nan
+    def _keeps(self, arrays: Iterable[np.ndarray]) -> bool:
+        """Whether the values of a step that left these are kept."""
+        small = self._keep is None and sum(array.size for array in arrays) <= SMALL_STATE
+        return self._keep == "values" or small
+
+    def look(self, engine: Watched, state: Any) -> Look:
+        """What the variables hold now, of which a row can be made."""
+        active = self._variables.active
+        refs = [self._variables.all[index].ref for index in active]
         rate = self._variables.rate
-        held = _number(engine.read([rate], state)[0]) if rate is not None else math.nan
-        used = float(
-            engine.rates(self._variables.rate_source, np.array([held]), np.array([now - 1]))[0]
-        )
-        places = np.array(present, dtype=np.int64)
-        given = tuple(arrays) if kept else None
-        self._recording.rows.append(Row(step, now, places, statistics, identity, live, given, used))
-        self._spill_when_long()
+        alone = rate is not None and self._variables.index_of(rate) not in active
+        asked = [*refs, rate] if alone else refs
+        if engine.shares_memory and not self._buffers:
+            values = engine.take(asked, state)
+            identity = self._variables.lasting_identities(engine, active)
+        else:
+            values = engine.read(asked, state)
+            found = [engine.identify(ref, state) for ref in refs]
+            identity = self._variables.identities(active, found)
+        held = next((v for ref, v in zip(asked, values, strict=True) if ref is rate), None)
+        there = [place for place in range(len(refs)) if values[place] is not None]
+        present = [active[place] for place in there]
+        arrays = tuple(native(value) for value in values[: len(refs)] if value is not None)
+        return Look(present, arrays, identity[there], math.nan if held is None else float(held))
+
+    def add(self, engine: Watched, look: Look, step: int) -> None:
+        """Add the row of the step that has just been made, and left what was seen.
+
+        What rows with values say together is found out by :meth:`finish`, for many at once.
+        """
+        self._note_missing(look.indices)
+        live = self._live(look.indices, look.arrays)
+        places = np.array(look.indices, dtype=np.int64)
+        now = self._log.iterations or 0
+        row = Row(step, now, places, None, look.identity, live, look.arrays, look.rate)
+        if not self._keeps(look.arrays):
+            self._add_described(engine, row, look.arrays)
+            return
+        place = len(self._recording.rows)
+        self._recording.rows.append(row)
+        self._unfinished.append(_Unfinished(place, engine, self._variables.rate_source))
+        self._unfinished_numbers += sum(array.size for array in look.arrays)
+        if len(self._unfinished) >= MOST_ROWS or self._unfinished_numbers >= MOST_NUMBERS:
+            self.finish()
+
+    def _live(self, indices: list[int], arrays: Sequence[np.ndarray]) -> np.ndarray:
+        if not self._variables.alone(indices):
+            return self._variables.live(indices, arrays)
+        # Nothing can go on unseen, but the next row is compared with this one.
+        self._variables.note_read(indices, arrays)
+        return np.ones(len(indices), dtype=bool)
+
+    def _add_described(self, engine: Watched, row: Row, arrays: Sequence[np.ndarray]) -> None:
+        """Add a row with the numbers of its values in their place."""
+        numbers = np.array([describe(array) for array in arrays]).reshape(-1, len(STATISTICS))
+        if self._keep != "statistics":
+            numbers[:, len(MEASURES["norms"]) :] = np.nan
+        held, before = np.array([row.learning_rate]), np.array([row.iterations - 1])
+        rate = float(engine.rates(self._variables.rate_source, held, before)[0])
+        described = replace(row, numbers=numbers, values=None, learning_rate=rate)
+        self._add([described], numbers[None, :, 0])
+
+    def _add(self, rows: Sequence[Row], norms: np.ndarray) -> None:
+        for row in rows:
+            self._recording.rows.append(row)
+        if rows:
+            self._note_health(rows, norms)
+            self._spill_when_long()
+
+    def finish(self) -> None:
+        """Give the rows that were read the rates of a schedule, and note what is not finite."""
+        unfinished, self._unfinished, self._unfinished_numbers = self._unfinished, [], 0
+        rows = self._recording.rows
+        for _, group in groupby(unfinished, lambda row: (id(row.engine), id(row.source))):
+            same = list(group)
+            held = np.array([rows[row.place].learning_rate for row in same])
+            before = np.array([rows[row.place].iterations for row in same]) - 1
+            used = same[0].engine.rates(same[0].source, held, before)
+            for row, rate in zip(same, used.tolist(), strict=True):
+                if rate != rows[row.place].learning_rate and not math.isnan(rate):
+                    rows[row.place] = replace(rows[row.place], learning_rate=rate)
+        read = [rows[row.place] for row in unfinished]
+        for _, alike in groupby(read, lambda row: (row.indices.tobytes(), row.live.tobytes())):
+            self._note_health(*_with_norms(list(alike)))
 
     def _note_missing(self, present: list[int]) -> None:
         shown = self._variables.shown
-        gone = [
-            i for i in shown.difference(present) if self._variables.all[i].statistics is not None
-        ]
+        gone = [i for i in shown.difference(present) if self._variables.all[i].last is not None]
         if gone or (shown and not present):
             self._log.note_again(
                 EventKind.GAP, "the counter moved, but not every variable could be read"
@@ -92,77 +202,26 @@ class RowTaker:
             found: what was measured.
             steps: int64 array (steps,): the number of each.
         """
-        moved = found.after > found.before
-        kept, rows = moved & found.due, moved[found.due]
-        if not kept.any():
-            return
-        places = [
-            place
-            for place, ref in enumerate(found.refs)
-            if self._variables.index_of(ref) is not None
-        ]
-        indices = np.array(
-            [self._variables.index_of(found.refs[p]) for p in places], dtype=np.int64
-        )
-        identity = self._variables.identities(engine, indices, None)
-        identity[:, 2] = -1  # of one time, which is not that of each row
-        identity[:, 1] = identity[:, 1] if engine.keeps_handles else -1
-        measured = found.numbers[rows]
-        rates = self._rates(engine, found, measured, found.after[kept] - 1)
-        statistics = np.full((len(measured), len(places), len(STATISTICS)), np.nan)
-        statistics[:, :, : measured.shape[2]] = measured[:, places]
-        alone = len({self._variables.all[index].label for index in indices}) == len(places)
-        everything = np.ones(len(places), dtype=bool)
-        columns = steps[kept].tolist(), found.after[kept].tolist(), statistics, rates.tolist()
-        for step, iterations, numbers, rate in zip(*columns, strict=True):
-            live = everything if alone else self._variables.live(indices.tolist(), numbers)
-            self._recording.rows.append(
-                Row(step, iterations, indices, numbers, identity, live, None, rate)
-            )
-        self._note_health(indices, statistics, list(zip(*columns[:2], strict=True)), live)
-        self._spill_when_long()
-        if alone:  # nothing can go on unseen, but the next row is compared with the last
-            for index, numbers in zip(indices, statistics[-1], strict=True):
-                self._variables.all[index].statistics = numbers
+        self._add(*measured_rows(found, steps, engine, self._variables, self._keeps))
 
-    def _rates(
-        self,
-        engine: Watched,
-        found: Measured,
-        measured: np.ndarray,
-        before: np.ndarray,
-    ) -> np.ndarray:
-        """The learning rate of each row; of a variable, its norm is what it holds."""
-        held = np.full(len(before), np.nan)
-        for place, ref in enumerate(found.refs):
-            if ref is self._variables.rate:
-                held = measured[:, place, 0]
-        return engine.rates(self._variables.rate_source, held, before)
-
-    def _note_health(
-        self, indices: Any, statistics: np.ndarray, at: list[tuple[int, int]], live: np.ndarray
-    ) -> None:
+    def _note_health(self, rows: Sequence[Row], norms: np.ndarray) -> None:
         """Note slots that are not finite for the first time.
 
         Args:
-            indices: of the variables.
-            statistics: array (rows, variables, statistics).
-            at: step and step counter of each row.
-            live: which variables training updates; of a mirror that stands still nothing is said.
+            rows: have the same variables; of a mirror that stands still nothing is said.
+            norms: float64 array (rows, variables).
         """
-        slots = [
-            place
-            for place, index in enumerate(indices)
-            if live[place] and self._recording.seen[index].parameter
-        ]
-        of_slots = [int(indices[place]) for place in slots]
-        found = self._health.update(of_slots, statistics[:, slots, 0])
-        for row in sorted(set(found.values())):
-            labels = [self._recording.seen[i].label for i, first in found.items() if first == row]
-            self._log.note(EventKind.NOT_FINITE, listed(labels), len(labels), at[row])
+        indices, live = rows[-1].indices.tolist(), rows[-1].live
+        slots = [p for p, i in enumerate(indices) if live[p] and self._recording.seen[i].parameter]
+        found = self._health.update([indices[place] for place in slots], norms[:, slots])
+        for place in sorted(set(found.values())):
+            labels = [self._recording.seen[i].label for i, first in found.items() if first == place]
+            at = rows[place].step, rows[place].iterations
+            self._log.note(EventKind.NOT_FINITE, listed(labels), len(labels), at)
 
     def end(self) -> None:
         """Note, as the watch ends, what all rows together say of each slot."""
+        self.finish()
         seen = self._recording.seen
         shapes: dict[str, set[tuple[int, ...]]] = defaultdict(set)
         for variable in seen:
@@ -181,7 +240,8 @@ def _number(value: np.ndarray | None) -> float:
     return math.nan if value is None else float(value)
 
 
-def _native(value: np.ndarray) -> np.ndarray:
-    """``value`` in a dtype that NumPy itself has; float32 holds every narrower float exactly."""
-    array = np.asarray(value)
-    return array if array.dtype.kind in "biufc" else array.astype(np.float32)
+def _with_norms(rows: list[Row]) -> tuple[list[Row], np.ndarray]:
+    """Rows with the same variables; float64 array (rows, variables) of the L2 norms."""
+    columns = zip(*(row.values or () for row in rows), strict=True)
+    norms = [row_norms(np.stack([v.reshape(-1) for v in column])) for column in columns]
+    return rows, np.array(norms).T.reshape(len(rows), -1)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from slotscope.engines.meters.statistics import describe
-from slotscope.engines.records import OptimizerVariable
+from slotscope.engines.records import Identity, OptimizerVariable
 from slotscope.engines.watched import Watched
 from slotscope.recording.event_log import EventLog
 from slotscope.recording.recording import Recording
@@ -40,6 +39,8 @@ class SeenVariables:
         self._frozen: set[str] = set()
         self._unread: set[int] = set()
         self._active: set[int] = set()
+        self._refs: dict[str, list[Any]] = {}
+        self._lasting: tuple[list[int], np.ndarray] | None = None
         #: The variable that holds the learning rate, if one does.
         self.rate: Any = None
         #: What else the engine computes learning rates from.
@@ -54,11 +55,16 @@ class SeenVariables:
         """The index of a live object, None if it is not a variable of the recording."""
         return self._index.get(id(ref))
 
-    @property
-    def refs(self) -> list[Any]:
-        """The variables that a meter shall measure: all but the step counter, and the rate."""
+    def refs(self, measures: str) -> list[Any]:
+        """The variables that a meter shall measure, with the rate; a counter has values alone."""
+        if measures not in self._refs:
+            self._refs[measures] = self._found_refs(measures)
+        return self._refs[measures]
+
+    def _found_refs(self, measures: str) -> list[Any]:
         seen = [self.all[index] for index in self.active]
-        refs = [variable.ref for variable in seen if variable.slot != "iterations"]
+        counters = measures == "values"
+        refs = [variable.ref for variable in seen if counters or variable.slot != "iterations"]
         extra = self.rate is not None and self.index_of(self.rate) is None
         return [*refs, self.rate] if extra else refs
 
@@ -73,6 +79,7 @@ class SeenVariables:
         """See where the learning rate comes from."""
         self.rate = engine.rate_variable(optimizer)
         self.rate_source = engine.rate_source(optimizer)
+        self._refs = {}
 
     @property
     def shown(self) -> set[int]:
@@ -82,6 +89,7 @@ class SeenVariables:
     def end_all(self) -> None:
         """Another optimizer is watched from now on: what the former one held has ended."""
         self._active = set()
+        self._refs = {}
         self._shown_ids = None
 
     def look(self, engine: Watched, optimizer: Any, model: Any, cause: str | None) -> bool:
@@ -110,6 +118,7 @@ class SeenVariables:
             self._active.add(index)
             if id(found.ref) in shown_ids:
                 self._shown[found.label] = index
+        self._refs = {}
         if cause is not None:
             self._recording.counts["slots created"] += sum(kinds.values())
             for kind, count in kinds.items():
@@ -160,7 +169,7 @@ class SeenVariables:
             if value is None:
                 continue
             self._unread.discard(index)
-            self.all[index].statistics = describe(value)
+            self.all[index].last = value
             if value.size and np.all(value == value.flat[0]):
                 self._recording.seen[index] = dataclasses.replace(
                     self._recording.seen[index], initial=float(value.flat[0])
@@ -170,17 +179,39 @@ class SeenVariables:
         """A step was made: no initial value can be read any more."""
         self._unread.clear()
 
-    def identities(self, engine: Watched, indices: Iterable[int], state: Any) -> np.ndarray:
+    def identities(self, indices: Iterable[int], found: Sequence[Identity]) -> np.ndarray:
         """Int64 array (variables, 3), as in ``Row.identity``."""
-        found = [self.all[index].identity(engine, state) for index in indices]
-        return np.array(found, dtype=np.int64).reshape(-1, 3)
+        numbers = [self.all[i].identity(each) for i, each in zip(indices, found, strict=True)]
+        return np.array(numbers, dtype=np.int64).reshape(-1, 3)
 
-    def live(self, indices: list[int], statistics: np.ndarray) -> np.ndarray:
-        """Which variable of each slot training updates, and what that tells of the others."""
+    def lasting_identities(self, engine: Watched, indices: list[int]) -> np.ndarray:
+        """The same where handles last and buffers are not told, as at the last look."""
+        if self._lasting is None or self._lasting[0] != indices:
+            found = [engine.identify(self.all[index].ref) for index in indices]
+            told = self.identities(indices, [each._replace(buffer=None) for each in found])
+            self._lasting = indices, told
+        return self._lasting[1]
+
+    def alone(self, indices: Iterable[int]) -> bool:
+        """Whether no two of them are the same slot of the same parameter."""
+        labels = [self.all[index].label for index in indices]
+        return len(set(labels)) == len(labels)
+
+    def note_read(self, indices: Iterable[int], read: Sequence[np.ndarray]) -> None:
+        """Keep what was read, to compare what will be read with it."""
+        for index, numbers in zip(indices, read, strict=True):
+            self.all[index].last = numbers
+
+    def live(self, indices: list[int], read: Sequence[np.ndarray]) -> np.ndarray:
+        """Which variable of each slot training updates, and what that tells of the others.
+
+        Args:
+            indices: of the variables.
+            read: of each, its values or its statistics.
+        """
         variables = [self.all[index] for index in indices]
-        live, frozen = updated(variables, statistics, self._shown)
-        for variable, numbers in zip(variables, statistics, strict=True):
-            variable.statistics = numbers
+        live, frozen = updated(variables, read, self._shown)
+        self.note_read(indices, read)
         if frozen - self._frozen:
             self._frozen |= frozen
             self._log.note(

@@ -48,6 +48,7 @@ def watch(
     keep: str | None = None,
     optimizer: Any = None,
     to: str | PathLike[str] | None = None,
+    buffers: bool = False,
 ) -> Watch | WatchOfTheFirstCompiled:
     """Record what ``model``'s optimizer builds and what happens to it at every step.
 
@@ -66,13 +67,17 @@ def watch(
             are always recorded.
         keep: ``"values"`` keeps the values of every optimizer variable, ``"statistics"`` the
             numbers of each, ``"norms"`` its L2 norm alone. By default values are kept while one
-            step's state holds at most 100 000 numbers, else norms. Norms and statistics are
-            taken inside of the model's train function, where the variables are: ``fit`` makes
-            one anew for the watch, and after it the model has the one it had.
+            step's state holds at most 100 000 numbers, else norms. All are taken inside of the
+            model's train function, where the variables are: ``fit`` makes one for the watch, and
+            after it the model has the one it had. Where it has one already, and values are kept,
+            that one stays, and values are read when it returns.
         optimizer: another one than the model was compiled with, for a custom loop.
         to: a folder, new or empty, that gets the rows of norms or statistics in blocks, while the
             model trains; :func:`slotscope.load` and ``pandas.read_parquet`` read it. Without it,
             rows beyond 8192 go to a temporary folder.
+        buffers: tell of each step where in memory the values were, on every engine that can; see
+            :meth:`Recording.identity`. On TensorFlow they are read after each step then, which
+            costs more. JAX and torch always tell it where values are kept.
 
     Raises:
         UnknownModelError: ``model`` is not a model of any engine.
@@ -91,7 +96,7 @@ def watch(
             f'to={to!r} takes rows without values: say keep="norms" or "statistics".'
         )
     recording = Recording("", {}, "", int(every), keep=keep)
-    recorder = Recorder(recording, keep)
+    recorder = Recorder(recording, keep, buffers=bool(buffers))
     started: Watch | WatchOfTheFirstCompiled
     if model is FIRST_COMPILED:
         started = WatchOfTheFirstCompiled(recorder)
@@ -178,14 +183,15 @@ class Watch(_NoRecording):
             self._end()
             raise
         recording = self.hooks.recorder.recording
-        recording.stepper = self.hooks.hand_over
+        recording.stepper, recording.fetch = self.hooks.hand_over, self.hooks.settle
         return recording
 
     def __exit__(self, *raised: Any) -> None:
         self._end()
 
     def _end(self) -> None:
-        self.hooks.recorder.recording.stepper = None
+        recording = self.hooks.recorder.recording
+        recording.stepper = recording.fetch = None
         try:
             self.hooks.detach()
         finally:

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from slotscope.engines.records import OptimizerVariable
-from slotscope.engines.watched import Watched
+from slotscope.engines.records import Identity, OptimizerVariable
 
 
 class WatchedVariable:
@@ -25,19 +24,29 @@ class WatchedVariable:
         self.ref = found.ref
         self.slot = found.slot
         self.label = found.label
-        self.statistics: np.ndarray | None = None
+        self.last: np.ndarray | None = None
         self._numberings = (_Numbering(), _Numbering(), _Numbering())
 
-    def identity(self, engine: Watched, state: Any) -> list[int]:
+    def identity(self, found: Identity) -> list[int]:
         """Numbers for its object, handle and buffer, as in ``Row.identity``."""
-        found = engine.identify(self.ref, state)
         tokens = (found.object, found.handle, found.buffer)
         return [number(token) for number, token in zip(self._numberings, tokens, strict=True)]
 
-    def moved(self, statistics: np.ndarray) -> bool:
-        """Whether it has other statistics than when it was last read."""
-        last = self.statistics
-        return last is not None and not np.array_equal(last, statistics, equal_nan=True)
+    def object_and_handle(self, found: Identity) -> list[int]:
+        """The first two of :meth:`identity`."""
+        return [self._numberings[0](found.object), self._numberings[1](found.handle)]
+
+    def new_handles(self, rows: int) -> np.ndarray:
+        """Numbers for its handle in so many rows, where each row has a new one."""
+        return self._numberings[1].new(rows)
+
+    def buffers(self, addresses: np.ndarray) -> np.ndarray:
+        """Numbers for its buffer, of int64 array (rows,); -1 for unknown."""
+        return self._numberings[2].all(addresses)
+
+    def moved(self, read: np.ndarray) -> bool:
+        """Whether it has other values, or other statistics, than when it was last read."""
+        return self.last is not None and not np.array_equal(self.last, read, equal_nan=True)
 
 
 class _Numbering:
@@ -50,27 +59,41 @@ class _Numbering:
     def __init__(self) -> None:
         self.known: dict[Any, int] = {}
         self.arrays = 0
+        self.latest = -1
         self.last: Any = None
 
     def __call__(self, token: Any) -> int:
         if token is None:
             return -1
         if isinstance(token, Hashable):
-            return self.known.setdefault(token, len(self.known))
+            return self.known.setdefault(token, len(self.known) + self.arrays)
         if token is not self.last:
             self.last = token
+            self.latest = len(self.known) + self.arrays
             self.arrays += 1
-        return self.arrays - 1
+        return self.latest
+
+    def new(self, count: int) -> np.ndarray:
+        """Numbers of so many tokens that never were there before and never come again."""
+        first = len(self.known) + self.arrays
+        self.arrays += count
+        return np.arange(first, first + count)
+
+    def all(self, tokens: np.ndarray) -> np.ndarray:
+        """Numbers of many tokens, most of which are like the one before."""
+        begins = np.flatnonzero(np.diff(tokens, prepend=tokens[:1] - 1))
+        numbers = [self(None if token < 0 else token) for token in tokens[begins].tolist()]
+        return np.repeat(np.array(numbers, dtype=np.int64), np.diff(begins, append=len(tokens)))
 
 
 def updated(
-    variables: Sequence[WatchedVariable], statistics: np.ndarray, shown: Mapping[str, int]
+    variables: Sequence[WatchedVariable], read: Sequence[np.ndarray], shown: Mapping[str, int]
 ) -> tuple[np.ndarray, set[str]]:
     """Which variable of each slot training updates.
 
     Args:
         variables: those that were read.
-        statistics: of each, what was read.
+        read: of each, its values or its statistics.
         shown: the index of the one that the optimizer shows, by label.
 
     Returns:
@@ -83,7 +106,7 @@ def updated(
     live = np.ones(len(variables), dtype=bool)
     frozen = set()
     for label, places in rivals.items():
-        moved = [p for p in places if variables[p].moved(statistics[p])]
+        moved = [p for p in places if variables[p].moved(read[p])]
         in_sight = [p for p in places if variables[p].index == shown.get(label)]
         if len(places) > 1:
             chosen = (moved or in_sight or places)[-1]

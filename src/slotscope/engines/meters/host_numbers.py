@@ -27,6 +27,23 @@ def statistics(flat: np.ndarray) -> list[float]:
         return measured(HostArray(flat))
 
 
+def row_norms(rows: np.ndarray) -> np.ndarray:
+    """The L2 norm of each row: float64 array (rows,).
+
+    Args:
+        rows: array (rows, elements) of any dtype.
+    """
+    if rows.dtype != np.float32:
+        rows = rows.astype(np.float64)
+    with np.errstate(all="ignore"):
+        squares = np.einsum("ij,ij->i", rows, rows).astype(np.float64)
+        unsafe = ~((SAFE[0] < squares) & (squares < SAFE[1]))
+        wide = rows[unsafe].astype(np.float64)
+        squares[unsafe] = np.einsum("ij,ij->i", wide, wide)
+        norms: np.ndarray = np.sqrt(squares)
+    return norms
+
+
 class HostArray:
     """A :class:`~slotscope.engines.meters.statistics.Reading` of an array that is not empty."""
 

@@ -3,7 +3,7 @@
 To copy a slot to the host at each step costs more than the step. A meter has the framework reduce
 each variable to a few numbers where it lies, as a part of what runs anyway, and write them into a
 *ring*: an array (steps, variables, numbers) on the device, beside the step counter before and after
-each step.
+each step. Where values are kept, their own bits are written in the place of numbers.
 The ring belongs to the meter, not to the optimizer or the model; it is copied to the host in
 bulk, long before it would be written over. So nothing waits for a transfer, and a call that makes
 many steps leaves a row for each.
@@ -21,6 +21,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+
+from slotscope.engines.meters.layout import Layout
+
+#: A ring of values takes about this many bytes.
+ROOM = 1 << 22
 
 #: Between these, a sum of squares in float32 has lost none that matter.
 SAFE = (1e-24, 1e36)
@@ -54,7 +59,7 @@ class Targets:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a meter hands over: every step, in order, and the rows of those where one was due.
+    r"""What a meter hands over: every step, in order, and the rows of those where one was due.
 
     Attributes:
         refs: the variables, in the order of the second axis.
@@ -63,6 +68,10 @@ class Measured:
             gradients twice moves it by two.
         due: bool array (steps,): whether there is a row.
         numbers: float64 array (rows, variables, numbers) of the level that is measured.
+        values: where values are kept, of each variable an array (rows, \*shape), or a list of
+            arrays; there are no numbers then.
+        buffers: int64 array (rows, variables): where the values lay, -1 for unknown. Where it is
+            given, each row is of a call of its own.
         lost: whether the device's memory, and steps with it, was lost.
     """
 
@@ -71,6 +80,8 @@ class Measured:
     after: np.ndarray
     due: np.ndarray
     numbers: np.ndarray
+    values: tuple[np.ndarray | list[np.ndarray], ...] | None = None
+    buffers: np.ndarray | None = None
     lost: bool = False
 
 
@@ -82,8 +93,8 @@ class Meter(ABC):
         every: a row is made where the step counter is a multiple of this.
     """
 
-    #: Steps that a ring holds, at least.
-    capacity: ClassVar[int] = 1024
+    #: Steps that a ring holds, at least; fewer where it holds values.
+    capacity: int = 1024
     #: Whether it needs a train function of its own, made while it listens.
     remakes: ClassVar[bool] = True
 
@@ -94,6 +105,14 @@ class Meter(ABC):
     def patches(self, trainer: Any) -> Iterable[tuple[Any, str, Callable[..., Any]]]:
         """Places, as (owner, name, listener), that the meter needs to be called at."""
         return []
+
+    def layout(self, shapes: Sequence[Sequence[int]], dtypes: Sequence[str]) -> Layout | None:
+        """How values lie in the ring, which holds fewer steps of them; None if none are kept."""
+        if self.measures != "values":
+            return None
+        layout = Layout(shapes, dtypes)
+        self.capacity = max(1, min(type(self).capacity, ROOM // max(layout.bytes, 1)))
+        return layout
 
     # Each meter has a use for some of these.
     def run(self, function: Any, targets: Targets, session: Any) -> bool:
@@ -139,34 +158,37 @@ class Taking:
     Args:
         refs: the variables that the ring is about.
         every: a row is due where the step counter is a multiple of this.
+        layout: how values lie in the rows, if those are what is taken.
     """
 
-    def __init__(self, refs: Sequence[Any], every: int) -> None:
+    def __init__(self, refs: Sequence[Any], every: int, layout: Layout | None = None) -> None:
         self.refs = tuple(refs)
+        self.layout = layout
         self._every = every
         self._taken = 0
 
-    def take(self, made: Any, before: Any, after: Any, rows: Any) -> Measured:
+    def take(self, made: Any, before: Any, after: Any, *rows: Any) -> Measured:
         """What was written since the last time.
 
         Args:
             made: how many steps were ever written.
             before: array (capacity,): the step counter before each step.
             after: array (capacity,): the step counter after it.
-            rows: array (capacity, variables, numbers).
+            *rows: array (capacity, variables, numbers); or for each dtype of the layout an array
+                (capacity, width).
         """
-        before, after, rows = np.asarray(before), np.asarray(after), np.asarray(rows)
-        begin = max(self._taken, int(made) - len(rows))
-        at = np.arange(begin, int(made)) % len(rows)
+        before, after = np.asarray(before), np.asarray(after)
+        begin = max(self._taken, int(made) - len(after))
+        at = np.arange(begin, int(made)) % len(after)
         self._taken = int(made)
         due = after[at] % self._every == 0
-        return Measured(
-            self.refs,
-            before[at].astype(np.int64),
-            after[at].astype(np.int64),
-            due,
-            rows[at[due]].astype(np.float64),
-        )
+        taken = [np.asarray(table)[at[due]] for table in rows]
+        counters = before[at].astype(np.int64), after[at].astype(np.int64), due
+        if self.layout is None:
+            return Measured(self.refs, *counters, taken[0].astype(np.float64))
+        none = np.zeros((int(due.sum()), len(self.refs), 0))
+        values = self.layout.parted(dict(zip(self.layout.widths, taken, strict=True)))
+        return Measured(self.refs, *counters, none, values)
 
 
 def same_refs(ours: Sequence[Any], theirs: Sequence[Any]) -> bool:

@@ -102,8 +102,13 @@ STATISTICS = {
     )
 }
 
-#: What is measured of each variable, by the name of the level; norms are the first statistics.
-MEASURES: dict[str, Collection[str]] = {"norms": ("l2",), "statistics": STATISTICS.keys()}
+#: What is measured of each variable, by the name of the level; norms are the first statistics,
+#: and where values are kept, statistics are computed from them.
+MEASURES: dict[str, Collection[str]] = {
+    "norms": ("l2",),
+    "statistics": STATISTICS.keys(),
+    "values": (),
+}
 
 
 def measured(reading: Reading) -> list[Any]:

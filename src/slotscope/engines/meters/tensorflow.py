@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from slotscope.engines.importing import tensorflow
+from slotscope.engines.meters.layout import Layout
 from slotscope.engines.meters.meter import (
     Measured,
     Meter,
@@ -26,27 +27,29 @@ from slotscope.engines.meters.tensorflow_numbers import numbers
 class Ring(Taking):
     """The variables on the device: how many steps were made, their counters, their numbers."""
 
-    def __init__(self, refs: Sequence[Any], measures: str, every: int, capacity: int) -> None:
-        super().__init__(refs, every)
+    def __init__(
+        self, refs: Sequence[Any], measures: str, every: int, capacity: int, layout: Layout | None
+    ) -> None:
+        super().__init__(refs, every, layout)
         tf = tensorflow()
-        shape = (capacity, len(refs), len(MEASURES[measures]))
         self.capacity = capacity
         with tf.init_scope():
             make = functools.partial(tf.Variable, trainable=False)
             self.made = make(tf.zeros((), tf.int64))
             self.counters = make(tf.zeros((capacity, 2), tf.int64))
-            self.rows = make(tf.zeros(shape, tf.float64))
+            shapes = shapes_of_rows(len(refs), measures, layout)
+            self.rows = [make(tf.zeros((capacity, *shape), dtype)) for shape, dtype in shapes]
 
-    def write(self, before: Any, after: Any, numbers: Callable[[], Any], every: int) -> None:
-        """Put one step behind the last, and ``numbers`` if they are due."""
+    def write(self, before: Any, after: Any, rows: Callable[[], Sequence[Any]], every: int) -> None:
+        """Put one step behind the last, and ``rows`` if they are due."""
         tf = tensorflow()
         place = (self.made % self.capacity)[None]
         counters = tf.stack([before, after])[None]
         self.counters.scatter_update(tf.IndexedSlices(counters, place))
 
         def write_row() -> Any:
-            row = tf.cast(numbers(), tf.float64)[None]
-            self.rows.scatter_update(tf.IndexedSlices(row, place))
+            for variable, row in zip(self.rows, rows(), strict=True):
+                variable.scatter_update(tf.IndexedSlices(row[None], place))
             return tf.constant(True)
 
         if every == 1:
@@ -58,8 +61,26 @@ class Ring(Taking):
     def drain(self) -> Measured:
         """The steps since it was drained last."""
         with tensorflow().init_scope():
-            made, counters, rows = (v.numpy() for v in (self.made, self.counters, self.rows))
-            return self.take(made, counters[:, 0], counters[:, 1], rows)
+            made, counters, *rows = (v.numpy() for v in (self.made, self.counters, *self.rows))
+            return self.take(made, counters[:, 0], counters[:, 1], *rows)
+
+
+def shapes_of_rows(
+    variables: int, measures: str, layout: Layout | None
+) -> list[tuple[tuple[int, ...], str]]:
+    """Shape and dtype of what a step leaves in a ring."""
+    if layout is None:
+        return [((variables, len(MEASURES[measures])), "float64")]
+    return [((width,), dtype) for dtype, width in layout.widths.items()]
+
+
+def rows_of(values: Sequence[Any], measures: str, layout: Layout | None) -> list[Any]:
+    """What a step leaves in a ring, as tensors."""
+    tf = tensorflow()
+    if layout is None:
+        return [tf.cast(numbers(values, measures), tf.float64)]
+    groups = layout.sorted(values)
+    return [tf.concat([tf.reshape(value, [-1]) for value in group], 0) for group in groups]
 
 
 class TensorFlowMeter(Meter):
@@ -83,20 +104,21 @@ class TensorFlowMeter(Meter):
         return tf.cast(self.variable(targets.counter).read_value(), tf.int64)
 
     def applied(self, targets: Targets) -> None:
+        variables = [self.variable(ref) for ref in targets.refs]
+        layout = self.layout([v.shape for v in variables], [v.dtype.name for v in variables])
         capacity = max(self.capacity, targets.longest)
         ring = self._rings[-1] if self._rings else None
         if ring is None or ring.capacity != capacity or not same_refs(ring.refs, targets.refs):
-            ring = Ring(targets.refs, self.measures, self.every, capacity)
+            ring = Ring(targets.refs, self.measures, self.every, capacity, layout)
             self._rings.append(ring)
         after = self._now(targets)
         # An optimizer that makes its counter in its first step has counted none before.
         before = after - 1 if self._before is None else self._before
-        variables = [self.variable(ref) for ref in targets.refs]
 
-        def measure() -> Any:
-            return numbers([v.read_value() for v in variables], self.measures)
+        def rows() -> list[Any]:
+            return rows_of([v.read_value() for v in variables], self.measures, layout)
 
-        ring.write(before, after, measure, self.every)
+        ring.write(before, after, rows, self.every)
 
     def drain(self) -> list[Measured]:
         return with_steps([ring.drain() for ring in self._rings])

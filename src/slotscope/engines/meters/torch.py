@@ -8,6 +8,7 @@ import numpy as np
 
 from slotscope.engines.meters.meter import Measured, Meter, Targets, same_refs, with_steps
 from slotscope.engines.meters.statistics import MEASURES
+from slotscope.engines.meters.torch_copies import Copies
 from slotscope.engines.meters.torch_numbers import Describing
 
 
@@ -22,7 +23,8 @@ class TorchMeter(Meter):
         self._before: list[Any] = []
         self._after: list[Any] = []
         self._due: list[bool] = []
-        self._describing: Describing | None = None
+        self._describing: Describing | Copies | None = None
+        self._buffers: list[list[int]] = []
         self._steps: int | None = None
         self._left: list[Measured] = []
 
@@ -47,11 +49,22 @@ class TorchMeter(Meter):
         self._after.append(now)
         self._due.append(self._steps % self.every == 0)
         if self._due[-1]:
-            # Not `value`, which would cast in an autocast scope, and takes its time to find out.
-            tensors = [ref._value.detach() for ref in self._refs]
-            if self._describing is None:
-                self._describing = Describing(tensors, self.measures)
-            self._describing.add(tensors)
+            self._add()
+
+    def _add(self) -> None:
+        """Take the row of a step."""
+        # Not `value`, which would cast in an autocast scope, and takes its time to find out.
+        tensors = [ref._value.detach() for ref in self._refs]
+        if self._describing is None:
+            self._describing = self._made(tensors)
+        self._describing.add(tensors)
+        if self.measures == "values":
+            self._buffers.append([tensor.data_ptr() for tensor in tensors])
+
+    def _made(self, tensors: list[Any]) -> Describing | Copies:
+        names = [str(tensor.dtype).removeprefix("torch.") for tensor in tensors]
+        layout = self.layout([tensor.shape for tensor in tensors], names)
+        return Describing(tensors, self.measures) if layout is None else Copies(layout)
 
     def drain(self) -> list[Measured]:
         left, self._left = self._left, []
@@ -60,10 +73,15 @@ class TorchMeter(Meter):
         self._before, self._after, self._due, self._steps = [], [], [], None
         # A step that failed has applied nothing.
         before = before[: len(after)]
-        rows = np.zeros((0, len(self._refs), len(MEASURES[self.measures])))
-        if self._describing is not None and due.any():
+        rows = np.zeros((int(due.sum()), len(self._refs), len(MEASURES[self.measures])))
+        values = buffers = None
+        if isinstance(self._describing, Copies) and due.any():
+            values = self._describing.take()
+            buffers, self._buffers = np.array(self._buffers, dtype=np.int64), []
+        elif isinstance(self._describing, Describing) and due.any():
             rows = self._describing.take().cpu().numpy()
-        return with_steps([*left, Measured(self._refs, before, after, due, rows)])
+        found = Measured(self._refs, before, after, due, rows, values, buffers)
+        return with_steps([*left, found])
 
 
 def _numbers(found: list[Any]) -> np.ndarray:
