@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -39,9 +38,13 @@ def measured_rows(
     if not kept.any():
         return [], np.zeros((0, len(found.refs)))
     places = [p for p, ref in enumerate(found.refs) if variables.index_of(ref) is not None]
-    known = [variables.index_of(found.refs[place]) for place in places]
+    known = [index for ref in found.refs if (index := variables.index_of(ref)) is not None]
     indices = np.array(known, dtype=np.int64)
-    values = _values(found, rows, places)
+    values = None
+    if found.values is not None:
+        every = rows.all()  # as they are then: what is picked is a copy
+        blocks = [found.values[place] for place in places]
+        values = [native(block if every else block[rows]) for block in blocks]
     numbers = _numbers(found, rows, places, values)
     after = found.after[kept]
     rates = engine.rates(variables.rate_source, _held(found, rows, variables), after - 1)
@@ -63,29 +66,14 @@ def measured_rows(
     return made, numbers[:, :, 0]
 
 
-def _values(
-    found: Measured, rows: np.ndarray, places: list[int]
-) -> list[np.ndarray | list[np.ndarray]] | None:
-    """Of each variable its values in each row."""
-    if found.values is None:
-        return None
-    return [_picked(found.values[place], rows) for place in places]
-
-
-def _picked(values: np.ndarray | list[np.ndarray], rows: np.ndarray) -> Any:
-    if isinstance(values, list):
-        return [native(values[row]) for row in np.flatnonzero(rows)]
-    return native(values if rows.all() else values[rows])
-
-
 def _numbers(
-    found: Measured, rows: np.ndarray, places: list[int], values: list[Any] | None
+    found: Measured, rows: np.ndarray, places: list[int], values: list[np.ndarray] | None
 ) -> np.ndarray:
     """Float64 array (rows, variables, statistics); NaN for those that were not measured."""
     if values is None:
         measured = found.numbers[rows][:, places]
     else:
-        norms = [row_norms(np.asarray(block).reshape(len(block), -1)) for block in values]
+        norms = [row_norms(block.reshape(len(block), -1)) for block in values]
         measured = np.stack(norms, axis=1)[:, :, None] if norms else found.numbers[rows]
     lacking = len(STATISTICS) - measured.shape[2]
     return np.pad(measured, ((0, 0), (0, 0), (0, lacking)), constant_values=np.nan)
@@ -94,11 +82,10 @@ def _numbers(
 def _held(found: Measured, rows: np.ndarray, variables: SeenVariables) -> np.ndarray:
     """What the variable of the learning rate held at each row; its norm is that, too."""
     for place, ref in enumerate(found.refs):
-        if ref is variables.rate:
-            if found.values is None:
-                return found.numbers[rows][:, place, 0]
-            held = _picked(found.values[place], rows)
-            return np.asarray(held, dtype=np.float64).reshape(-1)
+        if ref is variables.rate and found.values is None:
+            return found.numbers[rows][:, place, 0]
+        if ref is variables.rate and found.values is not None:
+            return found.values[place][rows].astype(np.float64).reshape(-1)
     return np.full(int(rows.sum()), np.nan)
 
 

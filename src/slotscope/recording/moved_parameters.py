@@ -24,7 +24,7 @@ class _Look:
 
 
 class MovedParameters:
-    """Compares a model's parameters with what they were when it was last told to look.
+    """The parameters of a model as they were when this was made, to be compared with later.
 
     Args:
         engine: the model's.
@@ -34,7 +34,7 @@ class MovedParameters:
     def __init__(self, engine: Watched, model: Any) -> None:
         self._engine = engine
         self._model = model
-        self._first = self._look()
+        self._seen = self._look()
         self._ids = self._trainable_ids()
 
     def _weights(self, name: str) -> list[Any]:
@@ -47,13 +47,13 @@ class MovedParameters:
         return tuple(map(id, self._weights("trainable_weights")))
 
     def other_trainable(self) -> bool:
-        """Whether other parameters are trainable now than at the last look."""
+        """Whether other parameters are trainable now than were then."""
         return self._trainable_ids() != self._ids
 
     @property
     def known(self) -> bool:
-        """Whether the model had parameters when the comparison began."""
-        return bool(self._first.checksums)
+        """Whether the model had parameters."""
+        return bool(self._seen.checksums)
 
     def _look(self) -> _Look:
         weights, known = self._weights("weights"), set(self._trainable_ids())
@@ -70,16 +70,19 @@ class MovedParameters:
             ),
         )
 
-    def differences(self, optimized: set[str]) -> tuple[list[str], list[str]]:
+    def differences(
+        self, later: MovedParameters, optimized: set[str]
+    ) -> tuple[list[str], list[str]]:
         """What moved though frozen all the time, and what did not though trainable all the time.
 
         Args:
+            later: the same model's.
             optimized: the parameters that the optimizer has slots for.
 
         Returns:
             Two lists of paths; what could not be read at both times is in neither.
         """
-        first, last = self._first, self._look()
+        first, last = self._seen, later._seen
         both = first.checksums.keys() & last.checksums.keys()
         moved = {path for path in both if first.checksums[path] != last.checksums[path]}
         frozen = optimized - first.trainable - last.trainable

@@ -25,6 +25,7 @@ from slotscope.recording import archive, drawing
 from slotscope.recording.records import Event, Row, Variable
 from slotscope.recording.row_blocks import SpilledRows, table_of
 from slotscope.recording.summary import sentences
+from slotscope.recording.up_to_date import UpToDate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -315,25 +316,8 @@ class Recording:
         return rows
 
 
-class _UpToDate:
-    """An attribute of a recording that is brought up to date when somebody asks for it."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __get__(self, recording: Recording | None, owner: type) -> Any:
-        if recording is None:
-            return self
-        if recording.fetch is not None:
-            recording.fetch()
-        return vars(recording)[self._name]
-
-    def __set__(self, recording: Recording, value: Any) -> None:
-        vars(recording)[self._name] = value
-
-
 for _name in ("counts", "events", "rows", "steps_of"):
-    setattr(Recording, _name, _UpToDate(_name))
+    setattr(Recording, _name, UpToDate(_name))
 
 
 def load(path: str | PathLike[str] | BinaryIO) -> Recording:

@@ -19,6 +19,7 @@ from slotscope.recording.event_log import EventLog
 from slotscope.recording.measured_rows import measured_rows
 from slotscope.recording.recording import Recording
 from slotscope.recording.records import EventKind, Row, native
+from slotscope.recording.row_blocks import SpilledRows
 from slotscope.recording.seen_variables import SeenVariables
 from slotscope.recording.slot_health import SlotHealth
 from slotscope.recording.summary import listed
@@ -169,6 +170,8 @@ class RowTaker:
         """Give the rows that were read the rates of a schedule, and note what is not finite."""
         unfinished, self._unfinished, self._unfinished_numbers = self._unfinished, [], 0
         rows = self._recording.rows
+        if isinstance(rows, SpilledRows):
+            return  # none has values, and each was complete when it was added
         for _, group in groupby(unfinished, lambda row: (id(row.engine), id(row.source))):
             same = list(group)
             held = np.array([rows[row.place].learning_rate for row in same])

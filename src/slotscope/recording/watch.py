@@ -67,10 +67,11 @@ def watch(
             are always recorded.
         keep: ``"values"`` keeps the values of every optimizer variable, ``"statistics"`` the
             numbers of each, ``"norms"`` its L2 norm alone. By default values are kept while one
-            step's state holds at most 100 000 numbers, else norms. All are taken inside of the
-            model's train function, where the variables are: ``fit`` makes one for the watch, and
-            after it the model has the one it had. Where it has one already, and values are kept,
-            that one stays, and values are read when it returns.
+            step's state holds at most 100 000 numbers, else norms. Values are taken when the
+            model's train function returns, which stays the one it has. Norms and statistics are
+            taken inside of it, where the variables are: ``fit`` makes one anew for the watch, and
+            after it the model has the one it had. So it is for values of a new model with
+            ``steps_per_execution``.
         optimizer: another one than the model was compiled with, for a custom loop.
         to: a folder, new or empty, that gets the rows of norms or statistics in blocks, while the
             model trains; :func:`slotscope.load` and ``pandas.read_parquet`` read it. Without it,

@@ -51,12 +51,11 @@ class WhoTrains:
         """Look anew at the parameters, where others are trainable than when they were seen last."""
         changed = not self._engine.trains_as_compiled and self._parameters.other_trainable()
         if changed or not self._parameters.known:
-            self.note_parameters()
-            self.look_anew()
+            self.look_anew(self.note_parameters())
 
-    def look_anew(self) -> None:
-        """Compare with the parameters of now from now on."""
-        self._parameters = MovedParameters(self._engine, self._model)
+    def look_anew(self, seen: MovedParameters | None = None) -> None:
+        """Compare with the parameters of now from now on: with ``seen``, if they were just read."""
+        self._parameters = seen or MovedParameters(self._engine, self._model)
         self._steps_before = len(self._recording.events)
 
     def follow(self, optimizer: Any) -> None:
@@ -129,12 +128,17 @@ class WhoTrains:
             f" the train function goes on with {trains}; compile the model with it",
         )
 
-    def note_parameters(self) -> None:
-        """Note parameters that moved and should not have, and the other way round."""
+    def note_parameters(self) -> MovedParameters | None:
+        """Note parameters that moved and should not have, and the other way round.
+
+        Returns:
+            The parameters of now, None where no step was made and none was read.
+        """
         if not any(event.kind in _STEPS for event in self._recording.events[self._steps_before :]):
-            return
+            return None
         slots = {variable.parameter for variable in self._recording.seen if variable.parameter}
-        frozen, still = self._parameters.differences(slots)
+        now = MovedParameters(self._engine, self._model)
+        frozen, still = self._parameters.differences(now, slots)
         if frozen:
             self._log.note(
                 EventKind.FROZEN_MOVED,
@@ -149,3 +153,4 @@ class WhoTrains:
                 " `trainable` was set after compile, compile the model again",
                 len(still),
             )
+        return now

@@ -66,8 +66,9 @@ class JaxMeter(Meter):
         variables = optimizer.variables
         self._addresses.note()
         shown = tuple(map(id, variables))
+        arrays = self._carried.arrays(variables, state)
         whole = isinstance(state, tuple) and len(state) == 4
-        if not whole or self._carried.arrays(variables, state) is not state[2]:
+        if arrays is None or not whole or arrays is not state[2]:
             return None  # a train step with a state of its own making, or another release's
         if shown != self._shown or self._ring is None:
             self._left = with_steps(self.drain())
@@ -75,7 +76,7 @@ class JaxMeter(Meter):
             places = {ref: place for place, ref in enumerate(shown)}
             known = [ref for ref in targets.refs if id(ref) in places]
             self._at = [places[id(ref)] for ref in known]
-            own = [state[2][place] for place in self._at]
+            own = [arrays[place] for place in self._at]
             layout = self.layout([a.shape for a in own], [str(a.dtype) for a in own])
             self._taking = Taking(known, self.every, layout)
             self._counter = places[id(targets.counter)]

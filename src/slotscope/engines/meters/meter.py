@@ -68,8 +68,8 @@ class Measured:
             gradients twice moves it by two.
         due: bool array (steps,): whether there is a row.
         numbers: float64 array (rows, variables, numbers) of the level that is measured.
-        values: where values are kept, of each variable an array (rows, \*shape), or a list of
-            arrays; there are no numbers then.
+        values: where values are kept, of each variable an array (rows, \*shape); there are no
+            numbers then.
         buffers: int64 array (rows, variables): where the values lay, -1 for unknown. Where it is
             given, each row is of a call of its own.
         lost: whether the device's memory, and steps with it, was lost.
@@ -80,7 +80,7 @@ class Measured:
     after: np.ndarray
     due: np.ndarray
     numbers: np.ndarray
-    values: tuple[np.ndarray | list[np.ndarray], ...] | None = None
+    values: tuple[np.ndarray, ...] | None = None
     buffers: np.ndarray | None = None
     lost: bool = False
 
