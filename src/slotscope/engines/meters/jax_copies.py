@@ -50,7 +50,8 @@ def _copying() -> Any:
 
     def copied(ring: Ring, counter: Any, arrays: Sequence[Any]) -> Ring:
         at = ring.made % len(ring.after)
-        after = ring.after.at[at].set(counter.astype(jnp.int32))
+        now = counter.astype(jnp.int32)[None]
+        after = jax.lax.dynamic_update_slice(ring.after, now, (at,))
         return Ring(ring.made + 1, after, written(ring.tables, arrays, at))
 
     return jax.jit(copied, donate_argnums=0)
