@@ -260,18 +260,18 @@ def test_a_large_model_that_is_not_built_is_read_once_at_most(engine):
     model.compile(optimizer=engine.optimizer("Adam"), loss="mse")
     inputs, targets = data(rows=96)
     read = []
-    original = row_taker.RowTaker.read
+    original = row_taker.RowTaker.look
 
     def record(*args):
         read.append(args)
         return original(*args)
 
-    row_taker.RowTaker.read = record
+    row_taker.RowTaker.look = record
     try:
         with slotscope.watch(model) as recording:
             model.fit(inputs, targets, epochs=2, verbose=0)
     finally:
-        row_taker.RowTaker.read = original
+        row_taker.RowTaker.look = original
     assert len(read) <= 1
     assert list(recording.iterations) == [1, 2, 3, 4, 5, 6]
     assert not find(recording, "gap")

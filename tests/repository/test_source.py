@@ -30,9 +30,6 @@ OF_TENSORS = {
         "story/constructing_again.py weight",
         "story/one_weight.py train",
     ),
-    "steps_per_execution of TensorFlow, which is on the CPU": (
-        "recording/observer.py steps_per_execution",
-    ),
     "a formula in NumPy": ("report/figures/closed_form.py _draw",),
 }
 

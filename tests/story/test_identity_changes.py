@@ -17,7 +17,7 @@ def recording(identities):
             step=step,
             iterations=step,
             indices=np.array([0]),
-            statistics=np.zeros((1, 6)),
+            numbers=np.zeros((1, 6)),
             identity=np.array([identity]),
             live=np.array([True]),
             values=None,

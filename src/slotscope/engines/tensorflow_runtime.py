@@ -95,12 +95,17 @@ class EagerTensorFlow(Engine):
 
 @functools.cache
 def _resource_class() -> type:
-    """The class of variables that are nothing else: not mirrored, not cast when they are read."""
     return defining(type(tensorflow().Variable(0, trainable=False)), "read_value")
 
 
+def _is_plain(variable: Any) -> bool:
+    """Whether a variable is nothing else: not mirrored, not cast when it is read."""
+    mirrored = isinstance(variable, tensorflow().distribute.DistributedValues)
+    return isinstance(variable, _resource_class()) and not mirrored
+
+
 def _tensor(variable: Any) -> Any:
-    """What such a variable holds; ``read_value`` takes four times as long."""
+    """What a plain variable holds; ``read_value`` takes four times as long."""
     return tensorflow().raw_ops.ReadVariableOp(resource=variable.handle, dtype=variable.dtype)
 
 
@@ -110,13 +115,12 @@ def _key(variable: Any) -> Any:
 
 
 def _value(variable: Any) -> np.ndarray | None:
-    plain = isinstance(variable, _resource_class())
-    return _whole(variable, (_tensor(variable) if plain else variable).numpy())
+    return _whole(variable, (_tensor(variable) if _is_plain(variable) else variable).numpy())
 
 
 def _shared(variable: Any) -> np.ndarray | None:
     """A view of what a variable holds; TensorFlow writes elsewhere while somebody has one."""
-    if not isinstance(variable, _resource_class()):
+    if not _is_plain(variable):
         return _value(variable)
     tensor = _tensor(variable)
     try:

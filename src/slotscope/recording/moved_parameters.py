@@ -34,7 +34,7 @@ class MovedParameters:
     def __init__(self, engine: Watched, model: Any) -> None:
         self._engine = engine
         self._model = model
-        self._seen = self._look()
+        self.seen = self._look()
         self._ids = self._trainable_ids()
 
     def _weights(self, name: str) -> list[Any]:
@@ -53,7 +53,7 @@ class MovedParameters:
     @property
     def known(self) -> bool:
         """Whether the model had parameters."""
-        return bool(self._seen.checksums)
+        return bool(self.seen.checksums)
 
     def _look(self) -> _Look:
         weights, known = self._weights("weights"), set(self._trainable_ids())
@@ -82,7 +82,7 @@ class MovedParameters:
         Returns:
             Two lists of paths; what could not be read at both times is in neither.
         """
-        first, last = self._seen, later._seen
+        first, last = self.seen, later.seen
         both = first.checksums.keys() & last.checksums.keys()
         moved = {path for path in both if first.checksums[path] != last.checksums[path]}
         frozen = optimized - first.trainable - last.trainable

@@ -188,7 +188,7 @@ class SeenVariables:
         """The same where handles last and buffers are not told, as at the last look."""
         if self._lasting is None or self._lasting[0] != indices:
             found = [engine.identify(self.all[index].ref) for index in indices]
-            told = self.identities(indices, [each._replace(buffer=None) for each in found])
+            told = self.identities(indices, [Identity(i.object, i.handle, None) for i in found])
             self._lasting = indices, told
         return self._lasting[1]
 
