@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +39,8 @@ class OptimizerVariable:
         return f"{self.optimizer}:{label}" if self.optimizer else label
 
 
-class Identity(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Identity:
     """Three things that may or may not stay the same from one step to the next.
 
     Attributes:
