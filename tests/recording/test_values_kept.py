@@ -1,5 +1,9 @@
 """Values are those of each step, to the bit, wherever and whenever they were taken."""
 
+import contextlib
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 from engine_cases import KERAS_3, TF_FUNCTION, data, dense_model, on, on_every_engine
@@ -135,6 +139,101 @@ def test_buffers_are_told_where_they_are_asked_for(engine):
 
     assert told() == [-1, -1, -1]
     assert told(buffers=True)[0] == 0
+
+
+@on_every_engine
+def test_a_recording_that_is_saved_within_the_block_has_every_step_so_far(engine):
+    model = dense_model(engine)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "so_far.npz")
+        with engine.scope(), slotscope.watch(model) as recording:
+            model.fit(X, Y, batch_size=32, verbose=0)
+            recording.save(path)
+            model.fit(X, Y, batch_size=32, verbose=0)
+        saved = slotscope.load(path)
+    assert (saved.iterations.tolist(), saved.counts["steps"]) == ([1, 2, 3], 3)
+    assert saved.values("momentum", "hidden/kernel").shape == (3, 4, 3)
+
+
+@on(*KERAS_3)
+def test_slots_that_are_built_between_fits_say_when(engine):
+    model = dense_model(engine)
+    with slotscope.watch(model) as recording:
+        model.fit(X, Y, batch_size=32, verbose=0)
+        optimizer = model.optimizer
+        optimizer.built = False
+        optimizer.build(model.trainable_variables)
+        model.compile(optimizer=optimizer, loss="mse")
+        model.fit(X, Y, batch_size=32, verbose=0)
+    replaced = [event for event in recording.events if event.kind == "replaced"]
+    assert [(event.step, event.iterations) for event in replaced] == [(3, 3)] * len(replaced)
+    assert {v.created for v in recording.seen if v.number == 2} == {3}
+
+
+@on("keras-tensorflow", "keras-torch")
+def test_rows_of_two_optimizers_are_in_the_order_of_their_steps(engine):
+    model = dense_model(engine, "SGD", momentum=0.5)
+    other = engine.optimizer("Adam", learning_rate=0.01)
+    model.second = other
+    gradients = [np.ones(tuple(v.shape), "float32") for v in model.trainable_variables]
+    tensors = [engine.keras.ops.convert_to_tensor(g) for g in gradients]
+
+    class Second(engine.keras.callbacks.Callback):
+        def on_batch_end(self, batch, logs=None):
+            other.apply(tensors, model.trainable_variables)
+
+    with slotscope.watch(model) as recording:
+        model.fit(X, Y, batch_size=32, verbose=0, callbacks=[Second()])
+    assert recording.steps.tolist() == [1, 2, 3, 4, 5, 6]
+    assert recording.iterations.tolist() == [1, 1, 2, 2, 3, 3]
+    assert recording.steps_of == {"": 3, "second": 3}
+
+
+@on("keras-torch")
+def test_a_step_that_fails_and_is_caught_counts_nothing(engine):
+    class Catching(engine.keras.Sequential):
+        def train_step(self, batch):
+            if int(self.optimizer.iterations) == 1:
+                with contextlib.suppress(ValueError):
+                    self.optimizer.apply([], self.trainable_variables)
+            return super().train_step(batch)
+
+    for keep in ("values", "norms"):
+        layers = engine.keras.layers
+        model = Catching([layers.Input((4,)), layers.Dense(1)])
+        model.compile(optimizer=engine.optimizer("Adam"), loss="mse")
+        with slotscope.watch(model, keep=keep) as recording:
+            model.fit(X, Y, batch_size=32, epochs=2, verbose=0)
+        assert recording.counts["steps"] == 6
+        assert recording.iterations.tolist() == [1, 2, 3, 4, 5, 6]
+        kinds = {str(event.kind) for event in recording.events}
+        assert not kinds & {"counter set back", "gap", "restored"}
+
+
+@on(*KERAS_3)
+def test_rows_that_go_to_disk_in_the_middle_keep_their_rates(engine):
+    rates = engine.keras.optimizers.schedules.ExponentialDecay(0.5, 1, 0.5)
+    model = dense_model(engine, learning_rate=rates)
+    with slotscope.watch(model) as recording:
+        model.fit(X, Y, batch_size=32, verbose=0)
+        recording.spill()
+        model.fit(X, Y, batch_size=32, verbose=0)
+    np.testing.assert_allclose(recording.learning_rates, 0.5 ** np.arange(1, 7), rtol=1e-6)
+    assert recording.statistics["mean"].notna().all()
+
+
+@on_every_engine
+def test_what_is_not_finite_is_told_where_it_was(engine):
+    model = dense_model(engine)
+    broken = X.copy()
+    broken[40] = np.nan
+    with engine.scope(), slotscope.watch(model) as recording:
+        model.fit(broken, Y, batch_size=32, shuffle=False, verbose=0)
+        model.fit(X, Y, batch_size=32, shuffle=False, verbose=0)
+    (event,) = [event for event in recording.events if event.kind == "not finite"]
+    assert (event.step, event.iterations) == (2, 2)
+    ended = [e for e in recording.events if e.kind in ("stepped", "not finite")]
+    assert [e.step for e in ended] == sorted(e.step for e in ended)
 
 
 def test_arrays_come_back_from_a_row_of_each_dtype():

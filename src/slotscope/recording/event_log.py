@@ -18,19 +18,25 @@ _WARNED = {
 }
 
 
+#: Whose event it is, of which kind, and what it says.
+_Key = tuple[int, EventKind, str]
+
+
 class EventLog:
-    """The events of one recording.
+    """The events that one recorder adds to a recording.
 
     Args:
         recording: gets the events.
+        beside: another recorder's, of the same recording.
     """
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: Recording, beside: EventLog | None = None) -> None:
         self._recording = recording
         #: The step counter as it was last seen, None until then. Events carry it.
         self.iterations: int | None = None
-        self.places: dict[tuple[EventKind, str], int] = {}
-        self.unsaid: dict[EventKind, list[tuple[EventKind, str]]] = {}
+        #: Where the last event of a kind and detail stands; of all logs of a recording.
+        self._places: dict[_Key, int] = {} if beside is None else beside._places
+        self._unsaid: dict[EventKind, list[_Key]] = {}
 
     def note(
         self,
@@ -42,26 +48,38 @@ class EventLog:
         """Note that something happened.
 
         Args:
-            at: step and step counter, where it was not now.
+            at: step and step counter, where it was not now; the event stands where they do.
         """
         step, iterations = at or (self._recording.counts.get("steps", 0), self.iterations or 0)
-        self.places[kind, detail] = len(self._recording.events)
-        self._recording.events.append(Event(kind, iterations, detail, count, step))
+        events = self._recording.events
+        place = len(events)
+        while at is not None and place and events[place - 1].step > step:
+            place -= 1
+        events.insert(place, Event(kind, iterations, detail, count, step))
+        if place < len(events) - 1:
+            self._places.update({k: other + (other >= place) for k, other in self._places.items()})
+        self._places[id(self), kind, detail] = place
         if kind in _WARNED:
-            self.unsaid.setdefault(kind, []).append((kind, detail))
+            self._unsaid.setdefault(kind, []).append((id(self), kind, detail))
 
-    def note_again(self, kind: EventKind, detail: str, count: int = 1) -> None:
+    def note_again(
+        self,
+        kind: EventKind,
+        detail: str,
+        count: int = 1,
+        at: tuple[int, int] | None = None,
+    ) -> None:
         """Note something that may come at every step: one event, which counts how often."""
-        place = self.places.get((kind, detail))
+        place = self._places.get((id(self), kind, detail))
         if place is None:
-            self.note(kind, detail, count)
+            self.note(kind, detail, count, at)
             return
         events = self._recording.events
         events[place] = dataclasses.replace(events[place], count=events[place].count + count)
 
     def untold(self, detail: str, count: int = 1) -> None:
         """Note, once, that something cannot be told."""
-        if (EventKind.UNTOLD, detail) not in self.places:
+        if (id(self), EventKind.UNTOLD, detail) not in self._places:
             self.note(EventKind.UNTOLD, detail, count)
 
     def stepped(self, steps: int) -> None:
@@ -74,18 +92,17 @@ class EventLog:
 
     def take_over(self, other: EventLog) -> None:
         """Have what ``other``, of the same recording, would warn of said with one's own."""
-        for kind, keys in other.unsaid.items():
-            self.unsaid.setdefault(kind, []).extend(keys)
-        self.places = {**other.places, **self.places}
-        other.unsaid = {}
+        for kind, keys in other._unsaid.items():
+            self._unsaid.setdefault(kind, []).extend(keys)
+        other._unsaid = {}
 
     def warn(self) -> None:
         """Give the warnings that are due, one a kind; where they are errors, nothing is lost."""
-        unsaid, self.unsaid = self.unsaid, {}
+        unsaid, self._unsaid = self._unsaid, {}
         for kind, keys in unsaid.items():
             category, begins, ends = _WARNED[kind]
-            found = [self._recording.events[self.places[key]] for key in dict.fromkeys(keys)]
-            details = "; ".join(_counted(event) for event in found)
+            found = [self._recording.events[self._places[key]] for key in dict.fromkeys(keys)]
+            details = "; ".join(dict.fromkeys(map(_counted, found)))
             warnings.warn(
                 f"{begins}: {details}. {ends} `recording.events` says when.",
                 category,

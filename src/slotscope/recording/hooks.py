@@ -97,7 +97,13 @@ class Hooks(Observer):
         for name, optimizer in kept_optimizers(self.engine, self.model):
             if id(optimizer) in self._others or self._is_hooked(optimizer):
                 continue
-            recorder = Recorder(recording, self.recorder.keep, name, buffers=self.recorder.buffers)
+            own = self.recorder
+            recorder = Recorder(recording, own.keep, name, buffers=own.buffers, beside=own.log)
+            if self._metering is not None and self._metering.meter.measures == "values":
+                # The rows of several optimizers are in one order: so all are read.
+                self._drain()
+                self._metering.remove()
+                self._metering = None
             hooks = Hooks(self.model, optimizer, recorder, leads=False)
             self._others[id(optimizer)] = hooks
             hooks.attach()
@@ -303,6 +309,8 @@ class Hooks(Observer):
 
     def _builds(self, proceed: Any, /, *args: Any, **kwargs: Any) -> Any:
         """A method of the optimizer that makes slots was called, perhaps within a step."""
+        if not self._depth.building:
+            self._drain()  # what came before comes first
         self._depth.building += 1
         try:
             result = proceed(*args, **kwargs)
@@ -311,7 +319,8 @@ class Hooks(Observer):
         if not self._depth.building:  # what is new has its initial value, and nothing has moved
             self._look(next(iter(self._depth.names), "build"))
             self._read_initial(None)
-            if self._depth.names:
+            measured = self._depth.own_step and self._metering is not None
+            if self._depth.names and not measured:
                 self._arrive(None)  # a checkpoint is restored as its variables are made
         return result
 

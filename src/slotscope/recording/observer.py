@@ -211,8 +211,11 @@ class Observer:
                 return
             steps = metering.undrained
             found = metering.drain()
+            # A train function that stays leaves what its last step did.
+            longest = 1 if metering.meter.remakes else self._longest
+            skips = self._may_skip()
             for part in found:
-                self.recorder.measured(self.engine, part, steps, skips=self._may_skip())
+                self.recorder.measured(self.engine, part, steps, skips=skips, longest=longest)
             if not found:
                 unseen = " where they should have been measured"
                 now = self.recorder.counter(self.engine, self.optimizer, None)

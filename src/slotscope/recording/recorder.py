@@ -34,6 +34,7 @@ class Recorder:
         keep: what rows keep; None for values while the state is small, else norms.
         optimizer: how the variables name their optimizer, where it is one of several.
         buffers: whether rows tell where the values were, which a meter may not.
+        beside: the log of another recorder that fills the same recording.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Recorder:
         optimizer: str = "",
         *,
         buffers: bool = False,
+        beside: EventLog | None = None,
     ) -> None:
         self.recording = recording
         self.keep = keep
@@ -50,7 +52,7 @@ class Recorder:
         self.buffers = buffers
         #: The recording's own, which it would bring up to date for anybody who asks it.
         self.counts = recording.counts
-        self.log = EventLog(recording)
+        self.log = EventLog(recording, beside)
         self.variables = SeenVariables(recording, self.log, optimizer)
         self.rows = RowTaker(recording, self.variables, self.log, keep, buffers=buffers)
 
@@ -182,9 +184,9 @@ class Recorder:
         value = None if look is None else look.value_of(index)
         return self.counter(engine, optimizer, state) if value is None else int(value)
 
-    def skipped(self, count: int = 1) -> None:
+    def skipped(self, count: int = 1, at: tuple[int, int] | None = None) -> None:
         """Note that gradients were applied, and the step counter stayed where it was."""
-        self.log.note_again(EventKind.SKIPPED, "the step counter did not move", count)
+        self.log.note_again(EventKind.SKIPPED, "the step counter did not move", count, at)
 
     def unread(self, why: str) -> None:
         """Count a step that was made for certain, of which nothing could be read.
@@ -210,13 +212,16 @@ class Recorder:
             return None if size == 0 else "norms" if size > SMALL_STATE else "values"
         return self.keep
 
-    def measured(self, engine: Watched, found: Measured, steps: int, *, skips: bool) -> None:
+    def measured(
+        self, engine: Watched, found: Measured, steps: int, *, skips: bool, longest: int = 1
+    ) -> None:
         """Take over steps that were measured where they were made.
 
         Args:
             found: what was measured of each.
             steps: the most steps that were made since the last time.
             skips: whether the optimizer may skip a step.
+            longest: the most steps of which the last one's row stands for all.
         """
         if found.lost:
             why = "a step failed, and took the rows of those before it with it"
@@ -240,14 +245,20 @@ class Recorder:
                     self.log.iterations = int(found.after[last - 1])
                     self.log.stepped(made)
         moved = found.after - found.before
+        numbers = done + np.cumsum(moved)
         if skips and not moved.all():
-            self.skipped(int((moved == 0).sum()))
+            first = int(moved.argmin())
+            at = int(numbers[first]), int(found.after[first])
+            self.skipped(int((moved == 0).sum()), at)
         every = self.recording.every
-        if unseen := int(((found.after - 1) // every - found.before // every)[moved > 0].sum()):
-            self.log.note_again(EventKind.GAP, _SEVERAL, unseen)
+        unseen = ((found.after - 1) // every - found.before // every) * (moved > longest)
+        if unseen.any():
+            first = int(unseen.argmax())
+            at = int(numbers[first]), int(found.after[first])
+            self.log.note_again(EventKind.GAP, _SEVERAL, int(unseen.sum()), at)
         if moved.any():
             self.variables.stepped()
-            self.rows.take(engine, found, done + np.cumsum(moved))
+            self.rows.take(engine, found, numbers)
 
 
 def _size(trainer: Any) -> int:

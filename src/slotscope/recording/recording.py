@@ -298,6 +298,8 @@ class Recording:
 
     def write(self, file: BinaryIO) -> None:
         """Write everything to an open file; :func:`slotscope.load` reads it."""
+        if self.fetch is not None:
+            self.fetch()
         archive.write(vars(self), file)
 
     def spill(self, folder: Path | None = None) -> SpilledRows:

@@ -132,7 +132,7 @@ class RowTaker:
         places = np.array(look.indices, dtype=np.int64)
         now = self._log.iterations or 0
         row = Row(step, now, places, None, look.identity, live, look.arrays, look.rate)
-        if not self._keeps(look.arrays):
+        if not self._keeps(look.arrays) or isinstance(self._recording.rows, SpilledRows):
             self._add_described(engine, row, look.arrays)
             return
         place = len(self._recording.rows)
@@ -152,7 +152,7 @@ class RowTaker:
     def _add_described(self, engine: Watched, row: Row, arrays: Sequence[np.ndarray]) -> None:
         """Add a row with the numbers of its values in their place."""
         numbers = np.array([describe(array) for array in arrays]).reshape(-1, len(STATISTICS))
-        if self._keep != "statistics":
+        if self._keep != "statistics" and not self._keeps(arrays):
             numbers[:, len(MEASURES["norms"]) :] = np.nan
         held, before = np.array([row.learning_rate]), np.array([row.iterations - 1])
         rate = float(engine.rates(self._variables.rate_source, held, before)[0])
@@ -160,8 +160,10 @@ class RowTaker:
         self._add([described], numbers[None, :, 0])
 
     def _add(self, rows: Sequence[Row], norms: np.ndarray) -> None:
+        on_disk = isinstance(self._recording.rows, SpilledRows)
         for row in rows:
-            self._recording.rows.append(row)
+            without = replace(row, numbers=row.statistics, values=None) if on_disk else row
+            self._recording.rows.append(without)
         if rows:
             self._note_health(rows, norms)
             self._spill_when_long()
@@ -171,7 +173,7 @@ class RowTaker:
         unfinished, self._unfinished, self._unfinished_numbers = self._unfinished, [], 0
         rows = self._recording.rows
         if isinstance(rows, SpilledRows):
-            return  # none has values, and each was complete when it was added
+            return  # where each was complete when it was added
         for _, group in groupby(unfinished, lambda row: (id(row.engine), id(row.source))):
             same = list(group)
             held = np.array([rows[row.place].learning_rate for row in same])

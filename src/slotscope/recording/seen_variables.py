@@ -193,9 +193,8 @@ class SeenVariables:
         return self._lasting[1]
 
     def alone(self, indices: Iterable[int]) -> bool:
-        """Whether no two of them are the same slot of the same parameter."""
-        labels = [self.all[index].label for index in indices]
-        return len(set(labels)) == len(labels)
+        """Whether each is the one that the optimizer shows, of its slot and parameter."""
+        return all(self._shown.get(self.all[index].label) == index for index in indices)
 
     def note_read(self, indices: Iterable[int], read: Sequence[np.ndarray]) -> None:
         """Keep what was read, to compare what will be read with it."""

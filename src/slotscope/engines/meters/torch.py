@@ -29,7 +29,8 @@ class TorchMeter(Meter):
         self._left: list[Measured] = []
 
     def applying(self, targets: Targets) -> None:
-        self._before.append(self._now(targets))
+        # One that failed has applied nothing, and its counter is none of a step.
+        self._before = [*self._before[: len(self._after)], self._now(targets)]
 
     def _now(self, targets: Targets) -> Any:
         """The step counter: a number, or a tensor where to ask for it would wait."""
@@ -38,9 +39,7 @@ class TorchMeter(Meter):
 
     def applied(self, targets: Targets) -> None:
         if not same_refs(self._refs, targets.refs):
-            before = self._before.pop()
             self._left = with_steps(self.drain())
-            self._before.append(before)
             self._refs, self._describing = tuple(targets.refs), None
         now = self._now(targets)
         # To ask another device would wait for it: there, steps are counted from the last drain on.
@@ -68,11 +67,11 @@ class TorchMeter(Meter):
 
     def drain(self) -> list[Measured]:
         left, self._left = self._left, []
-        before, after = _numbers(self._before), _numbers(self._after)
+        count = len(self._after)  # of one that is under way there is no more than a beginning
+        before, after = _numbers(self._before[:count]), _numbers(self._after)
         due = np.array(self._due, dtype=bool)
-        self._before, self._after, self._due, self._steps = [], [], [], None
-        # A step that failed has applied nothing.
-        before = before[: len(after)]
+        self._before, self._after = self._before[count:], []
+        self._due, self._steps = [], None
         rows = np.zeros((int(due.sum()), len(self._refs), len(MEASURES[self.measures])))
         values = buffers = None
         if isinstance(self._describing, Copies) and due.any():
