@@ -35,7 +35,7 @@ class EventLog:
         #: The step counter as it was last seen, None until then. Events carry it.
         self.iterations: int | None = None
         #: Where the last event of a kind and detail stands; of all logs of a recording.
-        self._places: dict[_Key, int] = {} if beside is None else beside._places
+        self.places: dict[_Key, int] = {} if beside is None else beside.places
         self._unsaid: dict[EventKind, list[_Key]] = {}
 
     def note(
@@ -57,8 +57,8 @@ class EventLog:
             place -= 1
         events.insert(place, Event(kind, iterations, detail, count, step))
         if place < len(events) - 1:
-            self._places.update({k: other + (other >= place) for k, other in self._places.items()})
-        self._places[id(self), kind, detail] = place
+            self.places.update({k: other + (other >= place) for k, other in self.places.items()})
+        self.places[id(self), kind, detail] = place
         if kind in _WARNED:
             self._unsaid.setdefault(kind, []).append((id(self), kind, detail))
 
@@ -70,7 +70,7 @@ class EventLog:
         at: tuple[int, int] | None = None,
     ) -> None:
         """Note something that may come at every step: one event, which counts how often."""
-        place = self._places.get((id(self), kind, detail))
+        place = self.places.get((id(self), kind, detail))
         if place is None:
             self.note(kind, detail, count, at)
             return
@@ -79,7 +79,7 @@ class EventLog:
 
     def untold(self, detail: str, count: int = 1) -> None:
         """Note, once, that something cannot be told."""
-        if (id(self), EventKind.UNTOLD, detail) not in self._places:
+        if (id(self), EventKind.UNTOLD, detail) not in self.places:
             self.note(EventKind.UNTOLD, detail, count)
 
     def stepped(self, steps: int) -> None:
@@ -101,7 +101,7 @@ class EventLog:
         unsaid, self._unsaid = self._unsaid, {}
         for kind, keys in unsaid.items():
             category, begins, ends = _WARNED[kind]
-            found = [self._recording.events[self._places[key]] for key in dict.fromkeys(keys)]
+            found = [self._recording.events[self.places[key]] for key in dict.fromkeys(keys)]
             details = "; ".join(dict.fromkeys(map(_counted, found)))
             warnings.warn(
                 f"{begins}: {details}. {ends} `recording.events` says when.",
