@@ -36,7 +36,7 @@ class EventLog:
         self.iterations: int | None = None
         #: Where the last event of a kind and detail stands; of all logs of a recording.
         self.places: dict[_Key, int] = {} if beside is None else beside.places
-        self._unsaid: dict[EventKind, list[_Key]] = {}
+        self.unsaid: dict[EventKind, list[_Key]] = {}
 
     def note(
         self,
@@ -60,7 +60,7 @@ class EventLog:
             self.places.update({k: other + (other >= place) for k, other in self.places.items()})
         self.places[id(self), kind, detail] = place
         if kind in _WARNED:
-            self._unsaid.setdefault(kind, []).append((id(self), kind, detail))
+            self.unsaid.setdefault(kind, []).append((id(self), kind, detail))
 
     def note_again(
         self,
@@ -92,13 +92,13 @@ class EventLog:
 
     def take_over(self, other: EventLog) -> None:
         """Have what ``other``, of the same recording, would warn of said with one's own."""
-        for kind, keys in other._unsaid.items():
-            self._unsaid.setdefault(kind, []).extend(keys)
-        other._unsaid = {}
+        for kind, keys in other.unsaid.items():
+            self.unsaid.setdefault(kind, []).extend(keys)
+        other.unsaid = {}
 
     def warn(self) -> None:
         """Give the warnings that are due, one a kind; where they are errors, nothing is lost."""
-        unsaid, self._unsaid = self._unsaid, {}
+        unsaid, self.unsaid = self.unsaid, {}
         for kind, keys in unsaid.items():
             category, begins, ends = _WARNED[kind]
             found = [self._recording.events[self.places[key]] for key in dict.fromkeys(keys)]
