@@ -236,6 +236,45 @@ def test_what_is_not_finite_is_told_where_it_was(engine):
     assert [e.step for e in ended] == sorted(e.step for e in ended)
 
 
+@on("keras-2.1")
+def test_slots_that_nobody_shows_any_more_are_a_frozen_mirror(engine):
+    """Those of a second `get_updates`, for another parameter, are shown; the first train on."""
+    model = dense_model(engine)
+    with engine.scope(), slotscope.watch(model) as recording:
+        model.fit(X, Y, batch_size=32, verbose=0)
+        backend = engine.keras.backend
+        alone = backend.variable(np.ones((2, 2), "float32"), name="alone")
+        model.optimizer.get_updates(loss=backend.sum(alone * alone), params=[alone])
+        model.fit(X, Y, batch_size=32, verbose=0)
+    (event,) = [event for event in recording.events if event.kind == "frozen mirror"]
+    assert (event.step, event.count) == (4, 8)
+
+
+@on("tf_keras", "tf_keras-legacy")
+def test_eager_steps_within_one_call_are_steps_alone(engine):
+    compiled = {"run_eagerly": True, "steps_per_execution": 5}
+    for keep in ("values", "norms"):
+        model = dense_model(engine, compiled=compiled)
+        with slotscope.watch(model, keep=keep) as recording:
+            model.fit(X, Y, batch_size=8, verbose=0)
+        assert recording.counts["steps"] == 12
+        kinds = {str(event.kind) for event in recording.events}
+        assert not kinds & {"restored", "counter set back"}
+
+
+@on(*TF_FUNCTION, "keras-jax")
+def test_compiled_anew_with_several_steps_a_call(engine):
+    model = dense_model(engine)
+    with slotscope.watch(model) as recording:
+        model.fit(X, Y, batch_size=8, verbose=0)
+        optimizer = engine.optimizer("Adam", learning_rate=0.01)
+        model.compile(optimizer=optimizer, loss="mse", steps_per_execution=4)
+        model.fit(X, Y, batch_size=8, verbose=0)
+    assert recording.counts["steps"] == 24
+    assert recording.iterations.tolist() == [*range(1, 13), 4, 8, 12]
+    assert not [event for event in recording.events if event.kind == "gap"]
+
+
 def test_arrays_come_back_from_a_row_of_each_dtype():
     shapes = [(2, 3), (), (0,), (4,), (1, 1)]
     dtypes = ["float32", "int64", "float32", "float16", "float32"]
