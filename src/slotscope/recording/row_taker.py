@@ -162,8 +162,9 @@ class RowTaker:
     def _add(self, rows: Sequence[Row], norms: np.ndarray) -> None:
         on_disk = isinstance(self._recording.rows, SpilledRows)
         for row in rows:
-            without = replace(row, numbers=row.statistics, values=None) if on_disk else row
-            self._recording.rows.append(without)
+            if on_disk and row.values is not None:  # a file has numbers alone
+                row = replace(row, numbers=row.statistics, values=None)
+            self._recording.rows.append(row)
         if rows:
             self._note_health(rows, norms)
             self._spill_when_long()
