@@ -128,7 +128,7 @@ class RowTaker:
         What rows with values say together is found out by :meth:`finish`, for many at once.
         """
         self._note_missing(look.indices)
-        live = self._live(look.indices, look.arrays)
+        live = self._variables.live(look.indices, look.arrays)
         places = np.array(look.indices, dtype=np.int64)
         now = self._log.iterations or 0
         row = Row(step, now, places, None, look.identity, live, look.arrays, look.rate)
@@ -141,13 +141,6 @@ class RowTaker:
         self._unfinished_numbers += sum(array.size for array in look.arrays)
         if len(self._unfinished) >= MOST_ROWS or self._unfinished_numbers >= MOST_NUMBERS:
             self.finish()
-
-    def _live(self, indices: list[int], arrays: Sequence[np.ndarray]) -> np.ndarray:
-        if not self._variables.alone(indices):
-            return self._variables.live(indices, arrays)
-        # Nothing can go on unseen, but the next row is compared with this one.
-        self._variables.note_read(indices, arrays)
-        return np.ones(len(indices), dtype=bool)
 
     def _add_described(self, engine: Watched, row: Row, arrays: Sequence[np.ndarray]) -> None:
         """Add a row with the numbers of its values in their place."""

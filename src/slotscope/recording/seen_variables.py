@@ -208,6 +208,9 @@ class SeenVariables:
             indices: of the variables.
             read: of each, its values or its statistics.
         """
+        if self.alone(indices):  # nothing can go on unseen, but the next row is compared with this
+            self.note_read(indices, read)
+            return np.ones(len(indices), dtype=bool)
         variables = [self.all[index] for index in indices]
         live, frozen = updated(variables, read, self._shown)
         self.note_read(indices, read)
