@@ -27,6 +27,8 @@ def test_the_first_model_that_is_compiled_is_watched(engine):
             fit(other)
             fit(model)
             fit(model)
+        (second,) = find(recording, "other model")
+        assert f"the model {other.name!r} was compiled too" in second.detail
         assert (recording.engine, recording.optimizer) == (engine.name, "Adam")
         assert recording.versions == engine.versions
         assert recording.counts["steps"] == 6
@@ -46,6 +48,7 @@ def test_a_sequential_model_that_is_compiled_twice(engine):
             fit(model)
     assert recording.counts["steps"] == 6
     assert len(find(recording, "compiled")) == 2
+    assert not find(recording, "other model")
     assert recording.steps.tolist() == [1, 2, 3, 4, 5, 6]
     assert not Patch._places
 

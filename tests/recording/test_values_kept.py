@@ -1,6 +1,8 @@
 """Values are those of each step, to the bit, wherever and whenever they were taken."""
 
 import contextlib
+import copy
+import pickle
 import tempfile
 from pathlib import Path
 
@@ -149,10 +151,13 @@ def test_a_recording_that_is_saved_within_the_block_has_every_step_so_far(engine
         with engine.scope(), slotscope.watch(model) as recording:
             model.fit(X, Y, batch_size=32, verbose=0)
             recording.save(path)
+            pickled, copied = pickle.dumps(recording), copy.deepcopy(recording)
             model.fit(X, Y, batch_size=32, verbose=0)
-        saved = slotscope.load(path)
-    assert (saved.iterations.tolist(), saved.counts["steps"]) == ([1, 2, 3], 3)
-    assert saved.values("momentum", "hidden/kernel").shape == (3, 4, 3)
+        loaded = slotscope.load(path)
+    for saved in (loaded, pickle.loads(pickled), copied):
+        assert (saved.iterations.tolist(), saved.counts["steps"]) == ([1, 2, 3], 3)
+        assert saved.values("momentum", "hidden/kernel").shape == (3, 4, 3)
+        assert repr(saved) == repr(loaded)
 
 
 @on(*KERAS_3)
@@ -182,11 +187,13 @@ def test_rows_of_two_optimizers_are_in_the_order_of_their_steps(engine):
         def on_batch_end(self, batch, logs=None):
             other.apply(tensors, model.trainable_variables)
 
-    with slotscope.watch(model) as recording:
-        model.fit(X, Y, batch_size=32, verbose=0, callbacks=[Second()])
-    assert recording.steps.tolist() == [1, 2, 3, 4, 5, 6]
-    assert recording.iterations.tolist() == [1, 1, 2, 2, 3, 3]
-    assert recording.steps_of == {"": 3, "second": 3}
+    for keep in ("values", "norms"):
+        made = int(model.optimizer.iterations)
+        with slotscope.watch(model, keep=keep) as recording:
+            model.fit(X, Y, batch_size=32, verbose=0, callbacks=[Second()])
+        assert recording.steps.tolist() == [1, 2, 3, 4, 5, 6]
+        assert (recording.iterations - made).tolist() == [1, 1, 2, 2, 3, 3]
+        assert recording.steps_of == {"": 3, "second": 3}
 
 
 @on("keras-torch")
@@ -270,8 +277,12 @@ def test_compiled_anew_with_several_steps_a_call(engine):
         optimizer = engine.optimizer("Adam", learning_rate=0.01)
         model.compile(optimizer=optimizer, loss="mse", steps_per_execution=4)
         model.fit(X, Y, batch_size=8, verbose=0)
-    assert recording.counts["steps"] == 24
-    assert recording.iterations.tolist() == [*range(1, 13), 4, 8, 12]
+        model.compile(optimizer=optimizer, loss="mse")
+        model.fit(X, Y, batch_size=8, verbose=0)
+    assert recording.counts["steps"] == 36
+    assert recording.iterations.tolist() == [*range(1, 13), *range(1, 13), *range(13, 25)]
+    assert recording.steps.tolist() == list(range(1, 37))
+    assert model.train_function is not None
     assert not [event for event in recording.events if event.kind == "gap"]
 
 

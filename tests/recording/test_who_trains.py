@@ -115,6 +115,24 @@ def test_optimizers_that_a_model_keeps_itself_are_watched_with_it(engine):
 
 
 @on(*FUNCTIONS, "keras-torch")
+def test_of_two_watches_neither_advises_to_open_the_other(engine):
+    model = two_of_its_own(engine)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", NoStepWarning)
+        with (
+            slotscope.watch(model, optimizer=model.each["a"]) as one,
+            slotscope.watch(model, optimizer=model.each["b"]) as other,
+        ):
+            fit(model)
+    for recording in (one, other):
+        assert recording.counts["steps"] == 3
+        assert not find(recording, "other optimizer")
+    with slotscope.watch(model, optimizer=model.each["a"]) as later:
+        fit(model)
+    assert len(find(later, "other optimizer")) == 1
+
+
+@on(*FUNCTIONS, "keras-torch")
 def test_an_optimizer_that_is_kept_where_nothing_finds_it(engine):
     kept = []
 
@@ -265,8 +283,10 @@ def test_an_optimizer_of_torch_beside_a_compiled_model(engine):
                 ((trained(X) - torch.tensor(Y)) ** 2).mean().backward()
                 own.step()
 
-    recording, _ = watched(engine, model, train)
+    recording, said = watched(engine, model, train)
     (event,) = find(recording, "other optimizer")
+    assert len(said) == 1
+    assert "Adam made no step: these did: torch.optim.AdamW" in said[0]
     assert (
         event.detail
         == "torch.optim.AdamW stepped 2 times; it is not Keras's, and cannot be watched"

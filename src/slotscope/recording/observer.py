@@ -1,7 +1,7 @@
 """What a watch sees of one optimizer: what it holds, how far it has stepped, and who else uses it.
 
-Nothing is wrapped here. :mod:`slotscope.recording.hooks` has an observer look whenever something
-that it wraps returns, and the observer tells the recorder.
+Nothing is wrapped here. :mod:`slotscope.recording.hooked_calls` has an observer look whenever
+something that is wrapped returns, and the observer tells the recorder.
 """
 
 from __future__ import annotations

@@ -67,6 +67,12 @@ class Recording:
     stepper: Callable[[Sequence[Any]], None] | None = field(default=None, repr=False, compare=False)
     fetch: Callable[[], None] | None = field(default=None, repr=False, compare=False)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy has all that there is now, and nothing of the watch that goes on."""
+        if self.fetch is not None:
+            self.fetch()
+        return vars(self) | {"stepper": None, "fetch": None}
+
     def __repr__(self) -> str:
         counts = ", ".join(f"{name} {count}" for name, count in self.counts.items())
         return f"<Recording of {self.optimizer} on {self.engine}: {counts}>\n{self.summary()}"

@@ -57,6 +57,13 @@ class EventKind(StrEnum):
         "#CC79A7",
     )
     SHARED = ("shared", "the optimizer serves another model too", "*", 11, "#E69F00")
+    OTHER_MODEL = (
+        "other model",
+        "another model was compiled where a watch took the first one",
+        "*",
+        11,
+        "#555555",
+    )
     FROZEN_MIRROR = (
         "frozen mirror",
         "the optimizer shows variables that training no longer updates",

@@ -226,12 +226,19 @@ class WatchOfTheFirstCompiled(_NoRecording):
             result = proceed(model, *args, **kwargs)
         finally:
             self._depth -= 1
-        if self._watch is None and not self._depth:
-            self._stop()
+        if self._depth:
+            return result
+        if self._watch is None:
             _ask(model, None, self._recorder.recording)
             self._watch = Watch(model, None, self._recorder)
             self._watch.__enter__()
             self._recorder.log.note(EventKind.COMPILED)
+        elif model is not self._watch.model:
+            self._recorder.log.note_again(
+                EventKind.OTHER_MODEL,
+                f"the model {_name(model)} was compiled too, and is not in this recording; to"
+                " watch it, pass it: slotscope.watch(model)",
+            )
         return result
 
     def _stop(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from slotscope.engines.watched import Watched
 from slotscope.recording.event_log import EventLog
@@ -21,12 +21,16 @@ _STEPS = (EventKind.STEPPED, EventKind.NO_STEP, EventKind.OTHER_OPTIMIZER)
 class WhoTrains:
     """Looks at a model when a watch begins and when it ends, and notes what its owner may not know.
 
+    Each knows what the others follow, so that of two watches neither advises to open the other.
+
     Args:
         engine: the model's.
         model: the model.
         recording: tells how often the watched optimizer stepped.
         log: gets the events.
     """
+
+    _active: ClassVar[list[WhoTrains]] = []
 
     def __init__(self, engine: Watched, model: Any, recording: Recording, log: EventLog) -> None:
         self._engine = engine
@@ -36,12 +40,17 @@ class WhoTrains:
         self._optimizers = FoundOptimizers(engine, model)
         self._parameters = MovedParameters(engine, model)
         self._followed: set[int] = set()
+        self._followed_elsewhere: set[int] = set()
         self._steps_before = 0  # events, when the parameters were seen last
         self._foreign: Counter[str] = Counter()
         self._stop: Callable[[], None] | None = None
 
     def begin(self) -> None:
-        """Hear of steps that no optimizer of Keras makes."""
+        """Look for other watches, and hear of steps that no optimizer of Keras makes."""
+        for other in self._active:
+            self._followed_elsewhere |= other._followed
+            other._followed_elsewhere |= self._followed
+        self._active.append(self)
         self._stop = self._engine.hear_of_steps(self._model, self._hear)
 
     def _hear(self, name: str) -> None:
@@ -60,9 +69,15 @@ class WhoTrains:
 
     def follow(self, optimizer: Any) -> None:
         """An optimizer is watched from now on."""
-        self._followed |= {id(part) for part in self._engine.parts(optimizer)}
+        followed = {id(part) for part in self._engine.parts(optimizer)}
+        self._followed |= followed
+        for other in self._active:
+            if other is not self:
+                other._followed_elsewhere |= followed
 
     def stop(self) -> None:
+        if self in self._active:
+            self._active.remove(self)
         if self._stop is not None:
             self._stop()
 
@@ -76,19 +91,22 @@ class WhoTrains:
         others = self._others()
         calls, steps = self._recording.train_calls, self._recording.counts["steps"]
         name = type(optimizer).__name__
-        if calls and not steps:
-            ran = f"the train function ran {times(calls)}, and {name} made no step"
-            self._log.note(EventKind.NO_STEP, f"{ran}: {self._instead(others)}")
+        if (calls or others) and not steps:
+            ran = f"the train function ran {times(calls)}, and " if calls else ""
+            detail = f"{ran}{name} made no step: {self._instead(others)}"
+            self._log.note(EventKind.NO_STEP, detail)
         assigned = getattr(self._model, "optimizer", optimizer)
         if steps and not given and assigned is not optimizer and assigned not in others:
             self._note_assigned(name, type(assigned).__name__)
 
     def _others(self) -> list[Any]:
-        """The other optimizers that stepped, each of which is an event."""
+        """The other optimizers that stepped; each that nothing watches is an event."""
         others = []
         for found, steps in self._optimizers.steps():
-            if steps and id(found.optimizer) not in self._followed:
-                others.append(found.optimizer)
+            if not steps or id(found.optimizer) in self._followed:
+                continue
+            others.append(found.optimizer)
+            if id(found.optimizer) not in self._followed_elsewhere:
                 name = type(found.optimizer).__name__
                 self._log.note(
                     EventKind.OTHER_OPTIMIZER,
@@ -109,7 +127,9 @@ class WhoTrains:
         """Who trained instead, and what to do."""
         if others:
             names = [o if isinstance(o, str) else type(o).__name__ for o in others]
-            return f"these did: {', '.join(names)}; see the events of kind 'other optimizer'"
+            noted = any(e.kind is EventKind.OTHER_OPTIMIZER for e in self._recording.events)
+            where = "see the events of kind 'other optimizer'" if noted else "another watch is on"
+            return f"these did: {', '.join(names)}; {where}"
         if not list(self._engine.trainer(self._model).trainable_weights):
             return (
                 "the model has no trainable parameter. If `trainable` was set to False for another"
