@@ -77,7 +77,7 @@ def test_an_expected_failure_is_a_strict_xfail(engine):
     found = parameters([cls()], reference=ascent, only=[ONE], expected_failures={ONE: "up"})
     run, (mark,) = found[f"Mine-{ONE}"]
     assert mark.name == "xfail"
-    assert mark.kwargs == {"reason": "up", "strict": True}
+    assert mark.kwargs == {"reason": "up", "strict": True, "raises": pytest.xfail.Exception}
     with pytest.raises(pytest.xfail.Exception, match="up"):
         run()
 

@@ -1,9 +1,9 @@
 """Values are those of each step, to the bit, wherever and whenever they were taken."""
 
 import contextlib
-import copy
 import pickle
 import tempfile
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -151,7 +151,7 @@ def test_a_recording_that_is_saved_within_the_block_has_every_step_so_far(engine
         with engine.scope(), slotscope.watch(model) as recording:
             model.fit(X, Y, batch_size=32, verbose=0)
             recording.save(path)
-            pickled, copied = pickle.dumps(recording), copy.deepcopy(recording)
+            pickled, copied = pickle.dumps(recording), deepcopy(recording)
             model.fit(X, Y, batch_size=32, verbose=0)
         loaded = slotscope.load(path)
     for saved in (loaded, pickle.loads(pickled), copied):

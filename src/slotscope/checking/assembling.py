@@ -55,7 +55,7 @@ def collect(
     display.planned(plan)
     try:
         for outcome in outcomes:
-            done.append(known_differences.judged(outcome, entries))
+            done.append(known_differences.judged(outcome, entries, plan))
             display.done(done[-1])
     except KeyboardInterrupt:
         pass
@@ -67,14 +67,14 @@ def collect(
         engine=plan.engine,
         versions=dict(plan.versions),
         outcomes=done,
-        stale=() if missing else known_differences.stale(_strict(entries, plan), done),
+        stale=() if missing else known_differences.stale(strict(entries, plan), done),
         missing=missing,
     )
     display.finished(report)
     return report
 
 
-def _strict(entries: Iterable[Difference], plan: Plan) -> list[Difference]:
+def strict(entries: Iterable[Difference], plan: Plan) -> list[Difference]:
     """The entries that must occur: the caller's, and, of an ordinary optimizer, slotscope's own.
 
     Any other optimizer may do better.

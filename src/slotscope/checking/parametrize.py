@@ -11,16 +11,18 @@ nothing is known of it.
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from slotscope import engines
-from slotscope.checking.assembling import known
+from slotscope.checking.assembling import known, strict
 from slotscope.checking.check_optimizer import planned
 from slotscope.checks.check import Item
 from slotscope.checks.data.known_differences import Difference, judged, stale
-from slotscope.checks.runner import outcome_of, record
+from slotscope.checks.plan import Plan, plan_of
+from slotscope.checks.runner import outcome_of
 from slotscope.checks.selection import select
 from slotscope.checks.subjects.subject import Subject, subject_of
 from slotscope.checks.verdict import Outcome, Verdict
@@ -73,31 +75,34 @@ def parametrize_with_checks(
     for subject in subjects:
         name = subject.name if names[subject.name] == 1 else subject.expression
         items = select(subject, only, themes, keyword, quick)
-        entries = known(planned(subject, items), expected_failures or {})
-        found += list(_parameters(pytest, name, subject, items, entries, time_limit))
+        plan = planned(subject, items)
+        checks = [OptimizerCheck(subject, item, time_limit) for item in items]
+        found += list(_parameters(pytest, name, checks, plan, expected_failures or {}))
     return pytest.mark.parametrize("optimizer_check", found)
 
 
 def _parameters(
     pytest: Any,
     name: str,
-    subject: Subject,
-    items: Sequence[Item],
-    entries: Sequence[Difference],
-    time_limit: float,
+    checks: Sequence[OptimizerCheck],
+    plan: Plan,
+    expected_failures: Mapping[str, str],
 ) -> Iterator[Any]:
-    """One parameter for each item, and one for each entry that is about several of them."""
-    checks = [OptimizerCheck(subject, item, time_limit) for item in items]
+    """One parameter for each check, and one for each entry that is about several of them."""
+    entries = known(plan, expected_failures)
+    needed = strict(entries, plan)
+    about = {e: [check for check in checks if e.matches(check.item.id)] for e in needed}
+    # A violation that is not what its entry says is a failure, not an expected one.
+    xfail = functools.partial(pytest.mark.xfail, strict=True, raises=pytest.xfail.Exception)
     for check in checks:
-        check.entries = [entry for entry in entries if entry.matches(check.unknown.id)]
-        alone = [e for e in check.entries if sum(e.matches(c.unknown.id) for c in checks) == 1]
-        marks = [pytest.mark.xfail(reason=e.reason, strict=True) for e in alone[:1]]
+        check.entries = [entry for entry in entries if entry.matches(check.item.id)]
+        alone = [entry for entry in check.entries if about.get(entry) == [check]]
+        marks = [xfail(reason=entry.reason) for entry in alone[:1]]
         yield pytest.param(check, id=f"{name}-{check.item.id}", marks=marks)
-    for entry in entries:
-        about = [check for check in checks if entry.matches(check.unknown.id)]
-        if len(about) > 1:
-            needed = EntryCheck(entry, about)
-            yield pytest.param(needed, id=f"{name}-entry_is_needed[{entry.check}]")
+    for entry, found in about.items():
+        if len(found) > 1:
+            whole = EntryCheck(entry, found)
+            yield pytest.param(whole, id=f"{name}-entry_is_needed[{entry.check}]")
 
 
 class OptimizerCheck:
@@ -120,20 +125,16 @@ class OptimizerCheck:
     def __repr__(self) -> str:
         return f"<{self.item.id} of {self.subject.name} on {self.subject.engine.name}>"
 
-    @property
-    def unknown(self) -> Outcome:
-        """An outcome of this check, for an entry to match."""
-        return record(self.item.planned, Verdict.VIOLATED, "")
-
     def __call__(self) -> None:
         """Pass, fail, or be skipped, as the verdict says."""
         import pytest
 
         __tracebackhide__ = True
         outcome = outcome_of(self.subject, self.item, self._time_limit)
-        self.outcome = judged(outcome, self.entries)
-        if self.outcome.verdict is Verdict.KNOWN:
-            pytest.xfail(self.outcome.reason)
+        outcome = judged(outcome, self.entries, plan_of(self.subject, []))
+        self.outcome = outcome
+        if outcome.verdict is Verdict.KNOWN:
+            pytest.xfail(outcome.reason)
         if outcome.verdict is Verdict.VIOLATED:
             pytest.fail(message(outcome), pytrace=False)
         if outcome.verdict is Verdict.UNDECIDED:

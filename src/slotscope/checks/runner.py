@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from slotscope.checks.check import Item
-from slotscope.checks.data import known_differences
 from slotscope.checks.example import example_of
+from slotscope.checks.excuses import shown_by
 from slotscope.checks.no_output import quiet
-from slotscope.checks.plan import plan_of
 from slotscope.checks.short_traceback import shortened
 from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.verdict import (
+    CRASHED,
     NotApplicable,
     NotReproducible,
     Outcome,
@@ -64,7 +64,8 @@ def outcome_of(subject: Subject, item: Item, time_limit: float = TIME_LIMIT) -> 
     """
     start = time.perf_counter()
     said, fields = attempt(subject, item, time_limit)
-    known = said is Verdict.VIOLATED and _known(subject, item)
+    also_of = shown_by(subject, item, _recorded(item, said, fields), _alone)
+    known = also_of is not None
     if said is Verdict.VIOLATED and not fields["stopped"] and not known:
         for _ in range(subject.engine.controls):
             again, why = attempt(subject, item, time_limit)
@@ -78,12 +79,19 @@ def outcome_of(subject: Subject, item: Item, time_limit: float = TIME_LIMIT) -> 
     violation = fields.pop("violation", None)
     if said is Verdict.VIOLATED:
         fields["example"] = example_of(subject, item.id, None if known else violation)
+        fields["also_of"] = also_of or ""
     seconds = time.perf_counter() - start
     return record(item.planned, said, **fields, seconds=seconds)
 
 
-def _known(subject: Subject, item: Item) -> bool:
-    return any(entry.matches(item.id) for entry in known_differences.applying(plan_of(subject, [])))
+def _alone(subject: Subject, item: Item) -> Outcome:
+    """The outcome of one attempt, without an example."""
+    return _recorded(item, *attempt(subject, item))
+
+
+def _recorded(item: Item, said: Verdict, fields: dict[str, Any]) -> Outcome:
+    kept = {name: value for name, value in fields.items() if name != "violation"}
+    return record(item.planned, said, **kept)
 
 
 def attempt(
@@ -100,7 +108,7 @@ def attempt(
     except Stopped as stop:
         return Verdict.VIOLATED, {"reason": str(stop), "crash": shortened(stop), "stopped": True}
     except (Exception, SystemExit) as error:
-        reason = f"the check crashed with {type(error).__name__}: {error}"
+        reason = f"{CRASHED}{type(error).__name__}: {error}"
         return Verdict.VIOLATED, {"reason": reason, "crash": shortened(error), "stopped": False}
     return Verdict.HOLDS, {}
 

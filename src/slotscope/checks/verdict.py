@@ -25,6 +25,10 @@ class Verdict(enum.StrEnum):
     UNDECIDED = "undecided"
 
 
+#: How the reason of an outcome begins where the check raised what no check should raise.
+CRASHED = "the check crashed with "
+
+
 class Violation(Exception):  # noqa: N818 - a verdict, not an error of this package
     """The sentence of a check is not true of this optimizer."""
 
@@ -77,6 +81,8 @@ class Outcome(Planned):
         reason: why, in words; empty if it holds.
         example: code that shows a violation.
         crash: the traceback, shortened, where it was an exception that ended it.
+        also_of: one of Keras's own optimizers that did the same, as a known difference of Keras
+            says, where that was asked.
         seconds: how long it took, on a clock.
         page: where a known difference is written up.
         stopped: whether it did not come to its own end: it hung or waited and was ended, or its
@@ -87,6 +93,7 @@ class Outcome(Planned):
     reason: str = ""
     example: str = ""
     crash: str = ""
+    also_of: str = ""
     seconds: float = 0.0
     page: str = ""
     stopped: bool = False

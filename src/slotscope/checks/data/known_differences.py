@@ -10,7 +10,13 @@ One file a package stands in ``known/``, in TOML, one table an entry:
     engines = ["tf_keras-legacy"]
     versions = ">=2.16"                                   # of the package; every one if left out
     reason = "the momentum of rows that have no gradient does not decay"
+    seen = ["momentum/p? after step * is 0*"]             # what the check says: * and ? as in a shell
     page = "findings/legacy-momentum-is-lazy.md"          # where it is written up, if it is
+
+An entry excuses what it says is seen, and nothing else at the same check; a crash only by a pattern
+that begins as what is said of a crash does. Of an optimizer that is not Keras's own it excuses that
+only where Keras's own has just been seen to do the same, see
+:func:`slotscope.checks.excuses.shown_by`.
 
 Both ways are strict: a violation without an entry fails, and an entry that applies to something
 which was run and held everywhere is reported as out of date. That goes for Keras's own optimizers
@@ -30,7 +36,7 @@ from typing import Protocol
 
 from packaging.specifiers import SpecifierSet
 
-from slotscope.checks.verdict import Outcome, Verdict
+from slotscope.checks.verdict import CRASHED, Outcome, Verdict
 from slotscope.errors import BadCheckArgumentError
 
 
@@ -65,6 +71,7 @@ class Difference:
     Attributes:
         check: pattern of ids.
         reason: why it is so.
+        seen: patterns of the reason of an outcome, its first line.
         optimizers: class names, or ``*``.
         but: names of Keras's own that, with their defaults, it is not so of, in spite of ``*``.
         custom: whether it may be so of any optimizer that is not Keras's own.
@@ -76,6 +83,7 @@ class Difference:
 
     check: str
     reason: str
+    seen: Sequence[str] = ()
     optimizers: Sequence[str] = ("*",)
     but: Sequence[str] = ()
     custom: bool = False
@@ -96,8 +104,23 @@ class Difference:
 
     def matches(self, id: str) -> bool:
         """Whether ``id`` is of its check; ``[`` and ``]`` stand for themselves."""
-        pattern = self.check.replace("[", "[[]")
-        return any(fnmatch.fnmatchcase(name, pattern) for name in (id, id.partition("[")[0]))
+        return any(_like(name, self.check) for name in (id, id.partition("[")[0]))
+
+    def explains(self, outcome: Outcome) -> bool:
+        """Whether a violation is what it says; a caller's own entry does not say what is seen."""
+        if outcome.verdict is not Verdict.VIOLATED or not self.matches(outcome.id):
+            return False
+        return not self.package or any(_fits(outcome.reason, pattern) for pattern in self.seen)
+
+
+def _like(text: str, pattern: str) -> bool:
+    """Whether ``text`` has the form of ``pattern``, in which brackets stand for themselves."""
+    return fnmatch.fnmatchcase(text, pattern.replace("[", "[[]"))
+
+
+def _fits(reason: str, pattern: str) -> bool:
+    crashed = reason.startswith(CRASHED)
+    return crashed == pattern.startswith(CRASHED) and _like(reason.partition("\n")[0], pattern)
 
 
 @functools.cache
@@ -134,14 +157,26 @@ def expected(failures: Mapping[str, str]) -> list[Difference]:
     return [Difference(check, reason) for check, reason in failures.items()]
 
 
-def judged(outcome: Outcome, known: Iterable[Difference]) -> Outcome:
-    """``outcome``, as a known difference where it is a violation that one of ``known`` matches."""
-    for difference in known:
-        if outcome.verdict is Verdict.VIOLATED and difference.matches(outcome.id):
-            reason = f"{difference.reason} ({outcome.reason})"
+def judged(outcome: Outcome, known: Iterable[Difference], about: About) -> Outcome:
+    """``outcome``, as a known difference where it is a violation that one of ``known`` explains.
+
+    Where one of them is about the same check, and not about what happened, the reason says both.
+    """
+    others = []
+    for entry in known:
+        borrowed = bool(entry.package) and not about.builtin
+        if entry.explains(outcome) and (not borrowed or outcome.also_of):
+            shown = f" ({outcome.also_of} does the same)" if borrowed else ""
+            reason = f"{entry.reason} ({outcome.reason}){shown}"
             return dataclasses.replace(
-                outcome, verdict=Verdict.KNOWN, reason=reason, page=difference.page
+                outcome, verdict=Verdict.KNOWN, reason=reason, page=entry.page
             )
+        if entry.matches(outcome.id):
+            others.append(entry.reason)
+    if outcome.verdict is Verdict.VIOLATED and others:
+        known_of = "; ".join(dict.fromkeys(others))
+        reason = f"{outcome.reason}. This is not what is known of Keras here: {known_of}"
+        return dataclasses.replace(outcome, reason=reason)
     return outcome
 
 
