@@ -10,7 +10,7 @@ One file a package stands in ``known/``, in TOML, one table an entry:
     engines = ["tf_keras-legacy"]
     versions = ">=2.16"                                   # of the package; every one if left out
     reason = "the momentum of rows that have no gradient does not decay"
-    seen = ["momentum/p? after step * is 0*"]             # what the check says: * and ? as in a shell
+    seen = ["momentum/p0* after step * is *"]             # what the check says, by * and ?
     page = "findings/legacy-momentum-is-lazy.md"          # where it is written up, if it is
 
 An entry excuses what it says is seen, and nothing else at the same check; a crash only by a pattern

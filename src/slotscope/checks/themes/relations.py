@@ -104,6 +104,7 @@ _AROUND = frozenset(
         "clipvalue",
         "global_clipnorm",
         "loss_scale_factor",
+        "weight_decay",
         "use_ema",
         "ema_momentum",
         "ema_overwrite_frequency",
@@ -117,7 +118,7 @@ def _telling(value: Any) -> Any:
     if isinstance(value, float) and 0.0 < abs(value) < 1e-3:
         return 0.125
     if isinstance(value, int) and not isinstance(value, bool):
-        return value + 2
+        return value + 2 if value < 8 else 2
     return value
 
 
