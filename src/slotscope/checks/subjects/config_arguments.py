@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from slotscope.checks.subjects.constructor_call import parameters
-from slotscope.checks.subjects.subject import Subject
+from slotscope.checks.subjects.subject import Subject, config_of
 
 Config = dict[str, Any]
 
@@ -48,10 +48,7 @@ def others(subject: Subject) -> Config:
     """For each argument that has a simple default, a value that is another one."""
     with subject.engine.scope():
         optimizer = subject.make()
-        try:
-            present = optimizer.get_config()
-        except Exception:  # told where configs are checked
-            present = {}
+        present = config_of(optimizer, subject.engine)
     taken = arguments(type(optimizer), subject.engine.shared_arguments)
     found = {name: other(name, present.get(name, default)) for name, default in taken.items()}
     return {n: value for n, value in found.items() if value is not None and n not in COMPUTING}

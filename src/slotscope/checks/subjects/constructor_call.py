@@ -53,8 +53,18 @@ def needed_arguments(
         if name == "name" or not known or alike(value, usual.get(name)):
             continue
         if name in usual or value:
-            said[name] = shortest(value)
+            said[name] = shortest(_number(value))
     return said
+
+
+def _number(value: Any) -> Any:
+    """The number that a variable of one element holds; anything else as it is."""
+    if isinstance(value, (str, bytes)) or not hasattr(value, "shape"):
+        return value
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError):
+        return value
 
 
 def shortest(value: Any) -> Any:

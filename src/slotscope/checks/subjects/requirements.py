@@ -10,7 +10,6 @@ from packaging.version import Version
 
 from slotscope.checks.subjects.subject import Subject, is_keras_own
 from slotscope.checks.verdict import NotApplicable
-from slotscope.rules import FunctionRule
 
 
 def needs_arguments(subject: Subject, *names: str) -> None:
@@ -106,28 +105,6 @@ def own_classes(subject: Subject, cls: type) -> list[type]:
     """The classes that ``cls`` is derived from below Keras's own, itself the first."""
     engine = subject.engine
     return list(itertools.takewhile(lambda base: not is_keras_own(engine, base), cls.__mro__))
-
-
-def own_get_config(subject: Subject, cls: type) -> bool:
-    """Whether a class below Keras's own says what its config is, or all of it is Keras's."""
-    own = own_classes(subject, cls)
-    return not own or any("get_config" in vars(base) for base in own)
-
-
-def promises_one_build(subject: Subject) -> bool:
-    """Whether it is one of Keras's own optimizers, derives from one, or should do as one does.
-
-    The base class alone promises nothing of a second ``build``, and the example in its
-    documentation makes new slots.
-    """
-    with subject.engine.scope():
-        classes = {cls.__name__ for cls in type(subject.make()).__mro__}
-    known = set(subject.engine.optimizer_names)
-    try:
-        ruled = not isinstance(subject.expected(), FunctionRule)
-    except NotApplicable:
-        ruled = False
-    return subject.builtin or ruled or bool(classes & known)
 
 
 def compiled_way(subject: Subject) -> str:

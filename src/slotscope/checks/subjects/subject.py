@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -29,6 +30,9 @@ from slotscope.errors import BadCheckArgumentError, UnknownOptimizerError, Unkno
 from slotscope.rules import FunctionRule, Rule, rule
 
 Found = TypeVar("Found")
+
+#: What Keras 1 and 2 called an argument, as some optimizers still do.
+_OLDER = {"learning_rate": "lr"}
 
 
 def is_keras_own(engine: Engine, cls: type) -> bool:
@@ -55,6 +59,8 @@ class Subject:
         expression: Python code that makes it, for the examples in reports.
         settings: arguments of one of Keras's own that are not its defaults, in Keras 3's words.
         cls: its class; None for one that was named.
+        constructor: what makes it with other arguments, given by name; None where only its config
+            can tell which it has.
         reference: what was given as its rule.
         contradictions: for each hyperparameter that its config has and its reference has otherwise,
             both values in words.
@@ -68,6 +74,7 @@ class Subject:
     expression: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
     cls: type | None = None
+    constructor: Callable[..., Any] | None = None
     reference: Any = None
     contradictions: dict[str, str] = field(default_factory=dict)
     _found: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
@@ -105,30 +112,61 @@ class Subject:
             **changes: in Keras 3's argument names.
 
         Raises:
-            NotApplicable: its constructor does not take one of the changes.
+            NotApplicable: its constructor does not take one of the changes; or its config has to
+                tell the others, and makes no optimizer.
         """
         home = engine or self.engine
         with home.scope():
             optimizer = self.create(home)
             if not changes:
                 return optimizer
-            config = optimizer.get_config()
-            for name, value in changes.items():
-                config[self._known(optimizer, name)] = value
-            return type(optimizer).from_config(config)
+            spelled = self.spelled(type(optimizer), changes)
+            if self.constructor is not None:
+                return self.constructor(**spelled)
+            self._needs_config(optimizer)
+            return type(optimizer).from_config({**optimizer.get_config(), **spelled})
 
-    def _known(self, optimizer: Any, name: str) -> str:
-        """``name`` as the constructor spells it."""
-        name = self.engine.renamed.get(name, name)
-        if not accepts(type(optimizer), name, self.engine.shared_arguments):
-            raise NotApplicable(f"its constructor takes no {name!r}")
-        return name
+    def spelled(self, cls: type, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """``changes`` by the names that the constructor of ``cls`` has for them.
+
+        Raises:
+            NotApplicable: it does not take one of them.
+        """
+        found = {}
+        for name, value in changes.items():
+            spelling = self._spelling(cls, name)
+            if not spelling:
+                raise NotApplicable(f"its constructor takes no {name!r}")
+            found[spelling] = value
+        return found
+
+    def _spelling(self, cls: type, name: str) -> str:
+        """What the constructor calls ``name``; empty if it takes nothing of that kind."""
+        names = dict.fromkeys((self.engine.renamed.get(name, name), _OLDER.get(name, name)))
+        shared = self.engine.shared_arguments
+        return next((known for known in names if accepts(cls, known, shared)), "")
+
+    def _needs_config(self, optimizer: Any) -> None:
+        """Raise unless the optimizer's config makes an optimizer, with nothing changed."""
+
+        def fails() -> str:
+            try:
+                type(optimizer).from_config(optimizer.get_config())
+            except Exception as error:  # told where configs are checked
+                return f"{type(error).__name__}: {error}"
+            return ""
+
+        said = self.once("its config fails", fails)
+        if said:
+            raise NotApplicable(
+                f"no other one like it can be made from its config ({said}); pass its class"
+            )
 
     def accepts(self, *names: str) -> bool:
         """Whether its constructor takes these arguments, in Keras 3's names."""
         with self.engine.scope():
             cls = type(self.create(self.engine))
-        return all(accepts(cls, name, self.engine.shared_arguments) for name in names)
+        return all(self._spelling(cls, name) for name in names)
 
     def expected(self, **changes: Any) -> Rule:
         """The rule with the same changes.
@@ -190,10 +228,10 @@ def subject_of(
         example = create(engine)
     home = _home(example, engine)
     cls = type(example)
-    with home.scope():  # in a graph, hyperparameters are read in its session
-        config = example.get_config()
+    config, constructor = config_of(example, home), _constructor(optimizer)
     mine = is_keras_own(home, cls)
-    said = needed_arguments(cls, config, home.shared_arguments)
+    given = getattr(constructor, "keywords", {})
+    said = given if constructor else needed_arguments(cls, config, home.shared_arguments)
     hyperparameters = _in_keras_3_words(config)
     return Subject(
         name=cls.__name__,
@@ -204,9 +242,25 @@ def subject_of(
         expression=call(cls.__name__, said),
         settings=_in_keras_3_words(said) if mine else {},
         cls=cls,
+        constructor=constructor,
         reference=reference,
         contradictions=_contradictions(reference, hyperparameters),
     )
+
+
+def config_of(example: Any, engine: Engine) -> dict[str, Any]:
+    """What an optimizer says of its arguments; nothing where that fails."""
+    try:
+        with engine.scope():  # in a graph, hyperparameters are read in its session
+            return dict(example.get_config())
+    except Exception:  # told where configs are checked
+        return {}
+
+
+def _constructor(optimizer: Any) -> Callable[..., Any] | None:
+    """What was given, where it takes the arguments of a class: that, or one with some of them."""
+    inner = optimizer.func if isinstance(optimizer, functools.partial) else optimizer
+    return optimizer if isinstance(inner, type) else None
 
 
 def _home(example: Any, engine: Engine | None) -> Engine:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ import cloudpickle
 
 from slotscope.checks.subjects.config_arguments import plain
 from slotscope.checks.subjects.requirements import needs_arguments, needs_schedules, takes_schedule
-from slotscope.checks.subjects.subject import Subject
+from slotscope.checks.subjects.subject import Subject, config_of
 from slotscope.checks.verdict import NotApplicable
 from slotscope.engines import Engine
 
@@ -36,7 +37,7 @@ FEATURES: dict[str, dict[str, Any]] = {
 
 def made(subject: Subject, create: Callable[[Engine], Any]) -> Subject:
     """``subject``, made otherwise."""
-    return dataclasses.replace(subject, create=create)
+    return dataclasses.replace(subject, create=create, constructor=None)
 
 
 def with_arguments(subject: Subject, **changes: Any) -> Subject:
@@ -46,19 +47,22 @@ def with_arguments(subject: Subject, **changes: Any) -> Subject:
         NotApplicable: it does not take one of them.
     """
     needs_arguments(subject, *changes)
-    return made(subject, lambda engine: subject.make(engine, **changes))
+    changed = made(subject, lambda engine: subject.make(engine, **changes))
+    if subject.constructor is None:
+        return changed
+    with subject.engine.scope():
+        spelled = subject.spelled(type(subject.make()), changes)
+    return dataclasses.replace(
+        changed, constructor=functools.partial(subject.constructor, **spelled)
+    )
 
 
 def with_momentum(subject: Subject) -> Subject:
     """The subject; where its momentum is 0, and its slots tell nothing, with one of 0.5."""
 
     def find() -> Subject:
-        try:
-            with subject.engine.scope():
-                still = subject.make().get_config().get("momentum") == 0
-        except Exception:  # it has no config: that is told elsewhere
-            still = False
-        if still and subject.accepts("momentum"):
+        config = config_of(subject.make(), subject.engine)
+        if config.get("momentum") == 0 and subject.accepts("momentum"):
             return with_arguments(subject, momentum=0.5)
         return subject
 
@@ -73,7 +77,7 @@ def steady_of(subject: Subject) -> dict[str, Any]:
     """
     with subject.engine.scope():
         optimizer = subject.make()
-        rate = optimizer.get_config().get("learning_rate")
+        rate = config_of(optimizer, subject.engine).get("learning_rate")
     averages = {"use_ema": False} if getattr(optimizer, "use_ema", False) else {}
     changing = isinstance(rate, dict) or callable(rate)
     return {**averages, **({"learning_rate": 0.125} if changing else {})}

@@ -12,7 +12,7 @@ from slotscope.checks.problems.exact_problems import PAIR, initial_values
 from slotscope.checks.problems.saving import RATE, known_of
 from slotscope.checks.problems.steps import Run
 from slotscope.checks.subjects import config_arguments
-from slotscope.checks.subjects.requirements import own_get_config, rate_can_be_set
+from slotscope.checks.subjects.requirements import rate_can_be_set
 from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.subjects.variants import featured, remade, steady_of, with_arguments
 from slotscope.checks.verdict import NotApplicable, Violation
@@ -42,8 +42,6 @@ def _lost(subject: Subject, name: str, value: Any) -> str:
         first, again = (subject.make(engine, **given) for _ in range(2))
     except (ValueError, TypeError, NotApplicable):
         return ""  # not a value that this one takes
-    if name and not own_get_config(subject, type(first)):
-        return ""  # its author never said that it keeps anything but Keras's own arguments
     with engine.scope():
         config = first.get_config()
         said = config.get({"learning_rate": "lr"}.get(name, name), config.get(name, _ABSENT))

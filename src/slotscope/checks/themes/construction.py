@@ -29,7 +29,6 @@ from slotscope.checks.subjects.requirements import (
     compiled_way,
     needs_dtype,
     needs_schedules,
-    promises_one_build,
 )
 from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.subjects.variants import loss_scaled
@@ -314,13 +313,11 @@ def check_building_again_keeps_the_slots(subject: Subject, case: str) -> None:
         problem = f"there are {changed(names, labels(run))}"
     else:
         problem = difference(before, run.state)
-    if problem and not promises_one_build(subject):
-        raise NotApplicable(
-            f"its base class does not promise it; here {problem}. An early return from build, `if"
-            " self.built: return`, as every optimizer of Keras has it, would keep the slots"
-        )
     if problem:
-        raise Violation(f"after a second build, {problem}")
+        advice = ""
+        if not subject.builtin:
+            advice = ". Let its build return at once if self.built, as those of Keras's own do"
+        raise Violation(f"after a second build, {problem}{advice}")
     what = f"built again after {done} steps"
     same_state(
         state_after(subject, initial_values(PAIR), steps), run.steps(steps[done:]).state, what
