@@ -129,3 +129,19 @@ def test_pytest_runs_them(tmp_path):
     assert f"test_mine[Mine-{ONE}]" in done.stdout
     assert "violated: After every step" in done.stdout
     assert "limits.py" not in done.stdout
+
+
+H5 = "check_training_resumes_from_a_file[.h5]"
+
+
+@on("keras-torch")
+def test_a_defect_of_keras_is_an_expected_failure_and_an_authors_own_a_failure(engine):
+    class Broken(engine.keras.optimizers.SGD):
+        def update_step(self, *arguments, **more):
+            raise RuntimeError("my own bug")
+
+    found = parameters([descending(engine), Broken], only=[H5])
+    with pytest.raises(pytest.xfail.Exception, match="SGD does the same"):
+        found[f"Mine-{H5}"][0]()
+    with pytest.raises(pytest.fail.Exception, match="my own bug"):
+        found[f"Broken-{H5}"][0]()

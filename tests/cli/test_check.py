@@ -15,6 +15,7 @@ from slotscope.processes import limits
 
 TWICE = "check_same_run_twice_ends_the_same"
 ONE = "check_every_step_follows_the_rule[matrix]"
+H5 = "check_training_resumes_from_a_file[.h5]"
 
 OPTIMIZERS = """
 import collections
@@ -37,6 +38,11 @@ class Right(keras.optimizers.Optimizer):
 class Wrong(Right):
     def update_step(self, gradient, variable, learning_rate):
         self.assign_add(variable, learning_rate * gradient)
+
+
+class Raises(Right):
+    def update_step(self, gradient, variable, learning_rate):
+        raise RuntimeError("my own bug")
 
 
 class HangsInC(Right):
@@ -106,6 +112,15 @@ def test_an_expected_failure_comes_from_a_file(here):
     assert done.exit_code == 0, done.output
     assert "Checking Wrong(learning_rate=0.5)" in done.output
     assert "it climbs" in done.output
+
+
+def test_a_defect_of_keras_is_known_only_where_keras_shows_it(here):
+    done = run("mine:Right", "--engine", "keras-torch", "--only", H5)
+    assert done.exit_code == 0, done.output
+    assert "nothing is violated, 1 known difference." in done.output
+    done = run("mine:Raises", "--engine", "keras-torch", "--only", H5)
+    assert done.exit_code == 1
+    assert "my own bug" in done.output
 
 
 def test_a_process_that_dies_is_one_check_and_the_next_goes_on(here):

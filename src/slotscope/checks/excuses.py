@@ -16,8 +16,8 @@ from slotscope.checks.plan import plan_of
 from slotscope.checks.subjects.subject import Subject, builtin
 from slotscope.checks.verdict import Outcome, Verdict
 
-#: What stands for Keras's base class, which makes no step: the optimizer that adds the least.
-PLAINEST = "SGD"
+#: What stands for Keras's base class, which makes no step: the optimizers that add the least.
+PLAINEST = ("SGD", "RMSprop")
 
 
 def shown_by(
@@ -52,7 +52,8 @@ def shown_by(
 def _of_keras(subject: Subject, explaining: list[Difference]) -> Iterator[str]:
     """The optimizers of Keras to be asked: what it is derived from, then those of the entries."""
     there = subject.engine.optimizer_names
+    bases = [name for name in subject.names if name in there]
     if explaining:
-        yield next((name for name in subject.names if name in there), PLAINEST)
+        yield from bases[:1] or (name for name in PLAINEST if name in there)
     for entry in explaining:
         yield from (name for name in entry.optimizers if entry.custom and name in there)

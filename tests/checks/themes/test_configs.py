@@ -1,6 +1,8 @@
 """The checks of configs: each catches what breaks its sentence, and no more."""
 
-from checked import caught, clean, every_mistake, holds
+import functools
+
+from checked import caught, clean, every_mistake, holds, violated
 from engine_cases import on
 from heavy_ball import heavy_ball
 
@@ -80,17 +82,22 @@ class TakesFromItsConfig:
 test_every_mistake_is_caught = every_mistake(__name__)
 
 
-@on("keras-torch")
-def test_an_optimizer_without_a_get_config_is_clean_at_its_defaults(engine):
-    """With others it is not: a file brings it back with its defaults."""
+class _NoConfig:
+    """Written as a base would be: a rate, an argument of its own, and no ``get_config``."""
 
-    class Ball(engine.keras.optimizers.Optimizer):
-        def __init__(self, learning_rate=0.125, friction=0.5, **kwargs):
-            super().__init__(learning_rate=learning_rate, **kwargs)
-            self.friction = friction
+    def __init__(self, learning_rate=0.125, friction=0.5, **kwargs):
+        super().__init__(learning_rate=learning_rate, **kwargs)
+        self.friction = friction
 
-        def update_step(self, gradient, variable, learning_rate):
-            self.assign_sub(variable, self.friction * learning_rate * gradient)
+    def update_step(self, gradient, variable, learning_rate):
+        self.assign_sub(variable, self.friction * learning_rate * gradient)
 
-    holds(engine, Ball, KEPT, "check_training_resumes_from_a_file[.keras]")
+
+@on("keras-torch", "keras-jax", "keras-tensorflow")
+def test_an_argument_that_no_config_has_is_lost(engine):
+    """At its default it is found again, with another value it is not."""
+    cls = type("NoConfig", (_NoConfig, engine.keras.optimizers.Optimizer), {})
+    holds(engine, cls, f"{KEPT}[as it is]", "check_training_resumes_from_a_file[.keras]")
+    violated(engine, cls, f"{KEPT}[friction]", LOST)
+    violated(engine, functools.partial(cls, friction=0.25), f"{KEPT}[as it is]", LOST)
     holds(engine, heavy_ball(engine), KEPT)

@@ -1,5 +1,7 @@
 """The checks of construction: each catches the optimizer that breaks its sentence, and no other."""
 
+import functools
+
 from checked import caught, clean, every_mistake, violated
 from engine_cases import on, on_every_engine
 from heavy_ball import heavy_ball
@@ -173,13 +175,29 @@ TWO_MORE = "after a second build, there are 2 more (momentum/p0, momentum/p1)"
 
 
 @caught(AGAIN, TWO_MORE, base="SGD", arguments={"momentum": 0.5})
-@caught(AGAIN, "if self.built: return", verdict="not applicable")
+@caught(
+    AGAIN,
+    "Let its build return at once if self.built",
+    engines=("keras-torch", "keras-jax", "keras-tensorflow"),
+)
 class BuildsAgain:
-    """As in Keras's documentation, whose base class does not promise what its optimizers do."""
+    """As the example in Keras's documentation does."""
 
     def build(self, variables):
         self.built = False
         super().build(variables)
+
+
+@on("keras-torch")
+def test_a_base_class_that_builds_again_is_no_fault_of_the_author(engine):
+    """The averages are Keras's, and so is the build that makes them anew."""
+
+    class Plain(engine.keras.optimizers.Optimizer):
+        def update_step(self, gradient, variable, learning_rate):
+            self.assign_sub(variable, learning_rate * gradient)
+
+    make = functools.partial(Plain, 0.125, use_ema=True)
+    violated(engine, make, AGAIN, "its build is that of Keras's base class", "not applicable")
 
 
 @caught(

@@ -32,12 +32,15 @@ import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from typing import Protocol
+from typing import Any, Protocol
 
 from packaging.specifiers import SpecifierSet
 
 from slotscope.checks.verdict import CRASHED, Outcome, Verdict
 from slotscope.errors import BadCheckArgumentError
+
+#: What stands between a reason and the known difference of the same check that it does not fit.
+NOT_KNOWN = ". This is not what is known of Keras here: "
 
 
 class About(Protocol):
@@ -132,8 +135,11 @@ def differences() -> tuple[Difference, ...]:
             package = file.name.removesuffix(".toml")
             for entry in tomllib.loads(file.read_text("utf-8")).get("difference", []):
                 checks = entry.pop("check")
+                fixed: dict[str, Any] = {
+                    k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()
+                }
                 for check in [checks] if isinstance(checks, str) else checks:
-                    found.append(Difference(check, package=package, **entry))
+                    found.append(Difference(check, package=package, **fixed))
     return tuple(found)
 
 
@@ -168,14 +174,15 @@ def judged(outcome: Outcome, known: Iterable[Difference], about: About) -> Outco
         if entry.explains(outcome) and (not borrowed or outcome.also_of):
             shown = f" ({outcome.also_of} does the same)" if borrowed else ""
             reason = f"{entry.reason} ({outcome.reason}){shown}"
+            also_of = outcome.also_of if entry.package else ""
             return dataclasses.replace(
-                outcome, verdict=Verdict.KNOWN, reason=reason, page=entry.page
+                outcome, verdict=Verdict.KNOWN, reason=reason, page=entry.page, also_of=also_of
             )
         if entry.matches(outcome.id):
             others.append(entry.reason)
     if outcome.verdict is Verdict.VIOLATED and others:
         known_of = "; ".join(dict.fromkeys(others))
-        reason = f"{outcome.reason}. This is not what is known of Keras here: {known_of}"
+        reason = f"{outcome.reason}{NOT_KNOWN}{known_of}"
         return dataclasses.replace(outcome, reason=reason)
     return outcome
 

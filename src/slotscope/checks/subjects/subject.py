@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -258,9 +259,18 @@ def config_of(example: Any, engine: Engine) -> dict[str, Any]:
 
 
 def _constructor(optimizer: Any) -> Callable[..., Any] | None:
-    """What was given, where it takes the arguments of a class: that, or one with some of them."""
-    inner = optimizer.func if isinstance(optimizer, functools.partial) else optimizer
-    return optimizer if isinstance(inner, type) else None
+    """The class that was given, with those of its arguments, by name, that were given with it."""
+    if isinstance(optimizer, type):
+        named = inspect.signature(optimizer).parameters.values()
+        return None if any(p.kind is p.POSITIONAL_ONLY for p in named) else optimizer
+    inner = _constructor(optimizer.func) if isinstance(optimizer, functools.partial) else None
+    if inner is None:
+        return None
+    try:  # by name, so that each of them can be given another value
+        given = inspect.signature(inner).bind_partial(*optimizer.args).arguments
+        return functools.partial(inner, **{**given, **optimizer.keywords})
+    except TypeError:
+        return None
 
 
 def _home(example: Any, engine: Engine | None) -> Engine:
