@@ -1,8 +1,9 @@
 """The checks of persistence: each catches what breaks its sentence, and no more."""
 
 import functools
+import warnings
 
-from checked import caught, every_mistake, holds, outcomes
+from checked import caught, every_mistake, holds, outcomes, passes
 from engine_cases import on
 from heavy_ball import heavy_ball
 
@@ -72,6 +73,30 @@ class CountsInPython:
     def update_step(self, gradient, variable, learning_rate):
         self.steps += 1
         super().update_step(gradient, variable, learning_rate / self.steps)
+
+
+COPY = "check_a_copy_has_the_state_or_says_that_it_has_not"
+KERAS_3 = ("keras-torch", "keras-jax", "keras-tensorflow")
+
+
+@caught(f"{COPY}[deepcopy]", "deepcopy lost the state without a word", engines=KERAS_3)
+class CopiesNoSlots:
+    def __deepcopy__(self, memo):
+        copied = type(self)(learning_rate=0.125)
+        copied.build(self._trainable_variables)
+        return copied
+
+
+@passes(f"{COPY}[deepcopy]", engines=KERAS_3)
+class SaysThatItCopiesNoSlots:
+    def __deepcopy__(self, memo):
+        warnings.warn("a copy begins anew: its slots are 0", stacklevel=2)
+        return CopiesNoSlots.__deepcopy__(self, memo)
+
+
+@passes(COPY, engines=KERAS_3)
+class CopiesAsKerasDoes:
+    """With every slot."""
 
 
 test_every_mistake_is_caught = every_mistake(__name__)

@@ -204,7 +204,7 @@ def check_a_refused_state_sets_nothing(subject: Subject, case: str) -> None:
     """Where a state is refused, no variable has taken its part of it."""
     _, raised, warned, changed = offered(subject, case)
     if raised is None and not warned:
-        raise NotApplicable("it is not refused")
+        raise NotApplicable("the state that does not fit was taken, not refused")
     if changed:
         raise Violation(f"it was refused, and still {changed}")
 
@@ -213,12 +213,14 @@ def check_a_refused_state_sets_nothing(subject: Subject, case: str) -> None:
 def check_a_copy_has_the_state_or_says_that_it_has_not(subject: Subject, case: str) -> None:
     """A copied optimizer has the state of the first, or whoever copies it is told."""
     run = started(subject, "as it is", 2)
-    with listening() as told, run.engine.scope():
-        try:
-            made = pickle.dumps(run.optimizer) if case == "pickle" else None
-            copied = pickle.loads(made) if made else copy.deepcopy(run.optimizer)
-        except Exception as error:
-            raise NotApplicable(f"{case} refuses: {type(error).__name__}: {error}") from None
+    named = run.engine.keras.utils.custom_object_scope(saving.known_of(subject))
+    with run.engine.scope(), named:
+        with listening() as told:  # to the copying alone: who reads values may be warned, too
+            try:
+                made = pickle.dumps(run.optimizer) if case == "pickle" else None
+                copied = pickle.loads(made) if made else copy.deepcopy(run.optimizer)
+            except Exception as error:
+                raise NotApplicable(f"{case} refuses: {type(error).__name__}: {error}") from None
         weights = run.engine.get_weights(run.optimizer)
         found = run.engine.get_weights(copied)
     if not told and config_difference({"values": weights}, {"values": found}):
