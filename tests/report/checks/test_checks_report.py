@@ -69,7 +69,7 @@ def test_a_violation_is_shown_once_with_all_cases_and_its_smallest_example():
 def test_the_rest_comes_with_its_reasons():
     text = str(REPORT)
     assert "check_c: rounding See findings/x.md." in text
-    assert "2 because no schedules" in text
+    assert "2 cases: no schedules" in text
     assert "check_f: two runs differ" in text
     assert "out of date: check_g: remove the entry" in text
 

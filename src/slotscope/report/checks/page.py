@@ -10,7 +10,14 @@ from itertools import groupby
 from typing import Any
 
 from slotscope.checks.verdict import Outcomes, Verdict
-from slotscope.report.checks.terminal import by_check, headline, smallest
+from slotscope.report.checks.causes import causes
+from slotscope.report.checks.terminal import (
+    by_check,
+    headline,
+    known_of_keras,
+    smallest,
+    split_known,
+)
 from slotscope.report.page_templates import rendered
 
 #: What stands before the words of a verdict, for those who don't see its colour.
@@ -45,9 +52,12 @@ def _names() -> dict[str, Any]:
         "Verdict": Verdict,
         "marks": MARKS,
         "by_check": by_check,
+        "causes": causes,
         "by_theme": by_theme,
         "smallest": smallest,
         "headline": headline,
+        "split_known": split_known,
+        "known_of_keras": known_of_keras,
     }
 
 

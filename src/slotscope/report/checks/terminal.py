@@ -17,6 +17,7 @@ from rich.text import Text
 
 from slotscope.checks.plan import Plan
 from slotscope.checks.verdict import Outcome, Outcomes, Verdict
+from slotscope.report.checks.causes import Cause, causes
 
 STYLES = {
     Verdict.HOLDS: "green",
@@ -125,16 +126,39 @@ def print_report(report: Outcomes, console: Console) -> None:
     console.print()
     console.print(verdict_table(report))
     shown: set[str] = set()
-    for outcomes in by_check(report.with_verdict(Verdict.VIOLATED)):
+    shared, others = causes(report.with_verdict(Verdict.VIOLATED))
+    for cause in shared:
+        _print_cause(cause, console, shown)
+    for outcomes in by_check(others):
         _print_violation(outcomes, console, shown)
     for message in report.stale:
         console.print(f"\n[bold red]out of date[/]: {escape(message)}", soft_wrap=True)
-    for verdict in (Verdict.KNOWN, Verdict.NOT_REPRODUCIBLE):
-        _print_list(verdict, report.with_verdict(verdict), console)
+    of_keras, expected = split_known(report)
+    _print_list(Verdict.KNOWN, expected, console)
+    if of_keras:
+        said = f"\n[{STYLES[Verdict.KNOWN]}]{Verdict.KNOWN}[/] {escape(known_of_keras(of_keras))}"
+        console.print(said, soft_wrap=True)
+    _print_list(Verdict.NOT_REPRODUCIBLE, report.with_verdict(Verdict.NOT_REPRODUCIBLE), console)
     for verdict in (Verdict.UNDECIDED, Verdict.NOT_APPLICABLE):
         _print_reasons(verdict, report.with_verdict(verdict), console)
     style = ENDS.get(report.exit_code, STYLES[Verdict.VIOLATED])
     console.print(f"\n[{style}]{escape(headline(report))}[/]")
+
+
+def split_known(report: Outcomes) -> tuple[list[Outcome], list[Outcome]]:
+    """The known differences that are Keras's own, and those that a caller expected."""
+    known = report.with_verdict(Verdict.KNOWN)
+    return [o for o in known if o.also_of], [o for o in known if not o.also_of]
+
+
+def known_of_keras(outcomes: Sequence[Outcome]) -> str:
+    """What is said of Keras's own defects where the optimizer's are told: how many, and where."""
+    number = len(outcomes)
+    what = "1 case is" if number == 1 else f"{number} cases are"
+    return (
+        f"of Keras itself: {what} no fault of this optimizer. Each is in the report that --html"
+        " writes, and written up in the documentation under Findings."
+    )
 
 
 def text(report: Outcomes) -> str:
@@ -218,6 +242,16 @@ def smallest(outcomes: Sequence[Outcome]) -> str:
     return min((o.example for o in outcomes if o.example), key=len, default="")
 
 
+def _print_cause(cause: Cause, console: Console, shown: set[str]) -> None:
+    """One exception that ended several checks: how many, where it was raised, and the code."""
+    console.print(f"\n[bold red]violated[/] [bold]{cause.size}: mend this first[/]")
+    console.print(Text(cause.said), soft_wrap=True)
+    console.print(Text(f"It ends {', '.join(cause.checks)}.", "dim"), soft_wrap=True)
+    if cause.crash:
+        console.print(Text(cause.crash, "dim"), soft_wrap=True)
+    _print_example(cause.outcomes, console, shown)
+
+
 def _print_violation(outcomes: Sequence[Outcome], console: Console, shown: set[str]) -> None:
     """One check that is violated: what it claims, what was found in each case, and the code.
 
@@ -236,6 +270,10 @@ def _print_violation(outcomes: Sequence[Outcome], console: Console, shown: set[s
     crash = next((o.crash for o in outcomes if o.crash), "")
     if crash:
         console.print(Text(crash, "dim"), soft_wrap=True)
+    _print_example(outcomes, console, shown)
+
+
+def _print_example(outcomes: Sequence[Outcome], console: Console, shown: set[str]) -> None:
     example = smallest(outcomes)
     if example in shown:
         console.print(Text("To see it, run the same example as above.", "dim"))
@@ -262,7 +300,8 @@ def _print_reasons(verdict: Verdict, outcomes: Sequence[Outcome], console: Conso
     if reasons:
         console.print(f"\n[{STYLES[verdict]}]{verdict}[/]")
     for reason, count in reasons.items():
-        console.print(Text(f"  {count} because {reason}", "dim"), soft_wrap=True)
+        what = "1 case" if count == 1 else f"{count} cases"
+        console.print(Text(f"  {what}: {reason}", "dim"), soft_wrap=True)
 
 
 def _duration(seconds: float) -> str:
