@@ -18,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 
-from slotscope.checks.verdict import Verdict
+from slotscope.checks.verdict import RARE, Verdict
 from slotscope.cli.check import UNDECIDED, worst
 from slotscope.engines import ENGINES
 from slotscope.story import recorded_verdicts
@@ -42,7 +42,8 @@ def counted(engine: str) -> pd.DataFrame:
     for report in json.loads((RECORDS / f"{engine}.json").read_text("utf-8"))["reports"]:
         versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
         rows.append(dict(zip(recorded_verdicts.KEYS, (engine, report["optimizer"]), strict=True)))
-        decided = {v: n for v, n in report["counts"].items() if v != Verdict.UNDECIDED}
+        told = {v: n for v, n in report["counts"].items() if n or v not in RARE}
+        decided = {v: n for v, n in told.items() if v != Verdict.UNDECIDED}
         rows[-1] |= {"versions": versions, **decided}
     return pd.DataFrame(rows)
 

@@ -102,6 +102,10 @@ class BadCheckArgumentError(SlotscopeError, ValueError):
     """What was asked of the checks cannot be: an unknown check or theme, a bad reason."""
 
 
+class LeftOutWarning(UserWarning):
+    """A check of an optimizer could not be asked for want of something that its author left out."""
+
+
 class UnseenStepsWarning(UserWarning):
     """Steps of a watched run left no row, or one step left two."""
 

@@ -13,7 +13,7 @@ from engine_cases import on
 
 from slotscope import parametrize_with_checks
 from slotscope.checks.problems import killed_training
-from slotscope.errors import SlotscopeError
+from slotscope.errors import LeftOutWarning, SlotscopeError
 
 
 def parameters(*args, **options):
@@ -145,3 +145,18 @@ def test_a_defect_of_keras_is_an_expected_failure_and_an_authors_own_a_failure(e
         found[f"Mine-{H5}"][0]()
     with pytest.raises(pytest.fail.Exception, match="my own bug"):
         found[f"Broken-{H5}"][0]()
+
+
+@on("keras-torch")
+def test_a_warning_is_one_of_pytests_and_fails_where_it_is_strict(engine):
+    class Mine(descending(engine)):
+        def __deepcopy__(self, memo):
+            raise RuntimeError("not me")
+
+    copies = "check_a_copy_has_the_state_or_says_that_it_has_not[deepcopy]"
+    run, _ = parameters([Mine], only=[copies])[f"Mine-{copies}"]
+    with pytest.warns(LeftOutWarning, match="not me"), pytest.raises(pytest.skip.Exception):
+        run()
+    run, _ = parameters([Mine], only=[copies], strict=True)[f"Mine-{copies}"]
+    with pytest.raises(pytest.fail.Exception, match="not me"):
+        run()

@@ -45,6 +45,11 @@ class Raises(Right):
         raise RuntimeError("my own bug")
 
 
+class Uncopied(Right):
+    def __deepcopy__(self, memo):
+        raise RuntimeError("not me")
+
+
 class HangsInC(Right):
     def update_step(self, gradient, variable, learning_rate):
         collections.deque(itertools.repeat(0), maxlen=0)
@@ -121,6 +126,16 @@ def test_a_defect_of_keras_is_known_only_where_keras_shows_it(here):
     done = run("mine:Raises", "--engine", "keras-torch", "--only", H5)
     assert done.exit_code == 1
     assert "my own bug" in done.output
+
+
+def test_a_warning_is_first_and_counts_under_strict(here):
+    copies = "check_a_copy_has_the_state_or_says_that_it_has_not[deepcopy]"
+    words = ("mine:Uncopied", "--engine", "keras-torch", "--only", copies)
+    done = run(*words)
+    assert done.exit_code == 0, done.output
+    assert "nothing is violated, 1 warning." in done.output
+    assert done.output.index("RuntimeError: not me") < done.output.index("theme")
+    assert run(*words, "--strict").exit_code == 1
 
 
 def test_a_process_that_dies_is_one_check_and_the_next_goes_on(here):

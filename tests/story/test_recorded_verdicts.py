@@ -8,13 +8,13 @@ from repository_root import ROOT
 
 from slotscope.checks.selection import select
 from slotscope.checks.subjects.subject import builtin
-from slotscope.checks.verdict import Verdict
+from slotscope.checks.verdict import RARE, Verdict
 from slotscope.engines import ENGINES
 from slotscope.story import recorded_verdicts
 from tools import everything
 
 #: What a record counts; where something was undecided, nothing is recorded.
-KINDS = [str(verdict) for verdict in Verdict if verdict is not Verdict.UNDECIDED]
+KINDS = [str(verdict) for verdict in Verdict if verdict not in RARE]
 
 #: Engines of which every optimizer's checks are counted here, and what records these two anew.
 COUNTED = ("keras-torch", "keras-2.1")

@@ -37,6 +37,7 @@ def collect(
     outcomes: Iterable[Outcome],
     expected_failures: Mapping[str, str],
     display: Display | None = None,
+    warnings_count: bool = False,
 ) -> Report:
     """The report of what ``outcomes`` brings; an interrupt ends it with what there is so far.
 
@@ -45,6 +46,7 @@ def collect(
         outcomes: runs it, one outcome at a time.
         expected_failures: {check or check[case]: why it fails}.
         display: is told of every outcome.
+        warnings_count: whether a warning is as bad as a violation.
 
     Raises:
         BadCheckArgumentError: an expected failure has no reason, or there is no such check.
@@ -69,6 +71,7 @@ def collect(
         outcomes=done,
         stale=() if missing else known_differences.stale(strict(entries, plan), done),
         missing=missing,
+        strict=warnings_count,
     )
     display.finished(report)
     return report

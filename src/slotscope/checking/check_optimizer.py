@@ -29,6 +29,7 @@ def check_optimizer(
     themes: Sequence[str] = (),
     keyword: str = "",
     quick: bool = False,
+    strict: bool = False,
     verbose: bool | None = None,
     time_limit: float = TIME_LIMIT,
 ) -> Report:
@@ -46,13 +47,15 @@ def check_optimizer(
         themes: names of themes.
         keyword: text that a check's id must contain.
         quick: whether only the quick set.
+        strict: whether a warning is as bad as a violation.
         verbose: whether to say what is run, to show progress, and to print the report; by default
             not in a notebook, where the report shows itself, nor in a worker process.
         time_limit: seconds of processor time after which a check is stopped, and counts as
             violated; so does one that waits for as long with nothing to wait for.
 
     Returns:
-        The report; its ``exit_code`` is 0 if nothing is violated or undecided.
+        The report; its ``exit_code`` is 0 if nothing is violated or undecided, nor, where it is
+        ``strict``, a warning.
 
     Raises:
         UnknownOptimizerError: this is no optimizer of any engine, or one that was used.
@@ -64,7 +67,8 @@ def check_optimizer(
     subject = subject_of(optimizer, reference, home)
     items = select(subject, only, themes, keyword, quick)
     outcomes = run(subject, items, time_limit)
-    return collect(planned(subject, items), outcomes, expected_failures or {}, display(verbose))
+    plan = planned(subject, items)
+    return collect(plan, outcomes, expected_failures or {}, display(verbose), strict)
 
 
 def planned(subject: Subject, items: Sequence[Item]) -> Plan:

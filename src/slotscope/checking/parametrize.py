@@ -5,13 +5,15 @@
         optimizer_check()
 
 What is known to fail is an expected failure, and strict; what does not apply is skipped, with its
-reason, and so is what is not reproducible. What is undecided fails: it could not be prepared, and
+reason, and so is what is not reproducible. A warning is one of pytest's, too, and its check is
+skipped, or, where it is strict, fails. What is undecided fails: it could not be prepared, and
 nothing is known of it.
 """
 
 from __future__ import annotations
 
 import functools
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -27,6 +29,7 @@ from slotscope.checks.selection import select
 from slotscope.checks.subjects.subject import Subject, subject_of
 from slotscope.checks.verdict import Outcome, Verdict
 from slotscope.engines import Engine
+from slotscope.errors import LeftOutWarning
 from slotscope.processes.limits import TIME_LIMIT
 from slotscope.rules import Rule
 
@@ -41,6 +44,7 @@ def parametrize_with_checks(
     themes: Sequence[str] = (),
     keyword: str = "",
     quick: bool = False,
+    strict: bool = False,
     time_limit: float = TIME_LIMIT,
 ) -> Any:
     """Run the decorated test once for each check of each optimizer.
@@ -57,6 +61,7 @@ def parametrize_with_checks(
         themes: names of themes.
         keyword: text that a check's id must contain.
         quick: whether only the quick set.
+        strict: whether a warning fails its test, which is skipped otherwise.
         time_limit: seconds of processor time after which a check is stopped, and fails.
 
     Returns:
@@ -76,7 +81,7 @@ def parametrize_with_checks(
         name = subject.name if names[subject.name] == 1 else subject.expression
         items = select(subject, only, themes, keyword, quick)
         plan = planned(subject, items)
-        checks = [OptimizerCheck(subject, item, time_limit) for item in items]
+        checks = [OptimizerCheck(subject, item, time_limit, strict) for item in items]
         found += list(_parameters(pytest, name, checks, plan, expected_failures or {}))
     return pytest.mark.parametrize("optimizer_check", found)
 
@@ -115,12 +120,13 @@ class OptimizerCheck:
         outcome: what came of it, None before it ran.
     """
 
-    def __init__(self, subject: Subject, item: Item, time_limit: float) -> None:
+    def __init__(self, subject: Subject, item: Item, time_limit: float, strict: bool) -> None:
         self.subject = subject
         self.item = item
         self.entries: list[Difference] = []
         self.outcome: Outcome | None = None
         self._time_limit = time_limit
+        self._strict = strict
 
     def __repr__(self) -> str:
         return f"<{self.item.id} of {self.subject.name} on {self.subject.engine.name}>"
@@ -139,6 +145,12 @@ class OptimizerCheck:
             pytest.fail(message(outcome), pytrace=False)
         if outcome.verdict is Verdict.UNDECIDED:
             pytest.fail(f"undecided: {outcome.reason}", pytrace=False)
+        if outcome.verdict is Verdict.WARNING:
+            said = f"warning: {outcome.reason}"
+            if self._strict:
+                pytest.fail(said, pytrace=False)
+            warnings.warn(f"{outcome.id}: {outcome.reason}", LeftOutWarning, stacklevel=2)
+            pytest.skip(said)
         if outcome.verdict is Verdict.NOT_REPRODUCIBLE:
             pytest.skip(f"not reproducible: {outcome.reason}")
         if outcome.verdict is Verdict.NOT_APPLICABLE:

@@ -14,6 +14,7 @@ from slotscope.checks.short_traceback import shortened
 from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.verdict import (
     CRASHED,
+    LeftOut,
     NotApplicable,
     NotReproducible,
     Outcome,
@@ -30,6 +31,7 @@ from slotscope.processes.limits import (
 )
 
 _VERDICTS = {
+    LeftOut: Verdict.WARNING,
     NotApplicable: Verdict.NOT_APPLICABLE,
     NotReproducible: Verdict.NOT_REPRODUCIBLE,
     NotReadyError: Verdict.UNDECIDED,

@@ -1,7 +1,7 @@
 """What a check can say, and the record of having said it.
 
 A check is a function that returns in silence where its sentence holds. Where it does not, it
-raises one of the three exceptions below, or :class:`~slotscope.processes.limits.NotReadyError`,
+raises one of the exceptions below, or :class:`~slotscope.processes.limits.NotReadyError`,
 after which the check is undecided; anything else that it raises is a crash, which counts as a
 violation: the optimizer raised where it should have worked.
 """
@@ -19,11 +19,15 @@ class Verdict(enum.StrEnum):
 
     HOLDS = "holds"
     VIOLATED = "violated"
+    WARNING = "warning"
     KNOWN = "known difference"
     NOT_APPLICABLE = "not applicable"
     NOT_REPRODUCIBLE = "not reproducible"
     UNDECIDED = "undecided"
 
+
+#: Those that are not spoken of where there are none.
+RARE = (Verdict.WARNING, Verdict.UNDECIDED)
 
 #: How the reason of an outcome begins where the check raised what no check should raise.
 CRASHED = "the check crashed with "
@@ -35,6 +39,10 @@ class Violation(Exception):  # noqa: N818 - a verdict, not an error of this pack
 
 class NotApplicable(Exception):  # noqa: N818
     """The check makes no sense for this optimizer or this engine; the message says why."""
+
+
+class LeftOut(NotApplicable):
+    """The check cannot be asked for want of something that an author should have written."""
 
 
 class NotReproducible(Exception):  # noqa: N818
@@ -110,6 +118,7 @@ class Outcomes:
         outcomes: one for each check and case, in order.
         stale: known differences and expected failures that did not occur, each with a message.
         missing: how many checks were not run any more, because the run was interrupted.
+        strict: whether a warning is as bad as a violation.
     """
 
     optimizer: str
@@ -118,6 +127,7 @@ class Outcomes:
     outcomes: Sequence[Outcome]
     stale: Sequence[str] = field(default_factory=tuple)
     missing: int = 0
+    strict: bool = False
 
     def counts(self) -> dict[Verdict, int]:
         """How many outcomes have each verdict."""
@@ -130,9 +140,10 @@ class Outcomes:
 
     @property
     def exit_code(self) -> int:
-        """1 where something is violated, out of date or missing, else 3 where something is
-        undecided, else 0."""
-        if self.with_verdict(Verdict.VIOLATED) or self.stale or self.missing:
+        """1 where something is violated, out of date or missing, and under ``strict`` where there
+        is a warning, else 3 where something is undecided, else 0."""
+        warned = self.strict and self.with_verdict(Verdict.WARNING)
+        if self.with_verdict(Verdict.VIOLATED) or self.stale or self.missing or warned:
             return 1
         return 3 if self.with_verdict(Verdict.UNDECIDED) else 0
 
@@ -140,6 +151,6 @@ class Outcomes:
         counts = ", ".join(
             f"{verdict} {count}"
             for verdict, count in self.counts().items()
-            if count or verdict is not Verdict.UNDECIDED  # which says nothing of the optimizer
+            if count or verdict not in RARE
         )
         return f"<{type(self).__name__} of {self.optimizer} on {self.engine}: {counts}>"

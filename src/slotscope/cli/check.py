@@ -76,6 +76,7 @@ def _time_limit() -> float:
 )
 @click.option("-k", "keyword", default="", help="Only checks whose name contains this text.")
 @click.option("--quick", is_flag=True, help="Only the quick set: a few seconds.")
+@click.option("--strict", is_flag=True, help="A warning is as bad as a violation: exit code 1.")
 @click.option(
     "--time-limit",
     type=click.FloatRange(min=0, min_open=True),
@@ -101,6 +102,7 @@ def check(
     listing: bool,
     expected_failures: Path | None,
     jobs: int,
+    strict: bool,
     **asked: Any,
 ) -> None:
     """Hold an optimizer to what every optimizer promises.
@@ -109,8 +111,9 @@ def check(
     path/to/file.py:MyOptimizer), the name of a built-in optimizer (Adam), or `all`, for every
     built-in of the engine. The checks run in processes of their own.
 
-    The exit code is 0 if nothing is violated, 1 if something is, 2 if the question makes no sense,
-    3 if nothing is violated but something is undecided, as it could not be prepared.
+    The exit code is 0 if nothing is violated, 1 if something is (with --strict, also after a
+    warning), 2 if the question makes no sense, 3 if nothing is violated but something is undecided,
+    as it could not be prepared.
     """
     from slotscope.checking.request import Request
     from slotscope.errors import SlotscopeError
@@ -123,7 +126,7 @@ def check(
     request = Request(target, **asked)
     try:
         known = read_expected_failures(expected_failures) if expected_failures else {}
-        reports, code = run(request, known, jobs)
+        reports, code = run(request, known, jobs, strict)
     except SlotscopeError as error:
         raise click.UsageError(str(error), context) from error
     write(reports, files)
@@ -168,7 +171,9 @@ def expected_of(known: Mapping[str, Any], optimizer: str) -> dict[str, str]:
     return {**everywhere, **known.get(optimizer, {})}
 
 
-def run(request: Request, known: Mapping[str, Any], jobs: int) -> tuple[list[Report], int]:
+def run(
+    request: Request, known: Mapping[str, Any], jobs: int, strict: bool
+) -> tuple[list[Report], int]:
     """The report of every optimizer that ``request`` is about, printed as they come; an exit code.
 
     The code is of loading alone: 3 where one could not be loaded, whose checks are undecided then.
@@ -196,7 +201,8 @@ def run(request: Request, known: Mapping[str, Any], jobs: int) -> tuple[list[Rep
                     plan = isolated.loaded(processes[0], one, isolated.describe)
                 outcomes = isolated.run_isolated(processes, one, plan)
                 expected = expected_of(known, plan.optimizer)
-                reports.append(collect(plan, outcomes, expected, display(True, console)))
+                shown = display(True, console)
+                reports.append(collect(plan, outcomes, expected, shown, strict))
                 if reports[-1].missing:
                     break
         except NotReadyError as error:

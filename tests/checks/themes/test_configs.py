@@ -101,3 +101,24 @@ def test_an_argument_that_no_config_has_is_lost(engine):
     violated(engine, cls, f"{KEPT}[friction]", LOST)
     violated(engine, functools.partial(cls, friction=0.25), f"{KEPT}[as it is]", LOST)
     holds(engine, heavy_ball(engine), KEPT)
+
+
+class _Lr:
+    """Its constructor calls the rate ``lr``, its config ``learning_rate``."""
+
+    def __init__(self, lr=0.125, **kwargs):
+        super().__init__(learning_rate=lr, **kwargs)
+
+
+@on("keras-torch")
+def test_a_config_that_makes_no_optimizer_is_a_warning_where_it_is_needed(engine):
+    """It is not where the class is given, which makes the others."""
+    cls = type("Lr", (_Lr, heavy_ball(engine)), {})
+    sets = "check_building_again_keeps_the_slots"
+    clips = "check_features_together_do_what_each_promises[clipnorm]"
+    said = "its config makes no optimizer (TypeError"
+    violated(engine, lambda: cls(0.125), clips, said, verdict="warning")
+    holds(engine, lambda: cls(0.125), sets)
+    holds(engine, cls, clips, sets)
+    for make in (cls, lambda: cls(0.125)):
+        violated(engine, make, "check_every_spelling_of_the_optimizer_ends_the_same", "TypeError")

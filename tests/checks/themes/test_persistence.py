@@ -99,6 +99,12 @@ class CopiesAsKerasDoes:
     """With every slot."""
 
 
+@caught(f"{COPY}[deepcopy]", "RuntimeError: not me", verdict="warning", engines=KERAS_3)
+class RefusesToBeCopied:
+    def __deepcopy__(self, memo):
+        raise RuntimeError("not me")
+
+
 test_every_mistake_is_caught = every_mistake(__name__)
 
 
@@ -138,6 +144,15 @@ def test_the_defects_of_keras_are_seen(engine):
         "check_a_config_can_be_used_again[from_config with a schedule]",
     )
     assert {verdict for verdict, _ in found.values()} == {"known difference"}
+
+
+@on("tf_keras")
+def test_what_keras_cannot_copy_is_no_omission_of_an_author(engine):
+    class Mine(engine.keras.optimizers.SGD):
+        pass
+
+    found = outcomes(engine, functools.partial(Mine, 0.125), COPY)
+    assert {verdict for verdict, _ in found.values()} == {"not applicable"}
 
 
 @on("tf_keras", "tf_keras-graph")

@@ -16,7 +16,8 @@ from slotscope.errors import BadCheckArgumentError
 from slotscope.report.checks.checks_report import Report
 from slotscope.report.checks.formats import FORMATS
 from slotscope.report.checks.page import fragment, page
-from slotscope.report.checks.terminal import Terminal, display, headline, smallest
+from slotscope.report.checks.printed import headline, smallest
+from slotscope.report.checks.terminal import Terminal, display
 
 
 def outcome(check, case="", verdict=Verdict.HOLDS, theme="values", **more):
@@ -72,6 +73,39 @@ def test_the_rest_comes_with_its_reasons():
     assert "2 cases: no schedules" in text
     assert "check_f: two runs differ" in text
     assert "out of date: check_g: remove the entry" in text
+
+
+WARNED = dataclasses.replace(
+    CLEAN,
+    outcomes=[
+        *OUTCOMES[:1],
+        outcome("check_d", verdict=Verdict.WARNING, reason="its config makes no optimizer"),
+        outcome("check_e", verdict=Verdict.WARNING, reason="its config makes no optimizer"),
+    ],
+)
+STRICT = dataclasses.replace(WARNED, strict=True)
+
+
+def test_a_warning_is_first_and_counts_where_that_is_asked():
+    assert WARNED.exit_code == 0
+    assert STRICT.exit_code == 1
+    first, *rest = str(WARNED).splitlines()
+    assert first == "warning"
+    assert rest[0] == "  2 cases: its config makes no optimizer"
+    assert rest[-1] == "Good on keras-jax: nothing is violated, 1 holds, 2 warnings."
+    assert str(STRICT).endswith("nothing is violated, but 2 warnings count, as asked.")
+    assert "warning 2" in repr(WARNED)
+    assert "warning" not in repr(CLEAN)
+    for shown in (page([WARNED]), fragment(WARNED)):
+        assert shown.index("its config makes no optimizer") < shown.index("construction")
+    assert "violated</title>" in page([STRICT])
+
+
+def test_junit_skips_a_warning_unless_it_counts(tmp_path):
+    for report, failures, skipped in ((WARNED, 0, 2), (STRICT, 2, 0)):
+        report.save(tmp_path / "report.xml")
+        (suite,) = junitparser.JUnitXml.fromfile(str(tmp_path / "report.xml"))
+        assert (suite.failures, suite.skipped) == (failures, skipped)
 
 
 def test_a_long_line_of_an_example_is_not_wrapped():

@@ -20,7 +20,7 @@ from slotscope.checks.problems.saving import BEFORE, Course
 from slotscope.checks.problems.state import State
 from slotscope.checks.subjects import config_arguments
 from slotscope.checks.subjects.subject import Subject
-from slotscope.checks.verdict import NotApplicable
+from slotscope.checks.verdict import LeftOut, NotApplicable
 from slotscope.engines import Engine, engine
 from slotscope.errors import SlotscopeError
 from slotscope.processes.copies import in_a_copy
@@ -40,8 +40,8 @@ def train_and_die(course: Course, format: str, folder: Path) -> State:
         The state just before the end, as that process read it.
 
     Raises:
-        NotApplicable: the optimizer cannot be sent to another process, or this system has no signal
-            that ends one at once.
+        NotApplicable: this system has no signal that ends a process at once.
+        LeftOut: the optimizer cannot be sent to another process.
         NotReadyError: that process could not be made ready.
     """
     if not hasattr(signal, "SIGKILL"):
@@ -54,7 +54,7 @@ def train_and_die(course: Course, format: str, folder: Path) -> State:
     try:
         sent = cloudpickle.dumps(task)
     except Exception as error:
-        raise NotApplicable(f"it cannot be sent to another process: {error}") from None
+        raise LeftOut(f"it cannot be sent to another process: {error}") from None
     worker = prepared(f"a process with {home.name}", functools.partial(_ready, home))
     status: int | None
     try:

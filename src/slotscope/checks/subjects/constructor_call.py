@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,15 +14,35 @@ def parameters(cls: type) -> tuple[dict[str, inspect.Parameter], bool]:
 
     And whether the last of them passes on what else there is.
     """
+    signatures, passed_on = _signatures(cls)
     found: dict[str, inspect.Parameter] = {}
+    for own in signatures:
+        found = {**own, **found}
+    return found, passed_on
+
+
+def _signatures(cls: type) -> tuple[list[Mapping[str, inspect.Parameter]], bool]:
+    """What each constructor takes, the class's own first, as far as arguments are passed on."""
+    found: list[Mapping[str, inspect.Parameter]] = []
     for base in cls.__mro__[:-1]:
         if "__init__" not in vars(base):
             continue
-        own = inspect.signature(base).parameters
-        found = {**own, **found}
-        if not any(p.kind is p.VAR_KEYWORD for p in own.values()):
+        found.append(inspect.signature(base).parameters)
+        if not any(p.kind is p.VAR_KEYWORD for p in found[-1].values()):
             return found, False
     return found, True
+
+
+def nearest(cls: type, names: Iterable[str], shared: tuple[str, ...]) -> str:
+    """Which of ``names`` for one argument the constructor of ``cls`` takes; empty if none.
+
+    Its own before one that it only passes on, which it may give a value itself.
+    """
+    for own in _signatures(cls)[0]:
+        for name in names:
+            if name in own:
+                return name
+    return next((name for name in names if accepts(cls, name, shared)), "")
 
 
 def accepts(cls: type, name: str, shared: tuple[str, ...]) -> bool:

@@ -18,14 +18,14 @@ from typing import Any, TypeVar
 import numpy as np
 
 from slotscope.checks.subjects.constructor_call import (
-    accepts,
     alike,
     call,
+    nearest,
     needed_arguments,
     shortest,
 )
 from slotscope.checks.subjects.making import maker
-from slotscope.checks.verdict import NotApplicable
+from slotscope.checks.verdict import LeftOut, NotApplicable
 from slotscope.engines import Engine, engine_of_optimizer
 from slotscope.errors import BadCheckArgumentError, UnknownOptimizerError, UnknownRuleError
 from slotscope.rules import FunctionRule, Rule, rule
@@ -113,8 +113,8 @@ class Subject:
             **changes: in Keras 3's argument names.
 
         Raises:
-            NotApplicable: its constructor does not take one of the changes; or its config has to
-                tell the others, and makes no optimizer.
+            NotApplicable: its constructor does not take one of the changes.
+            LeftOut: its config has to tell the other arguments, and makes no optimizer.
         """
         home = engine or self.engine
         with home.scope():
@@ -144,11 +144,14 @@ class Subject:
     def _spelling(self, cls: type, name: str) -> str:
         """What the constructor calls ``name``; empty if it takes nothing of that kind."""
         names = dict.fromkeys((self.engine.renamed.get(name, name), _OLDER.get(name, name)))
-        shared = self.engine.shared_arguments
-        return next((known for known in names if accepts(cls, known, shared)), "")
+        return nearest(cls, names, self.engine.shared_arguments)
 
     def _needs_config(self, optimizer: Any) -> None:
-        """Raise unless the optimizer's config makes an optimizer, with nothing changed."""
+        """Raise unless the optimizer's config makes an optimizer, with nothing changed.
+
+        Raises:
+            LeftOut: it does not.
+        """
 
         def fails() -> str:
             try:
@@ -159,8 +162,9 @@ class Subject:
 
         said = self.once("its config fails", fails)
         if said:
-            raise NotApplicable(
-                f"no other one like it can be made from its config ({said}); pass its class"
+            raise LeftOut(
+                f"its config makes no optimizer ({said}), so it cannot be tried with other"
+                " arguments: mend its get_config and from_config, or pass its class"
             )
 
     def accepts(self, *names: str) -> bool:

@@ -13,7 +13,7 @@ import cloudpickle
 from slotscope.checks.subjects.config_arguments import plain
 from slotscope.checks.subjects.requirements import needs_arguments, needs_schedules, takes_schedule
 from slotscope.checks.subjects.subject import Subject, config_of
-from slotscope.checks.verdict import NotApplicable
+from slotscope.checks.verdict import LeftOut, NotApplicable
 from slotscope.engines import Engine
 
 #: Arguments that add to what must be kept, or change what it is used for.
@@ -138,9 +138,9 @@ def portable(subject: Subject) -> Subject:
     """``subject`` as another process can have it.
 
     Raises:
-        NotApplicable: neither what makes its optimizer nor its class can be pickled.
+        LeftOut: neither what makes its optimizer nor its class and config can be pickled.
     """
-    cls, config = type(subject.make()), plain(subject.make().get_config())
+    cls, config = type(subject.make()), plain(config_of(subject.make(), subject.engine))
     for create in (subject.create, lambda engine: cls.from_config(dict(config))):
         try:
             copied = cloudpickle.loads(cloudpickle.dumps(create))
@@ -148,4 +148,4 @@ def portable(subject: Subject) -> Subject:
                 return dataclasses.replace(subject, create=create, rule=None)
         except Exception:
             continue  # Keras objects fail in many ways; what matters is whether one works
-    raise NotApplicable("its optimizer cannot be sent to another process")
+    raise LeftOut("neither it nor its config can be sent to another process, by pickling it")

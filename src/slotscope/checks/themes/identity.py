@@ -21,7 +21,7 @@ from slotscope.checks.problems.state import State, Trained, Trajectory, state_of
 from slotscope.checks.problems.steps import Run, state_after
 from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.subjects.variants import made, remade, with_momentum
-from slotscope.checks.verdict import NotApplicable, Violation
+from slotscope.checks.verdict import LeftOut, NotApplicable, Violation
 from slotscope.engines import Engine
 
 PLACE, SECONDS = 2, 0.5
@@ -248,7 +248,7 @@ def _again(subject: Subject, engine: Engine) -> Any:
     try:
         return remade(engine, optimizer)
     except Exception as error:
-        raise NotApplicable(f"it cannot be made from its config: {error}") from error
+        raise LeftOut(f"it cannot be made from its config: {error}") from error
 
 
 @check(cases=("same shapes", "other shapes"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import pickle
@@ -21,9 +22,9 @@ from slotscope.checks.problems.killed_training import train_and_die
 from slotscope.checks.problems.saving import Course, course_of, formats
 from slotscope.checks.problems.steps import Run
 from slotscope.checks.problems.warnings_and_logs import listening
-from slotscope.checks.subjects.subject import Subject
+from slotscope.checks.subjects.subject import Subject, builtin
 from slotscope.checks.subjects.variants import FEATURES
-from slotscope.checks.verdict import NotApplicable, NotReproducible, Violation
+from slotscope.checks.verdict import LeftOut, NotApplicable, NotReproducible, Violation
 
 PLACE, SECONDS = 7, 0.5
 
@@ -220,11 +221,38 @@ def check_a_copy_has_the_state_or_says_that_it_has_not(subject: Subject, case: s
                 made = pickle.dumps(run.optimizer) if case == "pickle" else None
                 copied = pickle.loads(made) if made else copy.deepcopy(run.optimizer)
             except Exception as error:
-                raise NotApplicable(f"{case} refuses: {type(error).__name__}: {error}") from None
+                raise _refused(subject, case, error) from None
         weights = run.engine.get_weights(run.optimizer)
         found = run.engine.get_weights(copied)
     if not told and config_difference({"values": weights}, {"values": found}):
         raise Violation(f"{case} lost the state without a word")
+
+
+def _refused(subject: Subject, case: str, error: Exception) -> NotApplicable:
+    """What it is that an optimizer cannot be copied: its own doing, unless no other can be."""
+    said = f"{case} refuses: {type(error).__name__}: {error}"
+    if subject.builtin:
+        return NotApplicable(said)
+    if case == "pickle" and not _importable(subject):
+        return NotApplicable(f"{said}; its class is not one that can be imported")
+
+    def refuses() -> str:
+        plain = builtin(subject.engine, "SGD")
+        try:
+            check_a_copy_has_the_state_or_says_that_it_has_not(plain, case)
+        except NotApplicable as refusal:
+            return f"; Keras's own: {refusal}"
+        return ""
+
+    of_keras = subject.once(f"{case} of Keras's own", refuses)
+    return NotApplicable(said + of_keras) if of_keras else LeftOut(said)
+
+
+def _importable(subject: Subject) -> bool:
+    """Whether pickle finds the class by its name, as it does one of a module."""
+    with subject.engine.scope(), contextlib.suppress(Exception):
+        return bool(pickle.dumps(type(subject.make())))
+    return False
 
 
 @check(cases=("as many variables", "another number of variables"))

@@ -31,6 +31,7 @@ def _plain(report: Outcomes) -> dict[str, Any]:
         "engine": report.engine,
         "versions": report.versions,
         "exit_code": report.exit_code,
+        "strict": report.strict,
         "counts": counts,
         "missing": report.missing,
         "stale": list(report.stale),

@@ -14,7 +14,7 @@ def as_junit(reports: Sequence[Outcomes]) -> str:
     """A test suite for each optimizer: a violation is a failure, a crash an error.
 
     What is undecided is an error, too. What is known, not applicable or not reproducible is
-    skipped, with its reason.
+    skipped, with its reason; so is a warning, unless the report is strict.
     """
     document: Any = junitparser.JUnitXml("slotscope check")
     for report in reports:
@@ -49,6 +49,8 @@ def _case(report: Outcomes, outcome: Outcome) -> Any:
         parts = (outcome.sentence, outcome.reason, outcome.crash, outcome.example)
         result.text = _printable("\n\n".join(filter(None, parts)))
         case.result = [result]
+    elif report.strict and outcome.verdict is Verdict.WARNING:
+        case.result = [junitparser.Failure(_printable(outcome.reason), str(outcome.verdict))]
     elif outcome.verdict is Verdict.UNDECIDED:
         case.result = [junitparser.Error(_printable(outcome.reason), str(outcome.verdict))]
     elif outcome.verdict is not Verdict.HOLDS:

@@ -8,7 +8,7 @@ from os import PathLike
 from slotscope.checks.verdict import Outcomes
 from slotscope.report.checks.formats import save
 from slotscope.report.checks.page import fragment
-from slotscope.report.checks.terminal import text
+from slotscope.report.checks.printed import text
 
 
 @dataclass(frozen=True, repr=False)

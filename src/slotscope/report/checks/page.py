@@ -11,7 +11,7 @@ from typing import Any
 
 from slotscope.checks.verdict import Outcomes, Verdict
 from slotscope.report.checks.causes import causes
-from slotscope.report.checks.terminal import (
+from slotscope.report.checks.printed import (
     by_check,
     headline,
     known_of_keras,
@@ -24,6 +24,7 @@ from slotscope.report.page_templates import rendered
 MARKS = {
     Verdict.HOLDS: "✓",
     Verdict.VIOLATED: "✗",
+    Verdict.WARNING: "!",
     Verdict.KNOWN: "≠",
     Verdict.NOT_APPLICABLE: "-",
     Verdict.NOT_REPRODUCIBLE: "~",
