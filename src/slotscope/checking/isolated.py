@@ -12,6 +12,7 @@ import shlex
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar
 
@@ -157,11 +158,17 @@ def _outcome(process: Worker, request: Request, item: Planned) -> Outcome:
 
 def command(request: Request, id: str) -> str:
     """The command that runs one check again."""
-    words = ["slotscope", "check", request.target]
+    words = ["slotscope", "check", _anywhere(request.target)]
     if request.engine:
         words += ["--engine", request.engine]
     for name, value in request.settings:
         words += ["--set", f"{name}={value!r}"]
     if request.reference:
-        words += ["--reference", request.reference]
+        words += ["--reference", _anywhere(request.reference)]
     return shlex.join([*words, "--only", id])
+
+
+def _anywhere(place: str) -> str:
+    """The same target, or reference, in words that do not depend on the current folder."""
+    file, _, name = place.partition(":")
+    return f"{Path(file).resolve()}:{name}" if file.endswith(".py") else place

@@ -78,7 +78,7 @@ def parametrize_with_checks(
     names = Counter(subject.name for subject in subjects)
     found = []
     for subject in subjects:
-        name = subject.name if names[subject.name] == 1 else subject.expression
+        name = subject.name if names[subject.name] == 1 else subject.expression or subject.name
         items = select(subject, only, themes, keyword, quick)
         plan = planned(subject, items)
         checks = [OptimizerCheck(subject, item, time_limit, strict) for item in items]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from slotscope.checks.subjects.making import is_optimizer
-from slotscope.checks.subjects.subject import Subject, builtin, subject_of
+from slotscope.checks.subjects.subject import Source, Subject, builtin, subject_of
 from slotscope.engines import engine
 from slotscope.errors import BadCheckArgumentError
 from slotscope.processes.limits import TIME_LIMIT
@@ -86,7 +86,11 @@ class Request:
             if reference is None:
                 return _builtin(home, self.target, settings)
             return subject_of(lambda: home.optimizer(self.target, **settings), reference, home)
-        return subject_of(self._made(load(self.target), settings), reference, home)
+        found = load(self.target)
+        subject = subject_of(self._made(found, settings), reference, home)
+        module, _, name = self.target.partition(":")
+        source = Source(_module(module), name, settings, is_optimizer(found))
+        return replace(subject, source=source)
 
     def _made(self, found: Any, settings: dict[str, Any]) -> Any:
         if not settings:
@@ -109,6 +113,11 @@ def _builtin(home: Any, name: str, settings: dict[str, Any]) -> Subject:
         raise BadCheckArgumentError(f"{name}({given}) is refused: {error}") from error
 
 
+def _module(place: str) -> str:
+    """The name by which a module, or the file of one, is imported."""
+    return Path(place).stem if place.endswith(".py") else place
+
+
 def load(place: str) -> Any:
     """What ``module:name`` or ``path/to/file.py:name`` names.
 
@@ -120,7 +129,7 @@ def load(place: str) -> Any:
         if not Path(module).is_file():
             raise BadCheckArgumentError(f"There is no file {module!r}.")
         sys.path.insert(0, str(Path(module).resolve().parent))
-        module = Path(module).stem
+    module = _module(module)
     try:
         found = importlib.import_module(module)
     except (Exception, SystemExit) as error:

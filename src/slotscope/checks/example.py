@@ -22,11 +22,12 @@ from slotscope.checks.problems.comparing import follows_rule
 from slotscope.checks.problems.exact_problems import dense, training_of
 from slotscope.checks.problems.failing_run import BrokenRule, FailingRun
 from slotscope.checks.problems.steps import trajectory
+from slotscope.checks.subjects.as_code import Code, given, imported_thing, made
 from slotscope.checks.subjects.constructor_call import call
 from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.verdict import Violation
 from slotscope.engines import SparseGradient
-from slotscope.engines.driving.programs import Program, called
+from slotscope.engines.driving.programs import Program
 from slotscope.processes.limits import TIME_LIMIT, Stopped, limited
 from slotscope.rules import Rule
 from slotscope.rules.training import FEATURES
@@ -54,17 +55,19 @@ def example_of(subject: Subject, id: str, violation: Violation | None) -> str:
 
 def again(subject: Subject, id: str) -> str:
     """Code that runs one check again."""
-    engine = subject.engine
-    reference, import_line = _reference(subject.reference)
-    lines = [*engine.preamble, *_imports(subject), import_line, "import slotscope"]
-    arguments = f"engine={engine.name!r}{reference}, only=[{id!r}]"
-    lines += [
+    engine, code = subject.engine, given(subject)
+    reference = _reference(subject.reference)
+    lines = [
+        *engine.preamble,
+        *code.imports,
+        *reference.imports,
+        "import slotscope",
         "slotscope.check_optimizer(",
-        f"    lambda: {_made(subject, {})},",
-        f"    {arguments},",
+        f"    {code.text},",
+        f"    engine={engine.name!r}{reference.text}, only=[{id!r}],",
         ")",
     ]
-    return "\n".join(dict.fromkeys(filter(None, lines)))
+    return "\n".join(dict.fromkeys(lines))
 
 
 def shown(run: FailingRun) -> str:
@@ -73,10 +76,10 @@ def shown(run: FailingRun) -> str:
     if broken is None:  # what was found does not show without the rest of its check
         return ""
     run, (step, message) = smaller(run, broken)
-    arguments = {**run.changes}
+    code = made(run.subject, run.changes)
     program = Program(
-        make=_made(run.subject, arguments),
-        imports=_imports(run.subject),
+        make=code.text,
+        imports=code.imports,
         parameters=run.parameters,
         steps=run.gradients[:step],
         way=run.way or run.subject.engine.ways[0],
@@ -177,40 +180,13 @@ def _of_each(run: FailingRun, chosen: Callable[[Sequence[Any]], Any]) -> Failing
 # ---- writing it down
 
 
-def _made(subject: Subject, changes: dict[str, Any]) -> str:
-    """Code that makes the optimizer, with other arguments."""
-    place = subject.engine.place if subject.builtin else ""
-    name, arguments = called(subject.expression)
-    merged = {**arguments, **{key: repr(value) for key, value in changes.items()}}
-    if subject.builtin:
-        merged = {subject.engine.renamed.get(k, k): v for k, v in merged.items()}
-    return f"{place}{name}({', '.join(f'{key}={value}' for key, value in merged.items())})"
-
-
-def _imports(subject: Subject) -> list[str]:
-    if subject.builtin or subject.cls is None:
-        return []
-    module, name = subject.cls.__module__, subject.cls.__qualname__
-    if module == "__main__" or "<locals>" in name:
-        return [f"# here stands the class {name.rpartition('.')[2]}"]
-    return [f"from {module} import {name.partition('.')[0]}"]
-
-
-def _reference(reference: Any) -> tuple[str, str]:
-    """The argument for a reference, and the line that imports it."""
+def _reference(reference: Any) -> Code:
+    """The argument for a reference, and the lines that import it."""
     if reference is None:
-        return "", ""
+        return Code("")
     if isinstance(reference, Rule):
         fields = {f.name: getattr(reference, f.name) for f in dataclasses.fields(reference)}
-        cls = type(reference)
-        return f", reference={call(cls.__name__, fields)}", _import(cls)
-    name = getattr(reference, "__name__", "reference")
-    return f", reference={name}", _import(reference)
-
-
-def _import(thing: Any) -> str:
-    module = getattr(thing, "__module__", "__main__")
-    name = getattr(thing, "__qualname__", "reference")
-    if module == "__main__" or "<" in name:
-        return f"# here stands {name.rpartition('.')[2]}"
-    return f"from {module} import {name.partition('.')[0]}"
+        cls = imported_thing(type(reference))
+        return Code(f", reference={call(cls.text, fields)}", cls.imports)
+    found = imported_thing(reference)
+    return Code(f", reference={found.text}", found.imports)

@@ -49,7 +49,12 @@ def _is_check(frame: traceback.FrameSummary) -> bool:
 
 def _is_written_here(frame: traceback.FrameSummary) -> bool:
     """Whether it is neither installed nor of this package, and so the optimizer's own."""
-    return not frame.filename.startswith((_OWN, "<", *_INSTALLED))
+    return not frame.filename.startswith("<") and not is_installed(frame.filename)
+
+
+def is_installed(filename: str) -> bool:
+    """Whether a file is of this package, of another one that is installed, or of Python."""
+    return filename.startswith((_OWN, *_INSTALLED))
 
 
 def _package(filename: str) -> str:

@@ -73,7 +73,8 @@ def needed_arguments(
         if name == "name" or not known or alike(value, usual.get(name)):
             continue
         if name in usual or value:
-            said[name] = shortest(_number(value))
+            spelled = nearest(cls, (name, "lr"), shared) if name == "learning_rate" else name
+            said[spelled] = shortest(_number(value))
     return said
 
 

@@ -7,10 +7,13 @@ built-in one.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import dataclasses
 import functools
 import inspect
+import operator
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -46,6 +49,23 @@ def _in_keras_3_words(arguments: dict[str, Any]) -> dict[str, Any]:
     return {{"lr": "learning_rate"}.get(name, name): value for name, value in arguments.items()}
 
 
+@dataclass(frozen=True)
+class Source:
+    """Where what was given can be imported from.
+
+    Attributes:
+        module: the name of the module.
+        name: its name there, with dots where it is within another.
+        arguments: what it was given by name, if it is called.
+        instance: whether it is an optimizer, not what makes one.
+    """
+
+    module: str
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    instance: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Subject:
     """One optimizer on one engine.
@@ -57,11 +77,12 @@ class Subject:
         builtin: whether it is one of Keras's own.
         rule: what it should do, as a function of the constructor arguments that a check changes;
             None if nothing is known.
-        expression: Python code that makes it, for the examples in reports.
+        expression: Python code that makes it, without imports; empty if there is none.
         settings: arguments of one of Keras's own that are not its defaults, in Keras 3's words.
         cls: its class; None for one that was named.
         constructor: what makes it with other arguments, given by name; None where only its config
             can tell which it has.
+        source: where what was given can be imported from, if that is known.
         reference: what was given as its rule.
         contradictions: for each hyperparameter that its config has and its reference has otherwise,
             both values in words.
@@ -76,6 +97,7 @@ class Subject:
     settings: dict[str, Any] = field(default_factory=dict)
     cls: type | None = None
     constructor: Callable[..., Any] | None = None
+    source: Source | None = None
     reference: Any = None
     contradictions: dict[str, str] = field(default_factory=dict)
     _found: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
@@ -244,10 +266,11 @@ def subject_of(
         create=create,
         builtin=mine,
         rule=_rule_maker(reference, cls.__name__, hyperparameters, home, mine),
-        expression=call(cls.__name__, said),
+        expression=_expression(cls, said, config, home),
         settings=_in_keras_3_words(said) if mine else {},
         cls=cls,
         constructor=constructor,
+        source=_source(optimizer, constructor),
         reference=reference,
         contradictions=_contradictions(reference, hyperparameters),
     )
@@ -260,6 +283,33 @@ def config_of(example: Any, engine: Engine) -> dict[str, Any]:
             return dict(example.get_config())
     except Exception:  # told where configs are checked
         return {}
+
+
+def _expression(cls: type, said: dict[str, Any], config: dict[str, Any], engine: Engine) -> str:
+    """The shortest code that makes an optimizer like the one of which this is said."""
+    with engine.scope(), contextlib.suppress(Exception):
+        cls(**ast.literal_eval(repr(said)))
+        return call(cls.__name__, said)
+    with engine.scope(), contextlib.suppress(Exception):
+        cls.from_config(ast.literal_eval(repr(config)))  # type: ignore[attr-defined]
+        return f"{cls.__name__}.from_config({config!r})"
+    return ""
+
+
+def _source(optimizer: Any, constructor: Any) -> Source | None:
+    """Where a class or function, or a partial of one, is in a module; None if it is in none."""
+    given = optimizer if constructor is None else constructor
+    thing, arguments = given, {}
+    if isinstance(given, functools.partial):
+        if given.args:
+            return None
+        thing, arguments = given.func, given.keywords
+    module, name = getattr(thing, "__module__", ""), getattr(thing, "__qualname__", "")
+    try:
+        found = operator.attrgetter(name)(sys.modules[module])
+    except (AttributeError, KeyError, TypeError):
+        return None
+    return Source(module, name, arguments) if found is thing and module != "__main__" else None
 
 
 def _constructor(optimizer: Any) -> Callable[..., Any] | None:
