@@ -157,10 +157,3 @@ def _overflown(gradient: Any) -> Any:
     if isinstance(gradient, SparseGradient):
         return SparseGradient(_overflown(gradient.values), gradient.indices, gradient.shape)
     return np.where(np.arange(gradient.size).reshape(gradient.shape) == 0, np.inf, gradient)
-
-
-def multiplied(gradient: np.ndarray | SparseGradient | None, scale: float) -> Any:
-    """A gradient times ``scale``."""
-    if isinstance(gradient, SparseGradient):
-        return SparseGradient(multiplied(gradient.values, scale), gradient.indices, gradient.shape)
-    return None if gradient is None else np.asarray(gradient * scale, np.float32)

@@ -39,6 +39,11 @@ def arithmetic(subject: Subject) -> Rule:
         return AnyRule()
 
 
+def branches(subject: Subject) -> bool:
+    """Whether each step is a branch, which this engine compiles wherever it is asked for."""
+    return subject.scales and bool(subject.engine.branching_way)
+
+
 def stepped(subject: Subject, numbers: list[int], way: str = "") -> Trajectory:
     """The states of a run on those of the parameters, in this order, labelled by their numbers."""
     parameters, steps = initial_values(SHAPES), chosen_gradients(SHAPES, STEPS)

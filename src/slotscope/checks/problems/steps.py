@@ -14,7 +14,7 @@ from slotscope.checks.problems.comparing import difference
 from slotscope.checks.problems.state import State, Trained, Trajectory
 from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.verdict import NotApplicable, NotReproducible
-from slotscope.engines import Engine, Gradient
+from slotscope.engines import Engine, Gradient, SparseGradient
 
 #: The gradients of every step: one for each parameter.
 Gradients = Sequence[Sequence[Gradient]]
@@ -62,6 +62,8 @@ class Run:
                 argument.
         """
         self.engine: Engine = engine or subject.engine.fresh()
+        if subject.scales:  # by whether all is finite, which is a branch
+            way = way or self.engine.branching_way
         if way and way not in (*self.engine.ways, self.engine.branching_way):
             raise NotApplicable(f"{self.engine.name} has no way {way!r} to ask for a step")
         arrays = [np.asarray(array) for array in parameters]
@@ -75,18 +77,23 @@ class Run:
         self._step = stepper(
             self.optimizer, self.parameters, like or arrays, way or self.engine.ways[0]
         )
+        self._scales = subject.scales
         labelled = {f"p{number}": p for number, p in enumerate(self.parameters)}
         owners = {self.engine.path(p): label for label, p in labelled.items()}
         self._trained = Trained(self.engine, self.optimizer, labelled, owners)
 
     def step(self, gradients: Sequence[Gradient]) -> None:
         """One step with ``gradients``, one for each parameter."""
+        if self._scales:  # they are of the loss before it was scaled
+            scale = float(self.engine.convert_to_numpy(self.optimizer.scale_loss(1.0)))
+            pairs = zip(gradients, self.parameters, strict=True)
+            gradients = [g if _is_overwritten(p) else multiplied(g, scale) for g, p in pairs]
         self._step(gradients)
 
     def steps(self, gradients: Gradients) -> Run:
         """This run, after a step with each of ``gradients``."""
         for step in gradients:
-            self._step(step)
+            self.step(step)
         return self
 
     def take(self, state: State) -> None:
@@ -133,3 +140,15 @@ def state_after(
 ) -> State:
     """The state after the last of ``gradients``; options as in :class:`Run`."""
     return Run(subject, parameters, gradients[0], **options).steps(gradients).state
+
+
+def _is_overwritten(parameter: Any) -> bool:
+    """Whether its gradient is its next value, which nothing scales."""
+    return bool(getattr(parameter, "overwrite_with_gradient", False))
+
+
+def multiplied(gradient: np.ndarray | SparseGradient | None, scale: float) -> Any:
+    """A gradient times ``scale``."""
+    if isinstance(gradient, SparseGradient):
+        return SparseGradient(multiplied(gradient.values, scale), gradient.indices, gradient.shape)
+    return None if gradient is None else np.asarray(gradient * scale, np.float32)

@@ -14,9 +14,9 @@ def parameters(cls: type) -> tuple[dict[str, inspect.Parameter], bool]:
 
     And whether the last of them passes on what else there is.
     """
-    signatures, passed_on = _signatures(cls)
+    taken, passed_on = _signatures(cls)
     found: dict[str, inspect.Parameter] = {}
-    for own in signatures:
+    for own in taken:
         found = {**own, **found}
     return found, passed_on
 

@@ -80,8 +80,9 @@ def takes_schedule(subject: Subject, schedule: Any) -> None:
     """Raise unless the constructor takes ``schedule`` as its learning rate.
 
     Raises:
-        NotApplicable: it refuses schedules, and says so.
+        NotApplicable: it takes no learning rate, or refuses schedules and says so.
     """
+    needs_arguments(subject, "learning_rate")
     try:
         subject.make(learning_rate=schedule)
     except (TypeError, ValueError) as refusal:
@@ -96,7 +97,7 @@ def rate_can_be_set(subject: Subject) -> bool:
     optimizer = subject.make(engine)
     try:
         engine.set_learning_rate(optimizer, 0.0625)
-    except TypeError:
+    except (TypeError, AttributeError):
         return False
     return True
 

@@ -9,31 +9,41 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import dataclasses
 import functools
 import inspect
 import operator
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import numpy as np
-
 from slotscope.checks.subjects.constructor_call import (
-    alike,
     call,
     nearest,
     needed_arguments,
-    shortest,
 )
 from slotscope.checks.subjects.making import maker
+from slotscope.checks.subjects.references import contradictions, in_keras_3_words, rule_maker
 from slotscope.checks.verdict import LeftOut, NotApplicable
 from slotscope.engines import Engine, engine_of_optimizer
-from slotscope.errors import BadCheckArgumentError, UnknownOptimizerError, UnknownRuleError
-from slotscope.rules import FunctionRule, Rule, rule
+from slotscope.errors import UnknownOptimizerError, UnknownRuleError
+from slotscope.rules import Rule, rule
 
 Found = TypeVar("Found")
+
+#: Good values of arguments that a constructor may pass on, to see whether it does.
+_PASSED_ON: dict[str, Any] = {
+    "learning_rate": 0.125,
+    "weight_decay": 0.125,
+    "clipnorm": 0.5,
+    "clipvalue": 0.5,
+    "global_clipnorm": 0.5,
+    "use_ema": True,
+    "ema_momentum": 0.5,
+    "ema_overwrite_frequency": 2,
+    "loss_scale_factor": 2.0,
+    "gradient_accumulation_steps": 2,
+}
 
 #: What Keras 1 and 2 called an argument, as some optimizers still do.
 _OLDER = {"learning_rate": "lr"}
@@ -43,10 +53,6 @@ def is_keras_own(engine: Engine, cls: type) -> bool:
     """Whether ``cls`` is of the package whose optimizers ``engine`` runs."""
     package = engine.optimizers.__name__.partition(".")[0]
     return cls.__module__.partition(".")[0] == package
-
-
-def _in_keras_3_words(arguments: dict[str, Any]) -> dict[str, Any]:
-    return {{"lr": "learning_rate"}.get(name, name): value for name, value in arguments.items()}
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,8 @@ class Subject:
             can tell which it has.
         source: where what was given can be imported from, if that is known.
         reference: what was given as its rule.
+        scales: whether it expects its losses, and so its gradients, to be scaled.
+        wrapped: names of the classes of the optimizers that it wraps, as far as Keras's own.
         contradictions: for each hyperparameter that its config has and its reference has otherwise,
             both values in words.
     """
@@ -99,16 +107,19 @@ class Subject:
     constructor: Callable[..., Any] | None = None
     source: Source | None = None
     reference: Any = None
+    scales: bool = False
+    wrapped: Sequence[str] = ()
     contradictions: dict[str, str] = field(default_factory=dict)
     _found: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def names(self) -> list[str]:
-        """The names of its class and those it is derived from, as far as they are Keras's own."""
+        """The names of its class, those it is derived from and those that it wraps: Keras's own."""
         if self.builtin:
-            return [self.name]
+            return [self.name, *self.wrapped]
         classes = self.cls.__mro__ if self.cls else ()
-        return [cls.__name__ for cls in classes if is_keras_own(self.engine, cls)]
+        own = [cls.__name__ for cls in classes if is_keras_own(self.engine, cls)]
+        return [*own, *self.wrapped]
 
     @property
     def ordinary(self) -> bool:
@@ -193,7 +204,26 @@ class Subject:
         """Whether its constructor takes these arguments, in Keras 3's names."""
         with self.engine.scope():
             cls = type(self.create(self.engine))
-        return all(self._spelling(cls, name) for name in names)
+        return all(self._spelling(cls, name) and not self._refuses(cls, name) for name in names)
+
+    def _refuses(self, cls: type, name: str) -> bool:
+        """Whether the constructor takes ``name`` among what it passes on, to refuse it by name.
+
+        So do wrappers, whose arguments are those of what they wrap.
+        """
+        if name not in _PASSED_ON or name in inspect.signature(cls).parameters:
+            return False
+
+        def find() -> bool:
+            try:
+                self.make(**{name: _PASSED_ON[name]})
+            except ValueError as error:
+                return name in str(error)
+            except Exception:  # told by the checks that give it
+                return False
+            return False
+
+        return self.once(f"refuses {name}", find)
 
     def expected(self, **changes: Any) -> Rule:
         """The rule with the same changes.
@@ -259,21 +289,38 @@ def subject_of(
     mine = is_keras_own(home, cls)
     given = getattr(constructor, "keywords", {})
     said = given if constructor else needed_arguments(cls, config, home.shared_arguments)
-    hyperparameters = _in_keras_3_words(config)
+    hyperparameters = in_keras_3_words(config)
     return Subject(
         name=cls.__name__,
         engine=home,
         create=create,
         builtin=mine,
-        rule=_rule_maker(reference, cls.__name__, hyperparameters, home, mine),
+        rule=rule_maker(reference, cls.__name__, hyperparameters, home, mine),
         expression=_expression(cls, said, config, home),
-        settings=_in_keras_3_words(said) if mine else {},
+        settings=in_keras_3_words(said) if mine else {},
         cls=cls,
         constructor=constructor,
         source=_source(optimizer, constructor),
         reference=reference,
-        contradictions=_contradictions(reference, hyperparameters),
+        scales=_scales(example, home),
+        wrapped=_wrapped(example, home),
+        contradictions=contradictions(reference, hyperparameters),
     )
+
+
+def _scales(example: Any, engine: Engine) -> bool:
+    """Whether it scales losses by more than the number that it was given for that."""
+    scale = getattr(example, "scale_loss", None)
+    if scale is None or getattr(example, "loss_scale_factor", None):
+        return False
+    with engine.scope():
+        return float(engine.convert_to_numpy(scale(1.0))) != 1.0
+
+
+def _wrapped(example: Any, engine: Engine) -> list[str]:
+    with engine.scope():
+        classes = [type(part) for part in engine.parts(example) if part is not example]
+    return [cls.__name__ for cls in classes if is_keras_own(engine, cls)]
 
 
 def config_of(example: Any, engine: Engine) -> dict[str, Any]:
@@ -339,80 +386,3 @@ def _home(example: Any, engine: Engine | None) -> Engine:
             f" optimizer of {engine.optimizers.__name__}."
         )
     return engine
-
-
-def _rule_maker(
-    reference: Any, name: str, hyperparameters: dict[str, Any], engine: Engine, mine: bool
-) -> Callable[..., Rule] | None:
-    if not (reference is None or isinstance(reference, Rule) or callable(reference)):
-        raise BadCheckArgumentError(
-            f"The reference is {reference!r}. Expected a slotscope.Rule, or a function"
-            " (parameter, gradient, slots, iteration) that returns parameter and slots."
-        )
-    if reference is None and not mine:
-        return None
-    if reference is None:
-        known = {key: value for key, value in hyperparameters.items() if key != "name"}
-        return lambda **changes: rule(name, engine.generation, **{**known, **changes})
-    if isinstance(reference, type) and issubclass(reference, Rule):
-        reference = _rule_of_class(reference, hyperparameters)
-    fixed = reference if isinstance(reference, Rule) else _function_rule(reference)
-    fields = {field.name for field in dataclasses.fields(fixed)} if fixed is reference else set()
-
-    def expected(**changes: Any) -> Rule:
-        for name in changes.keys() - fields:
-            raise NotApplicable(f"the reference does not know what {name!r} changes")
-        return dataclasses.replace(fixed, **changes)
-
-    return expected
-
-
-def _rule_of_class(cls: type[Rule], hyperparameters: dict[str, Any]) -> Rule:
-    """The rule with those of the optimizer's hyperparameters that it knows.
-
-    Raises:
-        BadCheckArgumentError: they are not enough, or the class is abstract.
-    """
-    known = {field.name for field in dataclasses.fields(cls)} & hyperparameters.keys()
-    try:
-        return cls(**{name: hyperparameters[name] for name in known})
-    except TypeError as error:
-        raise BadCheckArgumentError(
-            f"The reference {cls.__name__} cannot be made from what the optimizer's get_config"
-            f" says: {error}. Pass an instance: reference={cls.__name__}(...)."
-        ) from None
-
-
-def _contradictions(reference: Any, hyperparameters: dict[str, Any]) -> dict[str, str]:
-    if not isinstance(reference, Rule):
-        return {}
-    own = {field.name: getattr(reference, field.name) for field in dataclasses.fields(reference)}
-    return {
-        name: f"the reference has {name}={own[name]!r}, the optimizer's config {shortest(value)!r}"
-        for name, value in hyperparameters.items()
-        if name in own and not callable(own[name]) and not alike(value, own[name])
-    }
-
-
-def _function_rule(function: Callable[..., Any]) -> FunctionRule:
-    """A plain function as a rule, after it was tried on a small step.
-
-    Raises:
-        BadCheckArgumentError: it raises, or returns something else than parameter and slots.
-    """
-    fixed = FunctionRule(function=function)
-    name = getattr(function, "__name__", repr(function))
-    ones = np.ones((2, 2))
-    try:
-        parameter, slots = fixed.step(ones, ones, {}, 0)
-        good = np.shape(parameter) == ones.shape and isinstance(slots, dict)
-        said = f"it returned {parameter!r} and {slots!r}"
-    except Exception as error:
-        good, said = False, f"it raised {type(error).__name__}: {error}"
-    if not good:
-        raise BadCheckArgumentError(
-            f"The reference {name} was tried with a parameter and a gradient of shape (2, 2), no"
-            f" slots and iteration 0, and {said}. Expected the parameter and a dict of slots after"
-            " the first step, in which slots is empty."
-        )
-    return fixed

@@ -113,7 +113,10 @@ def loss_scaled(subject: Subject) -> Subject:
     """
 
     def wrapped(engine: Engine) -> Any:
-        optimizer = engine.loss_scaled(subject.create(engine))
+        inner = subject.create(engine)
+        if "LossScaleOptimizer" in {cls.__name__ for cls in type(inner).__mro__}:
+            raise NotApplicable("it is a LossScaleOptimizer itself")
+        optimizer = engine.loss_scaled(inner)
         if optimizer is None:
             raise NotApplicable(f"{engine.name} has no LossScaleOptimizer")
         return optimizer

@@ -53,7 +53,8 @@ def check_a_bad_argument_is_refused(subject: Subject, case: str) -> None:
     refusal = refusals(subject)[case]
     engine = subject.engine.fresh()
     optimizer = subject.make(engine)
-    names = [name for name in refusal.arguments if refusal.inherited]
+    inherited = refusal.inherited or subject.wrapped  # of a wrapper, by what it wraps
+    names = [name for name in refusal.arguments if inherited]
     if not subject.accepts(*names):
         raise NotApplicable(f"its constructor does not take {' and '.join(names)}")
     with engine.scope():

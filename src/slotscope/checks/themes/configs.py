@@ -159,7 +159,8 @@ def check_a_config_tells_the_present_learning_rate(subject: Subject, case: str) 
     run = Run(subject, initial_values(PAIR), built=case == "in use")
     run.engine.set_learning_rate(run.optimizer, RATE)
     with run.engine.scope():
-        config = run.optimizer.get_config()
-    said = config.get("lr", config.get("learning_rate"))
+        configs = [part.get_config() for part in run.engine.parts(run.optimizer)]
+    rates = [config.get("lr", config.get("learning_rate")) for config in configs]
+    said = next((rate for rate in rates if rate is not None), None)
     if said != RATE:
         raise Violation(f"its learning rate was set to {RATE}; its config says {said}")

@@ -24,6 +24,7 @@ from slotscope.checks.problems.paired_runs import (
     SHAPES,
     STEPS,
     arithmetic,
+    branches,
     ends_alike,
     ends_like_applied,
     ends_like_steps,
@@ -73,7 +74,8 @@ def check_every_way_to_ask_for_a_step_ends_the_same(subject: Subject, case: str 
     engine = subject.engine
     if not case:
         raise NotApplicable(f"{engine.name} has one way to ask for a step")
-    rule = arithmetic(subject) if case in engine.compiled_ways else None
+    compiled = case in engine.compiled_ways or branches(subject)
+    rule = arithmetic(subject) if compiled else None
     how = f"by {case!r} and by {engine.ways[0]!r}"
     ends_like_steps(subject, lambda: stepped(subject, ALL, case)[-1], how, rule)
 
@@ -104,7 +106,7 @@ def check_every_way_of_training_ends_like_single_steps(subject: Subject, case: s
         plain,
         lambda: trained(subject, case),
         f"six batches by {case!r} and as single steps",
-        rule=None if case in EAGER else arithmetic(subject),
+        rule=None if case in EAGER and not branches(subject) else arithmetic(subject),
     )
 
 
@@ -278,7 +280,7 @@ def check_every_spelling_of_the_optimizer_ends_the_same(subject: Subject, case: 
 @check(cases=("steps", "fit"))
 def check_its_name_stands_for_its_defaults(subject: Subject, case: str) -> None:
     """A built-in optimizer called by its name is the class without arguments."""
-    if not subject.builtin:
+    if not subject.builtin or subject.wrapped:
         raise NotApplicable("a name stands only for Keras's own optimizers")
     name = subject.name.lower()
     plain = made(subject, lambda engine: engine.optimizer(subject.name))

@@ -19,6 +19,7 @@ from slotscope.checks.problems.saving import save
 from slotscope.checks.problems.small_models import Fitted, model_of, second_model
 from slotscope.checks.problems.state import State, Trained, Trajectory, state_of
 from slotscope.checks.problems.steps import Run, state_after
+from slotscope.checks.subjects.requirements import needs_arguments
 from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.subjects.variants import made, remade, with_momentum
 from slotscope.checks.verdict import LeftOut, NotApplicable, Violation
@@ -153,7 +154,10 @@ def _averages(subject: Subject, on: bool) -> dict[str, bool]:
     """What makes it keep averages of the parameters, or not, where it does not so by itself."""
     with subject.engine.scope():
         already = bool(getattr(subject.make(), "use_ema", False))
-    return {} if already == on else {"use_ema": on}
+    if already == on:
+        return {}
+    needs_arguments(subject, "use_ema")
+    return {"use_ema": on}
 
 
 def _freeze(fitted: Fitted, frozen: bool) -> None:

@@ -25,14 +25,13 @@ from slotscope.checks.problems.features import (
     CLIPPINGS,
     PARTS,
     Problem,
-    multiplied,
     pairs_of,
     problem_of,
 )
 from slotscope.checks.problems.linear_model import Linear
 from slotscope.checks.problems.own_rule import itself_of
 from slotscope.checks.problems.small_models import model_of
-from slotscope.checks.problems.steps import Gradients, Run, reproducible, trajectory
+from slotscope.checks.problems.steps import Gradients, Run, multiplied, reproducible, trajectory
 from slotscope.checks.problems.warnings_and_logs import unwarned
 from slotscope.checks.subjects.requirements import (
     needs_arguments,
@@ -122,6 +121,7 @@ def check_sparse_gradient_is_clipped_as_the_dense_one(subject: Subject, case: st
     """A sparse gradient in which a row comes twice is clipped as the dense one it stands for."""
     needs_sparse(subject)
     changes = PARTS[case].arguments
+    needs_arguments(subject, *changes)
     rows = [2, 0, 2, 1, 3, 2]
     steps: Gradients = [
         [sparse(rows, n), vector] for n, (_, vector) in enumerate(chosen_gradients(PAIR, 2))

@@ -123,7 +123,10 @@ def _telling(value: Any) -> Any:
 
 
 def _of_parameters(subject: Subject, changes: dict[str, Any]) -> State:
-    """The parameters and their slots after some steps, in the order of the steps."""
+    """The parameters and their slots after some steps, in the order of the steps.
+
+    And the scale, where losses are scaled: no parameter must notice it.
+    """
     *start, last = initial_values(_SHAPES)
     start.append(np.zeros_like(last))  # the size of a parameter may scale its steps
     states = trajectory(subject, start, _varied(), names=_NAMED, **changes)
@@ -131,7 +134,7 @@ def _of_parameters(subject: Subject, changes: dict[str, Any]) -> State:
     return {
         f"{label} after step {number}": value
         for number, state in enumerate(states)
-        for label, value in state_of(parameters, state).items()
+        for label, value in (state if subject.scales else state_of(parameters, state)).items()
     }
 
 

@@ -16,9 +16,8 @@ from slotscope.checks.problems.exact_problems import (
     initial_values,
     training_of,
 )
-from slotscope.checks.problems.features import multiplied
 from slotscope.checks.problems.rounding import EPSILON
-from slotscope.checks.problems.steps import Run, reproducible, trajectory
+from slotscope.checks.problems.steps import Run, multiplied, reproducible, trajectory
 from slotscope.checks.subjects.other_hyperparameters import changed_values
 from slotscope.checks.subjects.requirements import (
     needs_arguments,
@@ -157,7 +156,7 @@ def check_a_name_changes_only_what_the_rule_says(subject: Subject, case: str) ->
 @check(cases=("alone", "with use_ema"))
 def check_defaults_are_those_of_the_release(subject: Subject, case: str) -> None:
     """An optimizer made without arguments is the rule with the defaults that its release states."""
-    if not subject.builtin:
+    if not subject.builtin or subject.wrapped:
         raise NotApplicable("no release states the defaults of an optimizer that is not Keras's")
     changes: dict[str, Any] = {} if case == "alone" else {"use_ema": True}
     plain = builtin(subject.engine, subject.name)
