@@ -188,10 +188,7 @@ def test_an_older_optimizer_without_a_rule_is_its_own(engine):
 
 @on("keras-torch", "tf_keras-legacy")
 def test_a_weight_decay_that_is_a_number_by_default_is_switched_off_by_zero(engine):
-    base = engine.keras.optimizers
-    base = getattr(base, "legacy", base).SGD
-
-    class Decays(base):
+    class Decays(engine.optimizers.SGD):
         def __init__(self, learning_rate=0.125, weight_decay=0.0, **more):
             super().__init__(learning_rate, **more)
             self.wd = weight_decay + 0.0
