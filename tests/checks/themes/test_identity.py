@@ -6,6 +6,10 @@ from checked import caught, clean, every_mistake, violated
 from engine_cases import on
 from heavy_ball import heavy_ball
 
+from slotscope.checks.runner import attempt
+from slotscope.checks.selection import select
+from slotscope.checks.subjects.subject import builtin
+
 known = functools.partial(violated, verdict="known difference")
 
 
@@ -139,3 +143,14 @@ def test_slots_that_recompiling_makes_anew_are_found(engine):
     make = functools.partial(engine.optimizer, "SGD", learning_rate=0.125)
     known(engine, make, "check_recompiling_keeps_the_slots", "compiled again after four batches")
     known(engine, make, FROZEN, "the frozen layer changed: momentum/hidden/bias is gone")
+
+
+@on("tf_keras", "tf_keras-legacy", "keras-2.1", "keras-torch", "keras-jax", "keras-tensorflow")
+def test_freezing_waits_for_compile_in_keras_2_alone(engine):
+    subject = builtin(engine, "SGD")
+    items = select(subject, only=["check_freezing_counts_from_the_next_compile"])
+    found = {item.case: str(attempt(subject, item)[0]) for item in items}
+    waits = engine.generation != "keras-3"
+    assert found["before the first"] == ("holds" if waits else "violated")
+    after = waits or engine.name == "keras-tensorflow"
+    assert found["after a fit"] == ("holds" if after else "violated")

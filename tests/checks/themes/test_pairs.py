@@ -184,3 +184,20 @@ def test_an_older_optimizer_without_a_rule_is_its_own(engine):
     assert "use_ema" in parts_of(subject_of(make, engine=engine))
     cases = ("clipnorm", "use_ema", "weight_decay+use_ema")
     holds(engine, make, *(f"{PAIR}[{case}]" for case in cases))
+
+
+@on("keras-torch", "tf_keras-legacy")
+def test_a_weight_decay_that_is_a_number_by_default_is_switched_off_by_zero(engine):
+    class Decays(engine.optimizers.SGD):
+        def __init__(self, learning_rate=0.125, weight_decay=0.0, **more):
+            super().__init__(learning_rate, **more)
+            self.wd = weight_decay + 0.0
+
+        def get_config(self):
+            return {**super().get_config(), "weight_decay": self.wd}
+
+    found = checked.outcomes(
+        engine, Decays, "check_features_together_do_what_each_promises[clipnorm]"
+    )
+    ((verdict, reason),) = found.values()
+    assert verdict == "holds", reason

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from slotscope.checks.problems.steps import Run
+from slotscope.checks.subjects.constructor_call import defaults
 from slotscope.checks.subjects.subject import Subject, is_keras_own
 from slotscope.checks.verdict import NotApplicable
 from slotscope.rules import FunctionRule, Slots
@@ -76,7 +77,12 @@ class Itself:
 
     def _plain(self) -> dict[str, Any]:
         """The changes, with every feature that the constructor takes switched off."""
-        off = {name: NEUTRAL.get(name) for name in FEATURES if self.subject.accepts(name)}
+        with self.subject.engine.scope():
+            usual = defaults(type(self.subject.make()))
+        # Where a feature is a number by default, as some classes have it, None is not taken.
+        none = {name: 0.0 for name, value in usual.items() if isinstance(value, (int, float))}
+        accepted = [name for name in FEATURES if self.subject.accepts(name)]
+        off = {name: NEUTRAL.get(name, none.get(name)) for name in accepted}
         own = {name: value for name, value in self.changes.items() if name not in FEATURES}
         return {**own, **off}
 

@@ -60,6 +60,8 @@ def _lost(subject: Subject, name: str, value: Any) -> str:
     for key in sorted(steady):
         if key not in c or not config_arguments.same(a[key], c[key]):
             given_as = f"with {name}={value!r}, " if name else ""
+            if isinstance(a[key], dict) and isinstance(c.get(key), dict):
+                return f"{given_as}{key} has changed: {config_difference(a[key], c[key])}"
             return f"{given_as}{key} is {a[key]!r} before and {c.get(key)!r} after"
     changed = config_difference(config, after)
     return f"in the config of the second, {changed}" if changed else ""

@@ -176,6 +176,31 @@ def _rests(fitted: Fitted, before: State) -> None:
         raise Violation("weight 2, of the layer that is not frozen, did not move")
 
 
+@check(cases=("after a fit", "before the first"))
+def check_freezing_counts_from_the_next_compile(subject: Subject, case: str) -> None:
+    """Until the model is compiled again, it trains a layer that is frozen, as it was compiled.
+
+    ``compile`` is *meant to "freeze" the behavior of that model*: Keras's guide to transfer
+    learning, https://keras.io/guides/transfer_learning/.
+    """
+    subject = with_momentum(subject)
+
+    def end(frozen: bool) -> State:
+        fitted = model_of(subject)  # run eagerly, it would train another way
+        if case == "after a fit":
+            fitted.fit(stop=8)
+        fitted.model.layers[1].trainable = not frozen
+        try:
+            fitted.fit(start=8, stop=16)
+        except REFUSALS as error:
+            raise Violation(
+                f"with a layer frozen, fit raises {type(error).__name__}: {error}"
+            ) from error
+        return fitted.state
+
+    same_end(lambda: [end(False)], lambda: end(True), f"frozen {case}, and not compiled again")
+
+
 @check()
 def check_a_layer_unfrozen_later_is_refused_or_served(subject: Subject) -> None:
     """A layer that was frozen when the slots were made is refused, or gets slots of its own."""

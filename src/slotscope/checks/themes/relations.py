@@ -40,7 +40,12 @@ PLACE, SECONDS = 5, 0.1
 def arguments(subject: Subject) -> list[str]:
     """The arguments of its constructor that are numbers or switches."""
     found = config_arguments.others(subject)
-    return [name for name, value in found.items() if name != "name" and not _is_text(value)]
+    names = [name for name, value in found.items() if name != "name" and not _is_text(value)]
+    return [name for name in names if not any(word in name for word in _SAYS)]
+
+
+#: In the names of arguments that change what is said, not what is done.
+_SAYS = ("verbose", "print", "debug", "log_")
 
 
 def _is_text(value: Any) -> bool:
