@@ -86,6 +86,14 @@ class EventKind(StrEnum):
         8,
         "#009E73",
     )
+    COUNTER_MOVED = (
+        "counter moved",
+        "the step counter was moved on by what was no step of this model: a call that failed, or"
+        " ran out of data, and updated nothing; or another model that shares the optimizer",
+        "v",
+        8,
+        "#555555",
+    )
     SET_BACK = ("counter set back", "the step counter was moved backwards", "<", 8, "#D55E00")
     SKIPPED = (
         "skipped",
@@ -137,6 +145,13 @@ class EventKind(StrEnum):
         "$s$",
         8,
         "#56B4E9",
+    )
+    TRAINABLE_CHANGED = (
+        "trainable changed",
+        "parameters were frozen, or made trainable, while the model was watched",
+        "H",
+        8,
+        "#E69F00",
     )
     FROZEN_MOVED = (
         "frozen moved",

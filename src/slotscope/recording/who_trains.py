@@ -28,15 +28,28 @@ class WhoTrains:
         model: the model.
         recording: tells how often the watched optimizer stepped.
         log: gets the events.
+        changes: of each parameter with slots, how many rows there are of them, and in how many the
+            slots were not as in the row before: by this training has moved a parameter, and not
+            somebody who assigned to it.
     """
 
     _active: ClassVar[list[WhoTrains]] = []
 
-    def __init__(self, engine: Watched, model: Any, recording: Recording, log: EventLog) -> None:
+    def __init__(
+        self,
+        engine: Watched,
+        model: Any,
+        recording: Recording,
+        log: EventLog,
+        changes: Callable[[], dict[str, tuple[int, int]]],
+    ) -> None:
         self._engine = engine
         self._model = model
         self._recording = recording
         self._log = log
+        self._changes = changes
+        self._changes_before: dict[str, tuple[int, int]] = {}
+        self._moved_first: set[str] | None = None  # by the first step since the last look
         self._optimizers = FoundOptimizers(engine, model)
         self._parameters = MovedParameters(engine, model)
         self._followed: set[int] = set()
@@ -60,11 +73,15 @@ class WhoTrains:
         """Look anew at the parameters, where others are trainable than when they were seen last."""
         changed = not self._engine.trains_as_compiled and self._parameters.other_trainable()
         if changed or not self._parameters.known:
-            self.look_anew(self.note_parameters())
+            seen = self.note_parameters()
+            self.note_trainable()
+            self.look_anew(seen)
 
     def look_anew(self, seen: MovedParameters | None = None) -> None:
         """Compare with the parameters of now from now on: with ``seen``, if they were just read."""
         self._parameters = seen or MovedParameters(self._engine, self._model)
+        self._changes_before = self._changes()
+        self._moved_first = None
         self._steps_before = len(self._recording.events)
 
     def follow(self, optimizer: Any) -> None:
@@ -156,15 +173,11 @@ class WhoTrains:
         """
         if not any(event.kind in _STEPS for event in self._recording.events[self._steps_before :]):
             return None
-        slots = {variable.parameter for variable in self._recording.seen if variable.parameter}
         now = MovedParameters(self._engine, self._model)
-        frozen, still = self._parameters.differences(now, slots)
+        frozen, still = self._moved_by_training(now)
         if frozen:
             self._log.note(
-                EventKind.FROZEN_MOVED,
-                f"{listed(frozen)}: frozen after the train function was made, which goes on"
-                " training them; compile the model again",
-                len(frozen),
+                EventKind.FROZEN_MOVED, f"{listed(frozen)}: {self._goes_on()}", len(frozen)
             )
         if still:
             self._log.note(
@@ -174,3 +187,51 @@ class WhoTrains:
                 len(still),
             )
         return now
+
+    def _moved_by_training(self, now: MovedParameters) -> tuple[list[str], list[str]]:
+        """The frozen parameters that training has moved, and the others that it has not."""
+        changes = self._changes()
+        rows = {p: n for p, (n, _) in changes.items() if n > self._changes_before.get(p, (0, 0))[0]}
+        trained = {p for p, (_, n) in changes.items() if n > self._changes_before.get(p, (0, 0))[1]}
+        frozen, still = self._parameters.differences(now, set(changes))
+        if changes:  # of a parameter with slots the rows tell, one without is not trained
+            still = [path for path in still if path in rows or path not in changes]
+        else:  # plain SGD has no slots
+            known = self._moved_first
+            still = [] if known is None else [path for path in still if path not in known]
+        return [p for p in frozen if p in trained], [p for p in still if p not in trained]
+
+    def _goes_on(self) -> str:
+        if self._engine.trains_as_compiled:
+            return (
+                "frozen after compile, and trained on: the model trains as it was compiled. To stop"
+                " that, compile it again. Where they are frozen for another model's sake, as in a"
+                " GAN, all is well"
+            )
+        return (
+            "frozen after the train function was made, which goes on training them; compile the"
+            " model again"
+        )
+
+    @property
+    def wants_first_step(self) -> bool:
+        """Whether a look is due when a step was made: there are no slots that would tell."""
+        slots = any(variable.parameter for variable in self._recording.seen)
+        return self._moved_first is None and not slots
+
+    def first_step(self) -> None:
+        """A step was made, the first since the parameters were looked at."""
+        self._moved_first = self._parameters.moved_since()
+
+    def note_trainable(self) -> None:
+        """Note parameters that were frozen, or made trainable, since they were looked at."""
+        changed = zip(("frozen", "trainable"), self._parameters.changed(), strict=True)
+        said = [
+            f"{listed(paths)} {'is' if len(paths) == 1 else 'are'} {how} now"
+            for how, paths in changed
+            if paths
+        ]
+        if said:
+            takes_up = "at once" if self._engine.follows_trainable else "when it is compiled again"
+            detail = f"{', '.join(said)}; the model's training takes that up {takes_up}"
+            self._log.note(EventKind.TRAINABLE_CHANGED, detail)
