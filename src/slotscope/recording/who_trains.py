@@ -52,8 +52,9 @@ class WhoTrains:
         self._moved_first: set[str] | None = None  # by the first step since the last look
         self._optimizers = FoundOptimizers(engine, model)
         self._parameters = MovedParameters(engine, model)
-        self._followed: set[int] = set()
-        self._followed_elsewhere: set[int] = set()
+        #: The ids of the optimizers that this watch follows, and of those of other watches.
+        self.followed: set[int] = set()
+        self.followed_elsewhere: set[int] = set()
         self._steps_before = 0  # events, when the parameters were seen last
         self._foreign: Counter[str] = Counter()
         self._stop: Callable[[], None] | None = None
@@ -61,8 +62,8 @@ class WhoTrains:
     def begin(self) -> None:
         """Look for other watches, and hear of steps that no optimizer of Keras makes."""
         for other in self._active:
-            self._followed_elsewhere |= other._followed
-            other._followed_elsewhere |= self._followed
+            self.followed_elsewhere |= other.followed
+            other.followed_elsewhere |= self.followed
         self._active.append(self)
         self._stop = self._engine.hear_of_steps(self._model, self._hear)
 
@@ -87,10 +88,10 @@ class WhoTrains:
     def follow(self, optimizer: Any) -> None:
         """An optimizer is watched from now on."""
         followed = {id(part) for part in self._engine.parts(optimizer)}
-        self._followed |= followed
+        self.followed |= followed
         for other in self._active:
             if other is not self:
-                other._followed_elsewhere |= followed
+                other.followed_elsewhere |= followed
 
     def stop(self) -> None:
         if self in self._active:
@@ -120,10 +121,10 @@ class WhoTrains:
         """The other optimizers that stepped; each that nothing watches is an event."""
         others = []
         for found, steps in self._optimizers.steps():
-            if not steps or id(found.optimizer) in self._followed:
+            if not steps or id(found.optimizer) in self.followed:
                 continue
             others.append(found.optimizer)
-            if id(found.optimizer) not in self._followed_elsewhere:
+            if id(found.optimizer) not in self.followed_elsewhere:
                 name = type(found.optimizer).__name__
                 self._log.note(
                     EventKind.OTHER_OPTIMIZER,
@@ -216,8 +217,9 @@ class WhoTrains:
     @property
     def wants_first_step(self) -> bool:
         """Whether a look is due when a step was made: there are no slots that would tell."""
-        slots = any(variable.parameter for variable in self._recording.seen)
-        return self._moved_first is None and not slots
+        if self._moved_first is not None:
+            return False
+        return not any(variable.parameter for variable in self._recording.seen)
 
     def first_step(self) -> None:
         """A step was made, the first since the parameters were looked at."""
