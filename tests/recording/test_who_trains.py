@@ -374,7 +374,7 @@ def test_weights_that_are_assigned_to_a_frozen_layer_are_not_trained(engine):
 def test_a_layer_that_is_frozen_while_it_is_watched_is_told(engine):
     class Freeze(engine.keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
-            self.model.layers[1].trainable = epoch != 1
+            self.model.layers[1].trainable = epoch == 0
 
     def between(model):
         fit(model)
@@ -384,13 +384,33 @@ def test_a_layer_that_is_frozen_while_it_is_watched_is_told(engine):
     def within(model):
         fit(model, epochs=2, callbacks=[Freeze()])
 
+    keras_2 = engine.generation != "keras-3"
     for train in (between, within):
         recording, _ = watched(engine, dense_model(engine), train)
         (event,) = find(recording, "trainable changed")
         assert event.detail.startswith("hidden/kernel, hidden/bias are frozen now; ")
         at_once = engine.name == "keras-torch"
-        assert event.detail.endswith("at once" if at_once else "when it is compiled again")
+        when = "at once" if at_once else "when it is traced or compiled again"
+        assert event.detail.endswith("cannot be told" if keras_2 else when)
+        assert event.step == (6 if keras_2 else 3)  # in Keras 2, fit shows what was compiled
         assert "Trainable changed" in recording.summary()
+
+
+@on("keras-tensorflow", "keras-torch")
+def test_a_layer_that_is_frozen_and_released_within_fit(engine):
+    class Freeze(engine.keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.model.layers[1].trainable = epoch != 1
+
+    for eagerly in (False, True):
+        model = dense_model(engine, compiled={"run_eagerly": eagerly})
+        recording, _ = watched(engine, model, lambda m: fit(m, epochs=3, callbacks=[Freeze()]))
+        frozen, released = find(recording, "trainable changed")
+        assert (frozen.step, released.step) == (3, 6)
+        assert "are frozen now" in frozen.detail
+        assert "are trainable now" in released.detail
+        at_once = eagerly or engine.name == "keras-torch"
+        assert ("takes that up at once" in frozen.detail) is at_once
 
 
 @on("tf_keras")

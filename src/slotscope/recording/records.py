@@ -81,7 +81,8 @@ class EventKind(StrEnum):
     RESTORED = (
         "restored",
         "the step counter was moved on by something that was no step: state that was loaded, or a"
-        " value that was assigned",
+        " value that was assigned; or, where values are kept, slots had others as a fit began than"
+        " the last step left",
         "v",
         8,
         "#009E73",

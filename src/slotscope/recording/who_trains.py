@@ -50,6 +50,8 @@ class WhoTrains:
         self._changes = changes
         self._changes_before: dict[str, tuple[int, int]] = {}
         self._moved_first: set[str] | None = None  # by the first step since the last look
+        self._layers = flattened(model)
+        self._flags = self._trainable_flags()
         self._optimizers = FoundOptimizers(engine, model)
         self._parameters = MovedParameters(engine, model)
         #: The ids of the optimizers that this watch follows, and of those of other watches.
@@ -78,11 +80,21 @@ class WhoTrains:
             self.note_trainable()
             self.look_anew(seen)
 
+    def _trainable_flags(self) -> list[bool]:
+        return [bool(getattr(layer, "trainable", True)) for layer in self._layers]
+
+    @property
+    def other_flags(self) -> bool:
+        """Whether layers are frozen, or not any more, since the last look; asked at every step."""
+        return self._trainable_flags() != self._flags
+
     def look_anew(self, seen: MovedParameters | None = None) -> None:
         """Compare with the parameters of now from now on: with ``seen``, if they were just read."""
         self._parameters = seen or MovedParameters(self._engine, self._model)
         self._changes_before = self._changes()
         self._moved_first = None
+        self._layers = flattened(self._model)
+        self._flags = self._trainable_flags()
         self._steps_before = len(self._recording.events)
 
     def follow(self, optimizer: Any) -> None:
@@ -234,6 +246,25 @@ class WhoTrains:
             if paths
         ]
         if said:
-            takes_up = "at once" if self._engine.follows_trainable else "when it is compiled again"
-            detail = f"{', '.join(said)}; the model's training takes that up {takes_up}"
+            detail = f"{', '.join(said)}; {self._takes_up()}"
             self._log.note(EventKind.TRAINABLE_CHANGED, detail)
+
+    def _takes_up(self) -> str:
+        """When training goes by what is trainable."""
+        if self._engine.trains_as_compiled:
+            return (
+                "the model's training takes that up when it is compiled again. When that was set"
+                " cannot be told"
+            )
+        if self._engine.follows_trainable or getattr(self._model, "run_eagerly", False):
+            return "the model's training takes that up at once"
+        return "the model's training takes that up when it is traced or compiled again"
+
+
+def flattened(model: Any) -> list[Any]:
+    """The layers of ``model``, and those in them."""
+    layers, pending = [], list(getattr(model, "layers", []))
+    while pending:
+        layers.append(pending.pop())
+        pending += getattr(layers[-1], "layers", [])
+    return layers
