@@ -40,11 +40,11 @@ def copied_after_each_batch(engine, model, *, epochs=4):
 
 def compare(recording, copies):
     assert len(recording.rows) == len(copies)
-    for row, copy in zip(recording.rows, copies, strict=True):
+    for row, copied in zip(recording.rows, copies, strict=True):
         labels = [recording.seen[index].label for index in row.indices]
-        assert set(labels) == set(copy)
+        assert set(labels) == set(copied)
         for label, values in zip(labels, row.values, strict=True):
-            wanted = np.asarray(copy[label], values.dtype)
+            wanted = np.asarray(copied[label], values.dtype)
             assert values.shape == wanted.shape
             assert values.tobytes() == wanted.tobytes(), label
 

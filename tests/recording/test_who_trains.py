@@ -4,6 +4,7 @@ import importlib
 import warnings
 
 import numpy as np
+import pytest
 from engine_cases import (
     GRAPH,
     KERAS_3,
@@ -18,7 +19,7 @@ from engine_cases import (
 )
 
 import slotscope
-from slotscope.errors import NoStepWarning
+from slotscope.errors import NoStepWarning, NotCompiledError
 
 X, Y = data()
 KEPT = ("values", "norms")
@@ -328,3 +329,162 @@ def test_an_identity_that_cannot_be_told_is_missing(engine):
         assert slots["object"].all()
     assert not any(told["values"])
     assert all(handle is np.nan or str(handle) == "<NA>" for handle in told["norms"])
+
+
+@on_every_engine
+def test_weights_that_are_put_back_have_moved_for_all_that(engine):
+    for optimizer in ("Adam", "SGD"):
+        for keep in KEPT:
+            home = fresh(engine)
+            model = dense_model(home, optimizer, learning_rate=0.125)
+
+            def train(model):
+                begin = model.get_weights()
+                fit(model)
+                model.set_weights(begin)
+                model.compile(optimizer=model.optimizer, loss="mse")
+                fit(model)
+                model.set_weights(begin)
+
+            recording, _ = watched(home, model, train, keep=keep)
+            assert not find(recording, "not moved")
+            assert not find(recording, "frozen moved")
+
+
+@on("tf_keras-legacy", "tf_keras", "keras-tensorflow", "keras-torch")
+def test_weights_that_are_assigned_to_a_frozen_layer_are_not_trained(engine):
+    for keep in KEPT:
+        model = dense_model(engine)
+        fit(model)
+        best = model.get_weights()
+        fit(model)
+        model.layers[1].trainable = False
+        with engine.scope():
+            model.compile(optimizer=model.optimizer, loss="mse")
+
+        def train(model, best=best):
+            fit(model)
+            model.set_weights(best)
+
+        recording, _ = watched(engine, model, train, keep=keep)
+        assert not find(recording, "frozen moved")
+
+
+@on("tf_keras-legacy", "tf_keras", "keras-tensorflow", "keras-torch")
+def test_a_layer_that_is_frozen_while_it_is_watched_is_told(engine):
+    class Freeze(engine.keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.model.layers[1].trainable = epoch == 0
+
+    def between(model):
+        fit(model)
+        model.layers[1].trainable = False
+        fit(model)
+
+    def within(model):
+        fit(model, epochs=2, callbacks=[Freeze()])
+
+    keras_2 = engine.generation != "keras-3"
+    for train in (between, within):
+        recording, _ = watched(engine, dense_model(engine), train)
+        (event,) = find(recording, "trainable changed")
+        assert event.detail.startswith("hidden/kernel, hidden/bias are frozen now; ")
+        at_once = engine.name == "keras-torch"
+        when = "at once" if at_once else "when it is traced or compiled again"
+        assert event.detail.endswith("cannot be told" if keras_2 else when)
+        assert event.step == (6 if keras_2 else 3)  # in Keras 2, fit shows what was compiled
+        assert "Trainable changed" in recording.summary()
+
+
+@on("keras-tensorflow", "keras-torch")
+def test_a_layer_that_is_frozen_and_released_within_fit(engine):
+    class Freeze(engine.keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.model.layers[1].trainable = epoch != 1
+
+    for eagerly in (False, True):
+        model = dense_model(engine, compiled={"run_eagerly": eagerly})
+        recording, _ = watched(engine, model, lambda m: fit(m, epochs=3, callbacks=[Freeze()]))
+        frozen, released = find(recording, "trainable changed")
+        assert (frozen.step, released.step) == (3, 6)
+        assert "are frozen now" in frozen.detail
+        assert "are trainable now" in released.detail
+        at_once = eagerly or engine.name == "keras-torch"
+        assert ("takes that up at once" in frozen.detail) is at_once
+
+
+@on("tf_keras")
+def test_a_discriminator_that_is_frozen_for_a_gan_is_not_to_be_compiled_again(engine):
+    model = dense_model(engine)
+    model.trainable = False
+    recording, _ = watched(engine, model)
+    (event,) = find(recording, "frozen moved")
+    assert "the model trains as it was compiled" in event.detail
+    assert "as in a GAN, all is well" in event.detail
+
+
+@on_every_engine
+def test_a_model_that_was_not_trained_in_the_block(engine):
+    recording, said = watched(engine, dense_model(engine), lambda model: None)
+    assert not said
+    assert "train function did not run. If a model was trained" in recording.summary()
+    recording, _ = watched(engine, dense_model(engine))
+    assert "did not run" not in recording.summary()
+
+
+@on("tf_keras-legacy", "tf_keras", *KERAS_3)
+def test_slots_that_are_assigned_between_fits_are_told(engine):
+    def train(model):
+        fit(model)
+        slots = [v for v in engine.variables(model.optimizer) if v.parameter == "hidden/kernel"]
+        for slot in slots:
+            engine.assign(slot.ref, np.zeros(slot.shape, slot.dtype))
+        fit(model)
+
+    recording, _ = watched(engine, dense_model(engine), train)
+    (event,) = find(recording, "restored")
+    assert event.count == 2
+    assert "momentum/hidden/kernel, velocity/hidden/kernel: not what the last step" in event.detail
+    assert event.step == 3
+
+
+@on(*KERAS_3)
+def test_optimizers_that_are_kept_by_a_model_without_a_compile_are_named(engine):
+    model = engine.keras.Sequential([engine.keras.Input((4,)), engine.keras.layers.Dense(1)])
+    model.second = engine.optimizer("Adam")
+    with pytest.raises(NotCompiledError, match=r"It keeps model\.second\..*optimizer=model.second"):
+        slotscope.watch(model)
+
+
+@on("keras-torch", "keras-jax")
+def test_of_several_optimizers_in_one_no_rate_is_the_rate(engine):
+    optimizers = engine.keras.optimizers
+
+    class Both(optimizers.Optimizer):
+        def __init__(self, first, second):
+            super().__init__(learning_rate=0.0)
+            self.first, self.second = first, second
+
+        def build(self, variables):
+            super().build(variables)
+            self.first.build(variables[:1])
+            self.second.build(variables[1:])
+
+        def apply(self, grads, trainable_variables=None):
+            given = trainable_variables
+            if not self.built:
+                self.build(given)
+            for own, part in ((self.first, slice(1)), (self.second, slice(1, None))):
+                own.apply(grads[part], None if given is None else given[part])
+            self._iterations.assign_add(1)
+
+        @property
+        def variables(self):
+            return [*self._variables, *self.first.variables, *self.second.variables]
+
+    model = dense_model(engine)
+    both = Both(engine.optimizer("Adam", learning_rate=0.25), engine.optimizer("SGD"))
+    model.compile(optimizer=both, loss="mse")
+    recording, _ = watched(engine, model)
+    assert np.isnan(recording.learning_rates).all()
+    assert "The learning rate" not in recording.summary()

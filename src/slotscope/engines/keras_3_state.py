@@ -50,7 +50,7 @@ def counting_part(optimizer: Any) -> Any:
 def learning_rate_of(optimizer: Any) -> Any:
     """The variable or the schedule; None where several optimizers have one each."""
     part = counting_part(optimizer)
-    return None if hasattr(part, "optimizers") else vars(part).get("_learning_rate")
+    return None if len(parts(part)) > 1 else vars(part).get("_learning_rate")
 
 
 def all_labelled(optimizer: Any) -> dict[int, OptimizerVariable]:

@@ -22,6 +22,7 @@ class KerasTorch(Keras3):
     name: ClassVar[str] = "keras-torch"
     backend_name: ClassVar[str] = "torch"
     writable_tensors: ClassVar[bool] = True
+    follows_trainable: ClassVar[bool] = True
     requires: ClassVar[tuple[str, ...]] = ("keras", "torch")
     extra: ClassVar[str] = "torch"
     traces: ClassVar[int] = 0

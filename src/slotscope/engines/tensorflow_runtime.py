@@ -67,7 +67,8 @@ class EagerTensorFlow(Engine):
             return None  # each replica would write a row of its own
         if measures == "values" and steps_per_execution(model) == 1:
             return None  # they are taken when the call has returned
-        return TensorFlowMeter(measures, every, self.variable)
+        trainer = self.trainer(model)
+        return TensorFlowMeter(measures, every, self.variable, lambda: trainer.trainable_variables)
 
     def trace(self, arguments: Any) -> Any:
         """The graph that is being built, None if ops run for real."""

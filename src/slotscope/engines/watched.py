@@ -59,6 +59,8 @@ class Watched(Available):
     shares_memory: ClassVar[bool] = False
     #: Whether ``fit`` sees layers as trainable as they were at ``compile``, whatever they are now.
     trains_as_compiled: ClassVar[bool] = False
+    #: Whether a layer that is frozen stops moving at once, not only with the next compile.
+    follows_trainable: ClassVar[bool] = False
     #: Whether a compiled function of a custom loop makes steps where no hook can see them.
     runs_unseen: ClassVar[bool] = False
     #: Those of ``counted`` that an optimizer may lack; that another one is not there is said.

@@ -22,6 +22,7 @@ from slotscope.recording.metering import Metering
 from slotscope.recording.observer import Observer, aside
 from slotscope.recording.patches import original_of
 from slotscope.recording.recorder import Recorder
+from slotscope.recording.who_trains import WhoTrains
 
 
 class HookedCalls(Observer):
@@ -61,7 +62,7 @@ class HookedCalls(Observer):
         meter = self.engine.meter(self.model, level, self.recorder.recording.every)
         if meter is None or (meter.remakes and self._stays_as_made(level)):
             return False
-        self._metering = Metering(meter, self.engine.trainer(self.model))
+        self._metering = Metering(meter, self.engine.trainer(self.model), self.engine.maker)
         return meter.remakes
 
     @aside
@@ -165,6 +166,8 @@ class HookedCalls(Observer):
             return proceed(*args, **kwargs)
         self._follow_optimizer("assignment")
         own = self._trains_the_model()
+        if own and self._who is not None and self._who.other_flags:
+            self._ask_who_trains(WhoTrains.about_to_train)
         metering = self._metering if own else None
         state = None
         if metering is None or self.recorder.expects_values:
@@ -179,6 +182,7 @@ class HookedCalls(Observer):
                         result = metering.meter.leave(proceed(*entering, **kwargs))
                     self.recorder.recording.train_calls += self._leads
                     self._measured(metering)
+                self._after_first_step()
                 return result
         self._drain()
         with self._unsettled(own):
@@ -187,9 +191,14 @@ class HookedCalls(Observer):
             self.recorder.recording.train_calls += self._leads
             state = self._state(self.engine.state_after, self.optimizer, result) if own else None
             self._step(state, returned=self._returned(own))
+        self._after_first_step()
         if own and self._undecided and self._set_meter():
             getattr(self.engine.trainer(self.model), self.engine.maker)()
         return result
+
+    def _after_first_step(self) -> None:
+        if self._who is not None and self._who.wants_first_step:
+            self._ask_who_trains(WhoTrains.first_step)
 
     def _returned(self, own: bool) -> str:
         """What returned that makes a step for certain, if nothing in it was seen to make one."""
@@ -236,8 +245,11 @@ class HookedCalls(Observer):
             self.recorder.recording.train_calls += is_train_function and self._leads
             if metering is not None:
                 self._measured(metering)
-                return result
-            stepped = self._step(state, returned=self._returned(own)) or self._depth.applied
+                stepped = True
+            else:
+                stepped = self._step(state, returned=self._returned(own)) or self._depth.applied
+        if own:
+            self._after_first_step()
         if stepped and not own:
             self._note_other_model()
         return result
@@ -271,9 +283,9 @@ class HookedCalls(Observer):
             # A function that ran out of data made the steps before: Keras 3.0 ends epochs so.
             if own and self._metering is not None:
                 self._metering.ran(1)
-                self._drain()
+                self._drain(failed=True)
             else:
-                self._step(state)
+                self._step(state, failed=True)
             raise
         finally:
             self._depth.own_step = False

@@ -207,6 +207,7 @@ class Hooks(HookedCalls):
         if self._undecided:
             self._set_meter()
         self._ask_who_trains(WhoTrains.about_to_train)
+        self._note_assigned()
         held = vars(self.engine.trainer(self.model))
         if held.get("train_function") is None:
             # Of an earlier compile: while it lives, JAX runs its trace for the new one.

@@ -17,11 +17,21 @@ _FUNCTIONS = ("train_function", "train_tf_function")
 
 
 class Metering:
-    """Puts ``meter`` into what ``trainer`` trains by, and empties it in time."""
+    """Puts ``meter`` into what ``trainer`` trains by, and empties it in time.
 
-    def __init__(self, meter: Meter, trainer: Any) -> None:
+    A ``fit`` may be under way, and call what ``trainer`` holds for the next batch: where it has a
+    train function, it gets another one at once.
+
+    Args:
+        meter: what measures.
+        trainer: what holds the train function.
+        maker: the name of its method that makes one.
+    """
+
+    def __init__(self, meter: Meter, trainer: Any, maker: str) -> None:
         self.meter = meter
         self.trainer = trainer
+        self._maker = maker
         #: The most steps that were made since the rows were taken out last.
         self.undrained = 0
         self._applied = 0
@@ -34,6 +44,11 @@ class Metering:
             self._before = {name: held[name] for name in _FUNCTIONS if name in held}
             self._before["train_function"] = original_of(trainer, "train_function")
             held["train_function"] = None
+            if self._before["train_function"] is not None:
+                self._make()
+
+    def _make(self) -> None:
+        getattr(self.trainer, self._maker)()
 
     def compiling(self) -> None:
         """The model is about to be compiled: what it had was for what was compiled before."""
@@ -75,7 +90,10 @@ class Metering:
         return self.meter.drain()
 
     def remove(self) -> None:
-        """Leave the model as it was."""
+        """Leave the model as it was; it has a train function now if it has one already."""
         self.meter.undo()
         self._stop_listening()
+        made = self.meter.remakes and vars(self.trainer).get("train_function") is not None
         vars(self.trainer).update(self._before)
+        if made and self._before["train_function"] is None:
+            self._make()

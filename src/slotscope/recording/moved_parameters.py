@@ -50,6 +50,20 @@ class MovedParameters:
         """Whether other parameters are trainable now than were then."""
         return self._trainable_ids() != self._ids
 
+    def changed(self) -> tuple[list[str], list[str]]:
+        """The paths of those that were frozen since, and of those that were made trainable."""
+        known, then = self._trainable_ids(), self.seen.trainable
+        weights = self._weights("weights")
+        paths = unique_paths(self._engine.path(weight) for weight in weights)
+        now = {p for p, weight in zip(paths, weights, strict=True) if id(weight) in known}
+        both = [path for path in paths if path in self.seen.checksums]
+        return [p for p in both if p in then - now], [p for p in both if p in now - then]
+
+    def moved_since(self) -> set[str]:
+        """The paths of the parameters that have other values now, or none that can be read."""
+        now = self._look().checksums
+        return {path for path, before in self.seen.checksums.items() if now.get(path) != before}
+
     @property
     def known(self) -> bool:
         """Whether the model had parameters."""

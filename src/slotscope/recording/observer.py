@@ -20,7 +20,7 @@ from slotscope.engines.meters.meter import Targets
 from slotscope.engines.watched import Watched, steps_per_execution
 from slotscope.errors import SlotscopeError
 from slotscope.recording.metering import Metering
-from slotscope.recording.recorder import Recorder
+from slotscope.recording.recorder import FAILED, Recorder
 from slotscope.recording.records import EventKind
 from slotscope.recording.who_trains import WhoTrains
 
@@ -80,7 +80,6 @@ class Observer:
         self.optimizer: Any = None
         self._given = optimizer
         self._who: WhoTrains | None = None
-        self._shared = False
         self._traced_elsewhere = False  # a step, for a compiled function that is not the model's
         self._depth = _Depth()
         self._lock = threading.RLock()
@@ -153,7 +152,9 @@ class Observer:
         Args:
             ended: whether the watch has: a loop may have run a function that was traced before.
         """
-        possible = self._shared or self._traced_elsewhere or (ended and not self.recorder.steps)
+        possible = (
+            self.recorder.shared or self._traced_elsewhere or (ended and not self.recorder.steps)
+        )
         return " that a hook could see" if self.engine.runs_unseen and possible else ""
 
     def hand_over(self, arrays: Sequence[Any]) -> None:
@@ -162,22 +163,27 @@ class Observer:
         self._handed_over = True
         self._step(state, returned="a step that was handed over")
 
-    def _step(self, state: Any, *, returned: str = "") -> bool:
+    def _step(self, state: Any, *, returned: str = "", failed: bool = False) -> bool:
         self._look("a step")
-        seen: bool | None = self._seen_step(state, returned)
+        seen: bool | None = self._seen_step(state, returned, failed)
         if seen is None and returned:
             with self._lock:
                 self.recorder.unread(f"{returned} returned, but what it left cannot be read")
         return bool(seen)
 
     @aside
-    def _seen_step(self, state: Any, returned: str) -> bool:
+    def _seen_step(self, state: Any, returned: str, failed: bool) -> bool:
         longest = steps_per_execution(self.model)
         with self._lock, self._within_step():
             if self._another_thread_steps or (self._undrained and not self._depth.unsettled):
                 return False  # it is seen when it returns, or has been measured
             seen = self.recorder.step(
-                self.engine, self.optimizer, state, returned=returned, longest=longest
+                self.engine,
+                self.optimizer,
+                state,
+                returned=returned,
+                longest=longest,
+                failed=failed and longest == 1,
             )
             if returned and not seen and self._may_skip():
                 self.recorder.skipped()
@@ -197,8 +203,8 @@ class Observer:
             self._depth.step -= 1
 
     @aside
-    def _drain(self) -> None:
-        """Take over the rows that steps have left in the meter."""
+    def _drain(self, *, failed: bool = False) -> None:
+        """Take over the rows that steps have left in the meter; perhaps after one that failed."""
         if sys.is_finalizing():  # frameworks are half taken apart, and nobody will read the rows
             return
         metering = self._metering
@@ -216,10 +222,10 @@ class Observer:
             skips = self._may_skip()
             for part in found:
                 self.recorder.measured(self.engine, part, steps, skips=skips, longest=longest)
-            if not found:
-                unseen = " where they should have been measured"
+            if failed or not found:
+                unseen = "" if failed else " where they should have been measured"
                 now = self.recorder.counter(self.engine, self.optimizer, None)
-                self.recorder.arrive(now, unseen)
+                self.recorder.arrive(now, unseen, FAILED if failed else "")
 
     @aside
     def _catch_up(self) -> None:
@@ -234,9 +240,20 @@ class Observer:
             self.recorder.arrive(now, self._unseen(ended=True))
 
     @aside
+    def _note_assigned(self) -> None:
+        """See, before a fit, whether slots were given other values since the last step."""
+        with self._lock, self._within_step():
+            if self._another_thread_steps or self._undrained or not self.recorder.steps:
+                return
+            self.recorder.note_assigned(self.engine, self.optimizer, self.engine.at_end())
+
+    @aside
     def _begin_who_trains(self) -> None:
         """Look at the model before it trains; a graph is read when it has been built."""
-        self._who = WhoTrains(self.engine, self.model, self.recorder.recording, self.recorder.log)
+        recorder = self.recorder
+        self._who = WhoTrains(
+            self.engine, self.model, recorder.recording, recorder.log, recorder.rows.changes
+        )
         self._who.follow(self.optimizer)
         self._who.begin()
 
@@ -244,6 +261,7 @@ class Observer:
     def _ask_who_trains(self, ask: Callable[[WhoTrains], None]) -> None:
         """Have it look at the model, or note what it has seen."""
         if self._who is not None and not sys.is_finalizing():
+            self._drain()
             with self._lock, self._within_step():
                 ask(self._who)
 
@@ -252,6 +270,7 @@ class Observer:
         who.end(self.optimizer, given=self._given is not None)
         if not self._handed_over:  # a loop that does holds the parameters itself
             who.note_parameters()
+        who.note_trainable()
 
     # ---- what is noticed on the way
 
@@ -267,7 +286,7 @@ class Observer:
 
     @aside
     def _note_other_model(self) -> None:
-        if not self._depth.own_step and not self._shared:
+        if not self._depth.own_step and not self.recorder.shared:
             own = (self.model, self.engine.trainer(self.model))
             other = self._user_on_the_stack(own)
             if other is not None:
@@ -275,8 +294,8 @@ class Observer:
                 self._note_shared(f"the model {name!r} uses it too")
 
     def _note_shared(self, detail: str) -> None:
-        if not self._shared:
-            self._shared = True
+        if not self.recorder.shared:
+            self.recorder.shared = True
             self.recorder.log.note(EventKind.SHARED, detail)
 
     def _user_on_the_stack(self, own: tuple[Any, ...]) -> Any:

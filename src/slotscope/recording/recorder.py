@@ -20,10 +20,16 @@ from slotscope.recording.recording import Recording
 from slotscope.recording.records import EventKind
 from slotscope.recording.row_taker import SMALL_STATE, Look, RowTaker
 from slotscope.recording.seen_variables import SeenVariables
-from slotscope.recording.summary import plural
+from slotscope.recording.summary import listed, plural
 
 #: What is said where a call of the train function steps several times.
 _SEVERAL = "one call made several steps, and the last one alone has a row"
+
+
+#: What is said where the step counter was moved, and nothing else.
+FAILED = ", by a call that failed, or for which there was no data; it updated nothing"
+#: The same of steps for a model that is not watched.
+SHARED = ", by the other model that has this optimizer"
 
 
 class Recorder:
@@ -50,6 +56,8 @@ class Recorder:
         self.keep = keep
         self.optimizer = optimizer
         self.buffers = buffers
+        #: Whether the optimizer serves another model, too.
+        self.shared = False
         #: The recording's own, which it would bring up to date for anybody who asks it.
         self.counts = recording.counts
         self.log = EventLog(recording, beside)
@@ -109,16 +117,24 @@ class Recorder:
 
     # ---- steps
 
-    def arrive(self, now: int | None, unseen: str = "") -> None:
+    def arrive(self, now: int | None, unseen: str = "", why: str = "") -> None:
         """The step counter stands at ``now`` while no step is under way; None if nobody knows.
 
         Args:
             unseen: where steps may have been made that nothing noticed, what to say of them.
+            why: what else moved it on, in words that begin with a comma.
         """
         if now is not None and self.iterations is not None:
-            self._moved_to(now, unseen)
+            self._moved_to(now, unseen, why)
 
-    def _moved_to(self, now: int, unseen: str = "") -> None:
+    def note_assigned(self, engine: Watched, optimizer: Any, state: Any) -> None:
+        """Note slots that were given other values while the step counter stayed."""
+        labels = self.rows.assigned(engine, state)
+        if labels and self.counter(engine, optimizer, state) == self.iterations:
+            detail = f"{listed(labels)}: not what the last step left, at the same step counter"
+            self.log.note(EventKind.RESTORED, detail, len(labels))
+
+    def _moved_to(self, now: int, unseen: str = "", why: str = "") -> None:
         before = self.iterations or 0
         self.log.iterations = now
         if now < before:
@@ -129,10 +145,19 @@ class Recorder:
                 EventKind.GAP, f"steps {before + 1} to {now} left no row{unseen}", now - before
             )
         elif now > before:
-            self.log.note(EventKind.RESTORED, f"from {before} to {now}", now - before)
+            why = why or (SHARED if self.shared else "")
+            kind = EventKind.COUNTER_MOVED if why else EventKind.RESTORED
+            self.log.note(kind, f"from {before} to {now}{why}", now - before)
 
     def step(
-        self, engine: Watched, optimizer: Any, state: Any, *, returned: str, longest: int = 1
+        self,
+        engine: Watched,
+        optimizer: Any,
+        state: Any,
+        *,
+        returned: str,
+        longest: int = 1,
+        failed: bool = False,
     ) -> bool:
         """See whether the step counter moved in a call, and record a row where it is due.
 
@@ -142,6 +167,7 @@ class Recorder:
             returned: what returned that makes a step for certain, in words; empty for what may.
                 Then an optimizer without a counter stepped, and another has one to be read.
             longest: the most steps of which the last one's row stands for all.
+            failed: whether what could make one step raised.
 
         Returns:
             Whether there was a step.
@@ -166,6 +192,10 @@ class Recorder:
         if now <= before:
             self._moved_to(now)
             return False
+        look = look or self.rows.look(engine, state)
+        if failed and (self.recording.every > 1 or not self.rows.moved(look)):
+            self._moved_to(now, why=FAILED)
+            return False
         self.log.iterations = now
         self.variables.stepped()
         self._count(now - before)
@@ -173,7 +203,7 @@ class Recorder:
         if now - before > longest:
             self.log.note_again(EventKind.GAP, _SEVERAL, now - before - 1)
         if now // self.recording.every != before // self.recording.every:
-            self.rows.add(engine, look or self.rows.look(engine, state), self.steps)
+            self.rows.add(engine, look, self.steps)
         return True
 
     def _counter_in(

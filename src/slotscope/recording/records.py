@@ -81,10 +81,19 @@ class EventKind(StrEnum):
     RESTORED = (
         "restored",
         "the step counter was moved on by something that was no step: state that was loaded, or a"
-        " value that was assigned",
+        " value that was assigned; or, where values are kept, slots had others as a fit began than"
+        " the last step left",
         "v",
         8,
         "#009E73",
+    )
+    COUNTER_MOVED = (
+        "counter moved",
+        "the step counter was moved on by what was no step of this model: a call that failed, or"
+        " ran out of data, and updated nothing; or another model that shares the optimizer",
+        "v",
+        8,
+        "#555555",
     )
     SET_BACK = ("counter set back", "the step counter was moved backwards", "<", 8, "#D55E00")
     SKIPPED = (
@@ -137,6 +146,13 @@ class EventKind(StrEnum):
         "$s$",
         8,
         "#56B4E9",
+    )
+    TRAINABLE_CHANGED = (
+        "trainable changed",
+        "parameters were frozen, or made trainable, while the model was watched",
+        "H",
+        8,
+        "#E69F00",
     )
     FROZEN_MOVED = (
         "frozen moved",

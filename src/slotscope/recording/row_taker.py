@@ -122,6 +122,13 @@ class RowTaker:
         arrays = tuple(native(value) for value in values[: len(refs)] if value is not None)
         return Look(present, arrays, identity[there], math.nan if held is None else float(held))
 
+    def moved(self, look: Look) -> bool:
+        """Whether a slot is another than when it was last read; no, where there is none."""
+        found = zip(look.indices, look.arrays, strict=True)
+        slots = [(i, array) for i, array in found if self._recording.seen[i].parameter]
+        variables = self._variables.all
+        return any(variables[i].last is None or variables[i].moved(array) for i, array in slots)
+
     def add(self, engine: Watched, look: Look, step: int) -> None:
         """Add the row of the step that has just been made, and left what was seen.
 
@@ -217,6 +224,32 @@ class RowTaker:
             labels = [self._recording.seen[i].label for i, first in found.items() if first == place]
             at = rows[place].step, rows[place].iterations
             self._log.note(EventKind.NOT_FINITE, listed(labels), len(labels), at)
+
+    def changes(self) -> dict[str, tuple[int, int]]:
+        """For each parameter with slots, how many rows there are of them, and how many moves."""
+        self.finish()
+        found: dict[str, tuple[int, int]] = {}
+        for index, variable in enumerate(self._recording.seen):
+            if variable.parameter:
+                rows, moved = found.get(variable.parameter, (0, 0))
+                more = self._health.changes(index, variable.initial)
+                found[variable.parameter] = rows + more[0], moved + more[1]
+        return found
+
+    def assigned(self, engine: Watched, state: Any) -> list[str]:
+        """The slots that have not the values any more that the last row has."""
+        if self._recording.every > 1 or not self._variables.alone(self._variables.active):
+            return []
+        watched = [self._variables.all[index] for index in self._variables.active]
+        slots = [v for v in watched if self._recording.seen[v.index].parameter]
+        slots = [v for v in slots if v.holds_values(self._recording.seen[v.index].shape)]
+        values = engine.read([variable.ref for variable in slots], state)
+        read = [
+            (v, native(value)) for v, value in zip(slots, values, strict=True) if value is not None
+        ]
+        other = [(variable, value) for variable, value in read if variable.moved(value)]
+        self._variables.note_read([v.index for v, _ in other], [value for _, value in other])
+        return [self._recording.seen[variable.index].label for variable, _ in other]
 
     def end(self) -> None:
         """Note, as the watch ends, what all rows together say of each slot."""

@@ -21,9 +21,10 @@ class SlotHealth:
     """
 
     def __init__(self) -> None:
-        self._rows = np.zeros(0, np.int64)
+        #: How many rows each had, and in how many it was not as in the row before.
+        self._rows, self._changes = np.zeros(0, np.int64), np.zeros(0, np.int64)
         self._bad = np.zeros(0, bool)
-        self._last = np.zeros(0)
+        self._first, self._last = np.zeros(0), np.zeros(0)
         self._lowest, self._highest = np.zeros(0), np.zeros(0)
         self._smallest_ratio, self._largest_ratio = np.zeros(0), np.zeros(0)
 
@@ -31,7 +32,9 @@ class SlotHealth:
         more = size - len(self._rows)
         if more <= 0:
             return
-        self._rows = np.append(self._rows, np.zeros(more, np.int64))
+        self._first = np.append(self._first, np.full(more, np.nan))
+        none = np.zeros(more, np.int64)
+        self._rows, self._changes = np.append(self._rows, none), np.append(self._changes, none)
         self._bad = np.append(self._bad, np.zeros(more, bool))
         self._last = np.append(self._last, np.full(more, np.nan))
         low, high = np.full(more, np.inf), np.full(more, -np.inf)
@@ -53,8 +56,12 @@ class SlotHealth:
             return {}
         at = np.array(indices, dtype=np.int64)
         self._grow(int(at.max()) + 1)
+        before = np.concatenate([self._last[None, at], norms[:-1]])
+        # Before its first row nothing tells of a slot.
+        self._changes[at] += ((norms != before) & ~np.isnan(before)).sum(axis=0)
+        self._first[at] = np.where(self._rows[at] > 0, self._first[at], norms[0])
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratios = norms / np.concatenate([self._last[None, at], norms[:-1]])
+            ratios = norms / before
             # The first row of a slot has none before it: fmin and fmax leave NaN out.
             self._smallest_ratio[at] = np.fmin(self._smallest_ratio[at], np.fmin.reduce(ratios))
             self._largest_ratio[at] = np.fmax(self._largest_ratio[at], np.fmax.reduce(ratios))
@@ -68,6 +75,18 @@ class SlotHealth:
         return {
             indices[place]: int(bad[:, place].argmax()) for place in np.flatnonzero(new).tolist()
         }
+
+    def changes(self, index: int, initial: float) -> tuple[int, int]:
+        """How many rows a slot had, and in how many it was not as before.
+
+        Args:
+            index: of its variable.
+            initial: what each of its elements was at first, NaN if nothing tells.
+        """
+        if index >= len(self._rows):
+            return 0, 0
+        began = bool(initial == 0 and self._first[index] > 0)
+        return int(self._rows[index]), int(self._changes[index]) + began
 
     def verdicts(self) -> dict[EventKind, list[int]]:
         """What is to be said of slots at the end, and of which."""

@@ -22,6 +22,13 @@ _ORDINARY = (
 )
 
 
+#: What is said of a model that was not trained.
+_NOT_RUN = (
+    " The model's train function did not run. If a model was trained meanwhile, it was another one,"
+    " such as a copy that was loaded or cloned."
+)
+
+
 class Recorded(Protocol):
     """What is summarized of a :class:`~slotscope.Recording`."""
 
@@ -73,7 +80,8 @@ def _who(recording: Recorded) -> str:
     each = [f"{recording.optimizer} on {recording.engine} made {_made(steps)}"]
     for name, kind in recording.others.items():
         each.append(f"model.{name} ({kind}) made {_made(recording.steps_of.get(name, 0))}")
-    return f"{', '.join(each)}.{ran}"
+    elsewhere = "" if calls or recording.counts.get("steps") else _NOT_RUN
+    return f"{', '.join(each)}.{ran}{elsewhere}"
 
 
 def _made(steps: int) -> str:

@@ -22,6 +22,7 @@ from slotscope.errors import (
     SlotscopeError,
     UnknownOptimizerError,
 )
+from slotscope.recording.found_optimizers import kept_optimizers
 from slotscope.recording.hooks import Hooks
 from slotscope.recording.patches import listen
 from slotscope.recording.recorder import Recorder
@@ -114,9 +115,12 @@ def _ask(model: Any, optimizer: Any, recording: Recording) -> None:
     engine: Watched = engine_of(model, optimizer)
     watched = getattr(model, "optimizer", None) if optimizer is None else optimizer
     if watched is None:
+        kept = [f"model.{expression}" for expression, _ in kept_optimizers(engine, model)]
+        those = f" It keeps {', '.join(kept)}." if kept else ""
         raise NotCompiledError(
-            f"The model {_name(model)} has no optimizer to watch. Compile it first, or for a"
-            " custom loop pass optimizer=... ."
+            f"The model {_name(model)} is not compiled with an optimizer.{those} Compile it first,"
+            f" or for a custom loop say which: slotscope.watch(model, optimizer="
+            f"{kept[0] if kept else '...'})."
         )
     private_names.ask(engine.lineage(), {})  # what does not depend on the optimizer at hand
     try:

@@ -44,6 +44,10 @@ class WatchedVariable:
         """Numbers for its buffer, of int64 array (rows,); -1 for unknown."""
         return self._numberings[2].all(addresses)
 
+    def holds_values(self, shape: tuple[int, ...]) -> bool:
+        """Whether what was last read are values, of this shape, and not statistics of them."""
+        return self.last is not None and self.last.shape == shape
+
     def moved(self, read: np.ndarray) -> bool:
         """Whether it has other values, or other statistics, than when it was last read."""
         return self.last is not None and not np.array_equal(self.last, read, equal_nan=True)

@@ -28,19 +28,35 @@ class WhoTrains:
         model: the model.
         recording: tells how often the watched optimizer stepped.
         log: gets the events.
+        changes: of each parameter with slots, how many rows there are of them, and in how many the
+            slots were not as in the row before: by this training has moved a parameter, and not
+            somebody who assigned to it.
     """
 
     _active: ClassVar[list[WhoTrains]] = []
 
-    def __init__(self, engine: Watched, model: Any, recording: Recording, log: EventLog) -> None:
+    def __init__(
+        self,
+        engine: Watched,
+        model: Any,
+        recording: Recording,
+        log: EventLog,
+        changes: Callable[[], dict[str, tuple[int, int]]],
+    ) -> None:
         self._engine = engine
         self._model = model
         self._recording = recording
         self._log = log
+        self._changes = changes
+        self._changes_before: dict[str, tuple[int, int]] = {}
+        self._moved_first: set[str] | None = None  # by the first step since the last look
+        self._layers = flattened(model)
+        self._flags = self._trainable_flags()
         self._optimizers = FoundOptimizers(engine, model)
         self._parameters = MovedParameters(engine, model)
-        self._followed: set[int] = set()
-        self._followed_elsewhere: set[int] = set()
+        #: The ids of the optimizers that this watch follows, and of those of other watches.
+        self.followed: set[int] = set()
+        self.followed_elsewhere: set[int] = set()
         self._steps_before = 0  # events, when the parameters were seen last
         self._foreign: Counter[str] = Counter()
         self._stop: Callable[[], None] | None = None
@@ -48,8 +64,8 @@ class WhoTrains:
     def begin(self) -> None:
         """Look for other watches, and hear of steps that no optimizer of Keras makes."""
         for other in self._active:
-            self._followed_elsewhere |= other._followed
-            other._followed_elsewhere |= self._followed
+            self.followed_elsewhere |= other.followed
+            other.followed_elsewhere |= self.followed
         self._active.append(self)
         self._stop = self._engine.hear_of_steps(self._model, self._hear)
 
@@ -60,20 +76,34 @@ class WhoTrains:
         """Look anew at the parameters, where others are trainable than when they were seen last."""
         changed = not self._engine.trains_as_compiled and self._parameters.other_trainable()
         if changed or not self._parameters.known:
-            self.look_anew(self.note_parameters())
+            seen = self.note_parameters()
+            self.note_trainable()
+            self.look_anew(seen)
+
+    def _trainable_flags(self) -> list[bool]:
+        return [bool(getattr(layer, "trainable", True)) for layer in self._layers]
+
+    @property
+    def other_flags(self) -> bool:
+        """Whether layers are frozen, or not any more, since the last look; asked at every step."""
+        return self._trainable_flags() != self._flags
 
     def look_anew(self, seen: MovedParameters | None = None) -> None:
         """Compare with the parameters of now from now on: with ``seen``, if they were just read."""
         self._parameters = seen or MovedParameters(self._engine, self._model)
+        self._changes_before = self._changes()
+        self._moved_first = None
+        self._layers = flattened(self._model)
+        self._flags = self._trainable_flags()
         self._steps_before = len(self._recording.events)
 
     def follow(self, optimizer: Any) -> None:
         """An optimizer is watched from now on."""
         followed = {id(part) for part in self._engine.parts(optimizer)}
-        self._followed |= followed
+        self.followed |= followed
         for other in self._active:
             if other is not self:
-                other._followed_elsewhere |= followed
+                other.followed_elsewhere |= followed
 
     def stop(self) -> None:
         if self in self._active:
@@ -103,10 +133,10 @@ class WhoTrains:
         """The other optimizers that stepped; each that nothing watches is an event."""
         others = []
         for found, steps in self._optimizers.steps():
-            if not steps or id(found.optimizer) in self._followed:
+            if not steps or id(found.optimizer) in self.followed:
                 continue
             others.append(found.optimizer)
-            if id(found.optimizer) not in self._followed_elsewhere:
+            if id(found.optimizer) not in self.followed_elsewhere:
                 name = type(found.optimizer).__name__
                 self._log.note(
                     EventKind.OTHER_OPTIMIZER,
@@ -156,15 +186,11 @@ class WhoTrains:
         """
         if not any(event.kind in _STEPS for event in self._recording.events[self._steps_before :]):
             return None
-        slots = {variable.parameter for variable in self._recording.seen if variable.parameter}
         now = MovedParameters(self._engine, self._model)
-        frozen, still = self._parameters.differences(now, slots)
+        frozen, still = self._moved_by_training(now)
         if frozen:
             self._log.note(
-                EventKind.FROZEN_MOVED,
-                f"{listed(frozen)}: frozen after the train function was made, which goes on"
-                " training them; compile the model again",
-                len(frozen),
+                EventKind.FROZEN_MOVED, f"{listed(frozen)}: {self._goes_on()}", len(frozen)
             )
         if still:
             self._log.note(
@@ -174,3 +200,71 @@ class WhoTrains:
                 len(still),
             )
         return now
+
+    def _moved_by_training(self, now: MovedParameters) -> tuple[list[str], list[str]]:
+        """The frozen parameters that training has moved, and the others that it has not."""
+        changes = self._changes()
+        rows = {p: n for p, (n, _) in changes.items() if n > self._changes_before.get(p, (0, 0))[0]}
+        trained = {p for p, (_, n) in changes.items() if n > self._changes_before.get(p, (0, 0))[1]}
+        frozen, still = self._parameters.differences(now, set(changes))
+        if changes:  # of a parameter with slots the rows tell, one without is not trained
+            still = [path for path in still if path in rows or path not in changes]
+        else:  # plain SGD has no slots
+            known = self._moved_first
+            still = [] if known is None else [path for path in still if path not in known]
+        return [p for p in frozen if p in trained], [p for p in still if p not in trained]
+
+    def _goes_on(self) -> str:
+        if self._engine.trains_as_compiled:
+            return (
+                "frozen after compile, and trained on: the model trains as it was compiled. To stop"
+                " that, compile it again. Where they are frozen for another model's sake, as in a"
+                " GAN, all is well"
+            )
+        return (
+            "frozen after the train function was made, which goes on training them; compile the"
+            " model again"
+        )
+
+    @property
+    def wants_first_step(self) -> bool:
+        """Whether a look is due when a step was made: there are no slots that would tell."""
+        if self._moved_first is not None:
+            return False
+        return not any(variable.parameter for variable in self._recording.seen)
+
+    def first_step(self) -> None:
+        """A step was made, the first since the parameters were looked at."""
+        self._moved_first = self._parameters.moved_since()
+
+    def note_trainable(self) -> None:
+        """Note parameters that were frozen, or made trainable, since they were looked at."""
+        changed = zip(("frozen", "trainable"), self._parameters.changed(), strict=True)
+        said = [
+            f"{listed(paths)} {'is' if len(paths) == 1 else 'are'} {how} now"
+            for how, paths in changed
+            if paths
+        ]
+        if said:
+            detail = f"{', '.join(said)}; {self._takes_up()}"
+            self._log.note(EventKind.TRAINABLE_CHANGED, detail)
+
+    def _takes_up(self) -> str:
+        """When training goes by what is trainable."""
+        if self._engine.trains_as_compiled:
+            return (
+                "the model's training takes that up when it is compiled again. When that was set"
+                " cannot be told"
+            )
+        if self._engine.follows_trainable or getattr(self._model, "run_eagerly", False):
+            return "the model's training takes that up at once"
+        return "the model's training takes that up when it is traced or compiled again"
+
+
+def flattened(model: Any) -> list[Any]:
+    """The layers of ``model``, and those in them."""
+    layers, pending = [], list(getattr(model, "layers", []))
+    while pending:
+        layers.append(pending.pop())
+        pending += getattr(layers[-1], "layers", [])
+    return layers

@@ -86,13 +86,24 @@ def rows_of(values: Sequence[Any], measures: str, layout: Layout | None) -> list
 class TensorFlowMeter(Meter):
     """Measures behind what applies the gradients.
 
+    Where the data runs out, or a step fails, TensorFlow has run what does not depend on the data:
+    Keras's step counter is such. So what is written depends on what the step has updated.
+
     Args:
-        variable: the ``tf.Variable`` of an object in the optimizer's list.
+        variable: the ``tf.Variable`` of an object in the optimizer's list, or of a parameter.
+        parameters: those that the step updates.
     """
 
-    def __init__(self, measures: str, every: int, variable: Callable[[Any], Any]) -> None:
+    def __init__(
+        self,
+        measures: str,
+        every: int,
+        variable: Callable[[Any], Any],
+        parameters: Callable[[], Sequence[Any]],
+    ) -> None:
         super().__init__(measures, every)
         self.variable = variable
+        self._parameters = parameters
         self._rings: list[Ring] = []
         self._before: Any = None
 
@@ -118,7 +129,14 @@ class TensorFlowMeter(Meter):
         def rows() -> list[Any]:
             return rows_of([v.read_value() for v in variables], self.measures, layout)
 
-        ring.write(before, after, rows, self.every)
+        with tensorflow().control_dependencies(self._updated(variables)):
+            ring.write(before, after, rows, self.every)
+
+    def _updated(self, variables: Sequence[Any]) -> list[Any]:
+        """What the step has updated, as soon as it has: slots, or parameters if there are none."""
+        if not any(variable.shape.rank for variable in variables):
+            variables = [self.variable(parameter) for parameter in self._parameters()]
+        return [variable.read_value() for variable in variables]
 
     def drain(self) -> list[Measured]:
         return with_steps([ring.drain() for ring in self._rings])
