@@ -68,7 +68,7 @@ def judged(engine, name, **selection):
     """{id: reason} of every check that the correct optimizer ``name`` does not pass."""
     make, reference = table(engine)[name]
     report = check_optimizer(make, reference=reference, engine=engine, verbose=False, **selection)
-    assert report.with_verdict("holds")
+    assert report.with_verdict("holds") or report.with_verdict("known difference")
     assert not report.stale
     found = [*report.with_verdict("violated"), *report.with_verdict("not reproducible")]
     return {outcome.id: outcome.reason for outcome in found}
@@ -89,6 +89,23 @@ def test_a_step_that_looks_at_names_and_an_argument_that_is_a_list_are_no_violat
     """Models have names of their own, and Keras wraps lists and dicts."""
     themes = ["equivalences", "persistence", "configs"]
     assert on_engine(TORCH, partial(judged, name=name, themes=themes)) == {}
+
+
+#: What only a few of them show, and a default run would not ask of them.
+ASKED = {
+    "Halving": "check_a_file_of_another_optimizer_is_not_taken_silently",
+    "Scheduled": "check_what_was_serialized_can_be_used_again",
+    "Called": "check_what_was_serialized_can_be_used_again",
+    "Local": "check_what_was_serialized_can_be_used_again",
+    "Factored": "check_every_argument_changes_something",
+    "PositionalOnly": "check_features_together_do_what_each_promises",
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_what_a_correct_optimizer_does_in_an_unusual_way_is_no_violation(name):
+    """Twice the slots, a schedule by default, a class in a factory, steps that no scale changes."""
+    assert on_engine(TORCH, partial(judged, name=name, only=[ASKED[name]])) == {}
 
 
 def counted(engine):

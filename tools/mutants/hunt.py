@@ -158,4 +158,5 @@ def _plain(engine: str, optimizer: str, item: str) -> Verdict:
 
 
 def _judged(subject: Subject, outcome: Outcome) -> Outcome:
-    return judged(outcome, applying(plan_of(subject, [])))
+    plan = plan_of(subject, [])
+    return judged(outcome, applying(plan), plan)

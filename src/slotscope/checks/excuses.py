@@ -54,6 +54,7 @@ def _of_keras(subject: Subject, explaining: list[Difference]) -> Iterator[str]:
     there = subject.engine.optimizer_names
     bases = [name for name in subject.names if name in there]
     if explaining:
-        yield from bases[:1] or (name for name in PLAINEST if name in there)
+        yield from bases[:1]
+        yield from (name for name in PLAINEST if name in there)
     for entry in explaining:
         yield from (name for name in entry.optimizers if entry.custom and name in there)

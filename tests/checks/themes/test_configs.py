@@ -103,6 +103,12 @@ def test_an_argument_that_no_config_has_is_lost(engine):
     holds(engine, heavy_ball(engine), KEPT)
 
 
+@on("keras-torch")
+def test_a_factory_may_make_its_class_anew(engine):
+    again = "check_what_was_serialized_can_be_used_again"
+    holds(engine, lambda: heavy_ball(engine)(0.125), again)
+
+
 class _Lr:
     """Its constructor calls the rate ``lr``, its config ``learning_rate``."""
 

@@ -113,7 +113,8 @@ def check_what_was_serialized_can_be_used_again(subject: Subject) -> None:
         serialized = engine.keras.optimizers.serialize(optimizer)
         before = copy.deepcopy(serialized)
         made = engine.keras.optimizers.deserialize(serialized)
-        if type(made) is not type(optimizer):
+        # By name: a factory may make the class anew.
+        if type(made).__qualname__ != type(optimizer).__qualname__:
             raise Violation(f"it made a {type(made).__name__}, expected a {subject.name}")
         said = config_difference(optimizer.get_config(), made.get_config())
         if said:

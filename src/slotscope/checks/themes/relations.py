@@ -80,10 +80,18 @@ def check_every_argument_changes_something(subject: Subject, case: str) -> None:
             tried += 1
     if not tried:
         raise NotApplicable(f"it takes no other value of {case} that is known here")
+    if case == "loss_scale_factor" and _has(subject, case, _telling(others[case])):
+        raise NotApplicable("its steps do not depend on the scale of its gradients")
     raise Violation(
         f"{case}={_telling(others[case])!r} does what its default does: nothing reads it, alone or"
         " beside other arguments that are changed"
     )
+
+
+def _has(subject: Subject, name: str, value: Any) -> bool:
+    """Whether Keras's base class got an argument that it acts upon."""
+    with subject.engine.scope():
+        return bool(getattr(subject.make(**{name: value}), name, None) == value)
 
 
 def _circumstances(
