@@ -46,6 +46,10 @@ def arguments(cls: type, shared: tuple[str, ...]) -> dict[str, Any]:
 
 def others(subject: Subject) -> Config:
     """For each argument that has a simple default, a value that is another one."""
+    return subject.once("other arguments", lambda: _others(subject))
+
+
+def _others(subject: Subject) -> Config:
     with subject.engine.scope():
         optimizer = subject.make()
         present = config_of(optimizer, subject.engine)

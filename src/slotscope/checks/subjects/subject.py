@@ -202,9 +202,17 @@ class Subject:
 
     def accepts(self, *names: str) -> bool:
         """Whether its constructor takes these arguments, in Keras 3's names."""
-        with self.engine.scope():
-            cls = type(self.create(self.engine))
+        cls = self._class()
         return all(self._spelling(cls, name) and not self._refuses(cls, name) for name in names)
+
+    def _class(self) -> type:
+        """The class of what is made; found out once, as a graph keeps what each one makes."""
+
+        def find() -> type:
+            with self.engine.scope():
+                return type(self.create(self.engine))
+
+        return self.once("its class", find)
 
     def _refuses(self, cls: type, name: str) -> bool:
         """Whether the constructor takes ``name`` among what it passes on, to refuse it by name.
