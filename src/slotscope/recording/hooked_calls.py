@@ -166,7 +166,7 @@ class HookedCalls(Observer):
             return proceed(*args, **kwargs)
         self._follow_optimizer("assignment")
         own = self._trains_the_model()
-        if own and self._who is not None and self._who.other_flags:
+        if own and self._who is not None and self._who.flags_changed():
             self._ask_who_trains(WhoTrains.about_to_train)
         metering = self._metering if own else None
         state = None

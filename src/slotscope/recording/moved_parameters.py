@@ -52,10 +52,8 @@ class MovedParameters:
 
     def changed(self) -> tuple[list[str], list[str]]:
         """The paths of those that were frozen since, and of those that were made trainable."""
-        known, then = self._trainable_ids(), self.seen.trainable
-        weights = self._weights("weights")
-        paths = unique_paths(self._engine.path(weight) for weight in weights)
-        now = {p for p, weight in zip(paths, weights, strict=True) if id(weight) in known}
+        _, paths, now = self._paths()
+        then = self.seen.trainable
         both = [path for path in paths if path in self.seen.checksums]
         return [p for p in both if p in then - now], [p for p in both if p in now - then]
 
@@ -69,9 +67,15 @@ class MovedParameters:
         """Whether the model had parameters."""
         return bool(self.seen.checksums)
 
-    def _look(self) -> _Look:
+    def _paths(self) -> tuple[list[Any], list[str], frozenset[str]]:
+        """The parameters, the path of each, and the paths of those that are trainable."""
         weights, known = self._weights("weights"), set(self._trainable_ids())
         paths = unique_paths(self._engine.path(weight) for weight in weights)
+        pairs = zip(paths, weights, strict=True)
+        return weights, paths, frozenset(path for path, weight in pairs if id(weight) in known)
+
+    def _look(self) -> _Look:
+        weights, paths, trainable = self._paths()
         values = self._engine.read(weights, self._engine.at_end())
         return _Look(
             {
@@ -79,9 +83,7 @@ class MovedParameters:
                 for path, value in zip(paths, values, strict=True)
                 if value is not None
             },
-            frozenset(
-                path for path, weight in zip(paths, weights, strict=True) if id(weight) in known
-            ),
+            trainable,
         )
 
     def differences(

@@ -192,10 +192,11 @@ class Recorder:
         if now <= before:
             self._moved_to(now)
             return False
-        look = look or self.rows.look(engine, state)
-        if failed and (self.recording.every > 1 or not self.rows.moved(look)):
-            self._moved_to(now, why=FAILED)
-            return False
+        if failed:
+            look = look or self.rows.look(engine, state)
+            if self.recording.every > 1 or not self.rows.moved(look):
+                self._moved_to(now, why=FAILED)
+                return False
         self.log.iterations = now
         self.variables.stepped()
         self._count(now - before)
@@ -203,7 +204,7 @@ class Recorder:
         if now - before > longest:
             self.log.note_again(EventKind.GAP, _SEVERAL, now - before - 1)
         if now // self.recording.every != before // self.recording.every:
-            self.rows.add(engine, look, self.steps)
+            self.rows.add(engine, look or self.rows.look(engine, state), self.steps)
         return True
 
     def _counter_in(

@@ -83,10 +83,15 @@ class WhoTrains:
     def _trainable_flags(self) -> list[bool]:
         return [bool(getattr(layer, "trainable", True)) for layer in self._layers]
 
-    @property
-    def other_flags(self) -> bool:
-        """Whether layers are frozen, or not any more, since the last look; asked at every step."""
-        return self._trainable_flags() != self._flags
+    def flags_changed(self) -> bool:
+        """Whether layers are frozen, or not any more, since this was asked, as it is at each step.
+
+        Where ``fit`` shows what was compiled there is nothing to see.
+        """
+        if self._engine.trains_as_compiled:
+            return False
+        before, self._flags = self._flags, self._trainable_flags()
+        return self._flags != before
 
     def look_anew(self, seen: MovedParameters | None = None) -> None:
         """Compare with the parameters of now from now on: with ``seen``, if they were just read."""
