@@ -129,7 +129,7 @@ def test_a_correct_optimizer_passes_every_check(engine, name):
 
 def derived(engine):
     """What is known of ScheduleFreeAdamW, said of a class derived from it and of another one."""
-    from slotscope.checks.subjects.subject import subject_of
+    from slotscope.checks.subjects.given import subject_of
 
     class Mine(engine.keras.optimizers.ScheduleFreeAdamW):
         pass

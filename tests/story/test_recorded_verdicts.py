@@ -7,7 +7,7 @@ from engine_cases import on
 from repository_root import ROOT
 
 from slotscope.checks.selection import select
-from slotscope.checks.subjects.subject import builtin
+from slotscope.checks.subjects.given import builtin
 from slotscope.checks.verdict import RARE, Verdict
 from slotscope.engines import ENGINES
 from slotscope.story import recorded_verdicts

@@ -19,7 +19,8 @@ from slotscope.checks.data.known_differences import applying, judged
 from slotscope.checks.plan import plan_of
 from slotscope.checks.runner import outcome_of
 from slotscope.checks.selection import select
-from slotscope.checks.subjects.subject import Subject, builtin
+from slotscope.checks.subjects.given import builtin
+from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.themes import equivalences
 from slotscope.checks.verdict import Outcome, Verdict
 from slotscope.engines import Engine

@@ -69,7 +69,7 @@ def collect(
         engine=plan.engine,
         versions=dict(plan.versions),
         outcomes=done,
-        stale=() if missing else known_differences.stale(strict(entries, plan), done),
+        stale=() if missing else known_differences.stale(must_occur(entries, plan), done),
         missing=missing,
         strict=warnings_count,
     )
@@ -77,7 +77,7 @@ def collect(
     return report
 
 
-def strict(entries: Iterable[Difference], plan: Plan) -> list[Difference]:
+def must_occur(entries: Iterable[Difference], plan: Plan) -> list[Difference]:
     """The entries that must occur: the caller's, and, of an ordinary optimizer, slotscope's own.
 
     Any other optimizer may do better.

@@ -11,7 +11,8 @@ from slotscope.checks.check import Item
 from slotscope.checks.plan import Plan, plan_of
 from slotscope.checks.runner import run
 from slotscope.checks.selection import checks, select
-from slotscope.checks.subjects.subject import Subject, subject_of
+from slotscope.checks.subjects.given import subject_of
+from slotscope.checks.subjects.subject import Subject
 from slotscope.engines import Engine
 from slotscope.processes.limits import TIME_LIMIT
 from slotscope.report.checks.checks_report import Report

@@ -19,14 +19,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from slotscope import engines
-from slotscope.checking.assembling import known, strict
+from slotscope.checking.assembling import known, must_occur
 from slotscope.checking.check_optimizer import planned
 from slotscope.checks.check import Item
 from slotscope.checks.data.known_differences import Difference, judged, stale
 from slotscope.checks.plan import Plan, plan_of
 from slotscope.checks.runner import outcome_of
 from slotscope.checks.selection import select
-from slotscope.checks.subjects.subject import Subject, subject_of
+from slotscope.checks.subjects.given import subject_of
+from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.verdict import Outcome, Verdict
 from slotscope.engines import Engine
 from slotscope.errors import LeftOutWarning
@@ -95,7 +96,7 @@ def _parameters(
 ) -> Iterator[Any]:
     """One parameter for each check, and one for each entry that is about several of them."""
     entries = known(plan, expected_failures)
-    needed = strict(entries, plan)
+    needed = must_occur(entries, plan)
     about = {e: [check for check in checks if e.matches(check.item.id)] for e in needed}
     # A violation that is not what its entry says is a failure, not an expected one.
     xfail = functools.partial(pytest.mark.xfail, strict=True, raises=pytest.xfail.Exception)

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from slotscope.checks.subjects.given import builtin, subject_of
 from slotscope.checks.subjects.making import is_optimizer
-from slotscope.checks.subjects.subject import Source, Subject, builtin, subject_of
+from slotscope.checks.subjects.subject import Source, Subject
 from slotscope.engines import engine
 from slotscope.errors import BadCheckArgumentError
 from slotscope.processes.limits import TIME_LIMIT

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from slotscope.checks.check import Item
 from slotscope.checks.data.known_differences import Difference, applying
 from slotscope.checks.plan import plan_of
-from slotscope.checks.subjects.subject import Subject, builtin
+from slotscope.checks.subjects.given import builtin
+from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.verdict import Outcome, Verdict
 
 #: What stands for Keras's base class, which makes no step: the optimizers that add the least.

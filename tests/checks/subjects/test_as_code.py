@@ -13,7 +13,7 @@ from slotscope.checking.request import Request
 from slotscope.checks.runner import run
 from slotscope.checks.selection import select
 from slotscope.checks.subjects.as_code import given, made
-from slotscope.checks.subjects.subject import subject_of
+from slotscope.checks.subjects.given import subject_of
 
 #: Broken in ways that need different code: a rate called `lr`, a config that only `from_config`
 #: understands; a target that is a class, one within another, a function, what binds an argument,

@@ -10,7 +10,7 @@ from heavy_ball import heavy_ball
 from slotscope.checks.problems.linear_model import BATCHES, ROWS, gradients
 from slotscope.checks.runner import run
 from slotscope.checks.selection import checks
-from slotscope.checks.subjects.subject import builtin, subject_of
+from slotscope.checks.subjects.given import builtin, subject_of
 from slotscope.checks.subjects.variants import portable
 
 STEP = "check_every_way_to_ask_for_a_step_ends_the_same"

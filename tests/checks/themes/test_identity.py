@@ -8,7 +8,7 @@ from heavy_ball import heavy_ball
 
 from slotscope.checks.runner import attempt
 from slotscope.checks.selection import select
-from slotscope.checks.subjects.subject import builtin
+from slotscope.checks.subjects.given import builtin
 
 known = functools.partial(violated, verdict="known difference")
 

@@ -8,7 +8,7 @@ from engine_cases import on
 from heavy_ball import HeavyBall, heavy_ball
 
 from slotscope.checks.problems.features import pairs_of, parts_of
-from slotscope.checks.subjects.subject import builtin, subject_of
+from slotscope.checks.subjects.given import builtin, subject_of
 
 caught = functools.partial(checked.caught, rule=HeavyBall)
 passes = functools.partial(checked.passes, rule=HeavyBall)

@@ -6,7 +6,7 @@ from engine_cases import on
 from heavy_ball import heavy_ball
 
 from slotscope import on_engine
-from slotscope.checks.subjects.subject import builtin, subject_of
+from slotscope.checks.subjects.given import builtin, subject_of
 from slotscope.checks.themes.relations import arguments
 
 READ = "check_every_argument_changes_something"

@@ -14,7 +14,8 @@ import numpy as np
 from slotscope.checks.problems.exact_problems import PAIR, chosen_gradients, initial_values
 from slotscope.checks.problems.saving import formats
 from slotscope.checks.problems.steps import Run
-from slotscope.checks.subjects.subject import Subject, builtin
+from slotscope.checks.subjects.given import builtin
+from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.subjects.variants import featured
 from slotscope.checks.verdict import NotApplicable
 

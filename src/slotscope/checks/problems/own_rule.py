@@ -77,8 +77,7 @@ class Itself:
 
     def _plain(self) -> dict[str, Any]:
         """The changes, with every feature that the constructor takes switched off."""
-        with self.subject.engine.scope():
-            usual = defaults(type(self.subject.make()))
+        usual = defaults(self.subject.made_class())
         # Where a feature is a number by default, as some classes have it, None is not taken.
         none = {name: 0.0 for name, value in usual.items() if isinstance(value, (int, float))}
         accepted = [name for name in FEATURES if self.subject.accepts(name)]

@@ -73,3 +73,8 @@ class Trained:
 def state_of(parameters: Collection[str], state: State) -> State:
     """What in ``state`` belongs to ``parameters``: they themselves and their slots."""
     return {label: v for label, v in state.items() if label.rpartition("/")[2] in parameters}
+
+
+def weights_of(state: State) -> State:
+    """The weights of a model, of what a fit has left."""
+    return {label: value for label, value in state.items() if label.startswith("weight ")}

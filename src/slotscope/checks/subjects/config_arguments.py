@@ -8,23 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from slotscope.checks.subjects.constructor_call import parameters
+from slotscope.checks.subjects.constructor_call import NONE_BY_DEFAULT, parameters
 from slotscope.checks.subjects.subject import Subject, config_of
 
 Config = dict[str, Any]
 
 #: Values for arguments whose default is None, or that a config which lost them does not tell.
-VALUES: Config = {
-    "name": "another_name",
-    "decay": 0.125,
-    "weight_decay": 0.125,
-    "clipnorm": 0.5,
-    "clipvalue": 0.5,
-    "global_clipnorm": 0.5,
-    "loss_scale_factor": 2.0,
-    "gradient_accumulation_steps": 2,
-    "ema_overwrite_frequency": 2,
-}
+VALUES: Config = {"name": "another_name", "decay": 0.125, **NONE_BY_DEFAULT}
 
 #: How it is computed, which the machine has a say in, not what.
 COMPUTING = {"jit_compile"}

@@ -8,6 +8,17 @@ from typing import Any
 
 import numpy as np
 
+#: Good values of arguments whose default is None.
+NONE_BY_DEFAULT: dict[str, Any] = {
+    "weight_decay": 0.125,
+    "clipnorm": 0.5,
+    "clipvalue": 0.5,
+    "global_clipnorm": 0.5,
+    "loss_scale_factor": 2.0,
+    "gradient_accumulation_steps": 2,
+    "ema_overwrite_frequency": 2,
+}
+
 
 def parameters(cls: type) -> tuple[dict[str, inspect.Parameter], bool]:
     """What the constructor of ``cls`` takes, itself or passed on to its bases, by name.

@@ -91,6 +91,22 @@ def takes_schedule(subject: Subject, schedule: Any) -> None:
         raise NotApplicable(f"its constructor refuses schedules: {refusal}") from None
 
 
+def averages_by_itself(subject: Subject) -> bool:
+    """Whether it keeps averages of the parameters, which they become at the end of ``fit``."""
+    with subject.engine.scope():
+        return bool(getattr(subject.make(), "use_ema", False))
+
+
+def needs_no_averages(subject: Subject) -> None:
+    """Raise where the parameters become their averages at the end of ``fit``.
+
+    Raises:
+        NotApplicable: they do.
+    """
+    if averages_by_itself(subject):
+        raise NotApplicable("at the end of fit the parameters become their averages")
+
+
 def rate_can_be_set(subject: Subject) -> bool:
     """Whether a number can be set for the learning rate, which may be a schedule or a function."""
     engine = subject.engine.fresh()

@@ -50,8 +50,7 @@ def with_arguments(subject: Subject, **changes: Any) -> Subject:
     changed = made(subject, lambda engine: subject.make(engine, **changes))
     if subject.constructor is None:
         return changed
-    with subject.engine.scope():
-        spelled = subject.spelled(type(subject.make()), changes)
+    spelled = subject.spelled(subject.made_class(), changes)
     return dataclasses.replace(
         changed, constructor=functools.partial(subject.constructor, **spelled)
     )
@@ -143,7 +142,8 @@ def portable(subject: Subject) -> Subject:
     Raises:
         LeftOut: neither what makes its optimizer nor its class and config can be pickled.
     """
-    cls, config = type(subject.make()), plain(config_of(subject.make(), subject.engine))
+    cls: Any = subject.made_class()
+    config = plain(config_of(subject.make(), subject.engine))
     for create in (subject.create, lambda engine: cls.from_config(dict(config))):
         try:
             copied = cloudpickle.loads(cloudpickle.dumps(create))

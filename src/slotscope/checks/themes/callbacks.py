@@ -10,8 +10,12 @@ import numpy as np
 from slotscope.checks.check import check
 from slotscope.checks.problems.comparing import difference, nearly_same_states, same_end
 from slotscope.checks.problems.small_models import Fitted, model_of
-from slotscope.checks.problems.state import State
-from slotscope.checks.subjects.requirements import needs_arguments, rate_can_be_set
+from slotscope.checks.problems.state import State, weights_of
+from slotscope.checks.subjects.requirements import (
+    needs_arguments,
+    needs_no_averages,
+    rate_can_be_set,
+)
 from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.verdict import NotApplicable, Violation
 
@@ -36,21 +40,12 @@ def _callback(fitted: Fitted, name: str, *args: Any, **options: Any) -> Any:
         raise NotApplicable(f"the {name} of {fitted.engine.name} is older: {error}") from None
 
 
-def _weights(state: State) -> State:
-    return {label: value for label, value in state.items() if label.startswith("weight ")}
-
-
-def _averages(subject: Subject) -> bool:
-    return bool(getattr(subject.make(), "use_ema", False))
-
-
 @check(cases=("LearningRateScheduler", "ReduceLROnPlateau"))
 def check_a_callback_sets_the_learning_rate_of_the_next_epoch(subject: Subject, case: str) -> None:
     """Epochs whose learning rate a callback sets end as fits whose rate was set before."""
     if not rate_can_be_set(subject):
         raise NotApplicable("its learning rate is a schedule or a function")
-    if _averages(subject):
-        raise NotApplicable("at the end of fit the parameters become their averages")
+    needs_no_averages(subject)
     steady = [RATES[0]] * 2
     plain = model_of(subject, learning_rate=steady[0])
     plain.fit(epochs=2)
@@ -90,8 +85,7 @@ def _made_anew(subject: Subject, rates: Sequence[float], last: float) -> State:
 @check()
 def check_an_early_stop_restores_the_best_weights(subject: Subject) -> None:
     """``EarlyStopping(restore_best_weights=True)`` leaves the weights of the best epoch."""
-    if _averages(subject):
-        raise NotApplicable("at the end of fit the parameters become their averages")
+    needs_no_averages(subject)
     fitted, weights = model_of(subject), list[list[np.ndarray]]()
 
     def keep(epoch: int, logs: dict[str, float]) -> None:
@@ -135,7 +129,7 @@ def check_swapped_averages_are_the_weights_in_the_end(subject: Subject, case: st
         if swapped:
             callbacks.insert(0, _callback(fitted, "SwapEMAWeights", **SWAPS[case]))
         fitted.fit(epochs=4 if stopped else 2, callbacks=callbacks)
-        return _weights(fitted.state)
+        return weights_of(fitted.state)
 
     what = f"two epochs with SwapEMAWeights that swaps {case}, beside use_ema alone"
     # On TensorFlow it swaps by sums and differences, which are rounded.

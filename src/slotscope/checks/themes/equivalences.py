@@ -35,6 +35,7 @@ from slotscope.checks.problems.paired_runs import (
 )
 from slotscope.checks.problems.state import State, Trajectory
 from slotscope.checks.problems.steps import Run
+from slotscope.checks.subjects.requirements import needs_no_averages
 from slotscope.checks.subjects.spellings import (
     RATE,
     RATES,
@@ -162,8 +163,7 @@ def check_a_second_optimizer_leaves_the_first_alone(subject: Subject, case: str)
 @check(cases=("two fits of one epoch", "evaluation in between"))
 def check_fit_ends_the_same_however_it_is_divided(subject: Subject, case: str) -> None:
     """Two epochs end the same in one fit and in two, with evaluation in between or without."""
-    if getattr(subject.make(), "use_ema", False):
-        raise NotApplicable("at the end of fit the parameters become their averages")
+    needs_no_averages(subject)
     evaluated = case == "evaluation in between"
     compiled = subject.engine.cheaply if evaluated else {}
 

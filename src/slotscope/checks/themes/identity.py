@@ -17,9 +17,9 @@ from slotscope.checks.problems.inspection import objects, same_objects, variable
 from slotscope.checks.problems.recorded_fits import TwoFits
 from slotscope.checks.problems.saving import save
 from slotscope.checks.problems.small_models import Fitted, model_of, second_model
-from slotscope.checks.problems.state import State, Trained, Trajectory, state_of
+from slotscope.checks.problems.state import State, Trained, Trajectory, state_of, weights_of
 from slotscope.checks.problems.steps import Run, state_after
-from slotscope.checks.subjects.requirements import needs_arguments
+from slotscope.checks.subjects.requirements import averages_by_itself, needs_arguments
 from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.subjects.variants import made, remade, with_momentum
 from slotscope.checks.verdict import LeftOut, NotApplicable, Violation
@@ -97,7 +97,7 @@ def check_a_new_optimizer_starts_afresh(subject: Subject) -> None:
     fitted.fit(stop=8)
     old = fitted.model.optimizer
     before = Trained(fitted.engine, old).state
-    weights = {label: a for label, a in fitted.state.items() if label.startswith("weight ")}
+    weights = weights_of(fitted.state)
     with fitted.engine.scope():
         new = subject.make(fitted.engine)
     fitted.compile(new)
@@ -126,12 +126,7 @@ def check_a_frozen_layer_keeps_its_slots(subject: Subject, case: str) -> None:
     fitted.fit(stop=8)
     before = fitted.state
     _freeze(fitted, True)
-    try:
-        fitted.fit(start=8, stop=12)
-    except REFUSALS as error:
-        raise Violation(
-            f"with a layer frozen, fit raises {type(error).__name__}: {error}"
-        ) from error
+    _fit_with_frozen(fitted, stop=12)
     if case != "unfreeze":
         _rests(fitted, before)
         return
@@ -152,9 +147,7 @@ def check_a_frozen_layer_keeps_its_slots(subject: Subject, case: str) -> None:
 
 def _averages(subject: Subject, on: bool) -> dict[str, bool]:
     """What makes it keep averages of the parameters, or not, where it does not so by itself."""
-    with subject.engine.scope():
-        already = bool(getattr(subject.make(), "use_ema", False))
-    if already == on:
+    if averages_by_itself(subject) == on:
         return {}
     needs_arguments(subject, "use_ema")
     return {"use_ema": on}
@@ -163,6 +156,16 @@ def _averages(subject: Subject, on: bool) -> dict[str, bool]:
 def _freeze(fitted: Fitted, frozen: bool) -> None:
     fitted.model.layers[1].trainable = not frozen
     fitted.compile(**fitted.engine.cheaply)
+
+
+def _fit_with_frozen(fitted: Fitted, stop: int) -> None:
+    """Fit the rows from the eighth on, and raise a Violation where that is refused."""
+    try:
+        fitted.fit(start=8, stop=stop)
+    except REFUSALS as error:
+        raise Violation(
+            f"with a layer frozen, fit raises {type(error).__name__}: {error}"
+        ) from error
 
 
 def _rests(fitted: Fitted, before: State) -> None:
@@ -190,12 +193,7 @@ def check_freezing_counts_from_the_next_compile(subject: Subject, case: str) -> 
         if case == "after a fit":
             fitted.fit(stop=8)
         fitted.model.layers[1].trainable = not frozen
-        try:
-            fitted.fit(start=8, stop=16)
-        except REFUSALS as error:
-            raise Violation(
-                f"with a layer frozen, fit raises {type(error).__name__}: {error}"
-            ) from error
+        _fit_with_frozen(fitted, stop=16)
         return fitted.state
 
     same_end(lambda: [end(False)], lambda: end(True), f"frozen {case}, and not compiled again")

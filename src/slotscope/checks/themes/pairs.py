@@ -31,6 +31,7 @@ from slotscope.checks.problems.features import (
 from slotscope.checks.problems.linear_model import Linear
 from slotscope.checks.problems.own_rule import itself_of
 from slotscope.checks.problems.small_models import model_of
+from slotscope.checks.problems.state import weights_of
 from slotscope.checks.problems.steps import Gradients, Run, multiplied, reproducible, trajectory
 from slotscope.checks.problems.warnings_and_logs import unwarned
 from slotscope.checks.subjects.requirements import (
@@ -160,8 +161,7 @@ def _averages_after_fit(subject: Subject) -> None:
     state = fitted.state
     found = [value for label, value in state.items() if label.startswith("average/")]
     averages = {f"weight {number}": average for number, average in enumerate(found)}
-    weights = {label: value for label, value in state.items() if label.startswith("weight ")}
-    same_state(averages, weights, THE_AVERAGE)
+    same_state(averages, weights_of(state), THE_AVERAGE)
 
 
 @check()

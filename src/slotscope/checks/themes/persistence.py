@@ -22,7 +22,8 @@ from slotscope.checks.problems.killed_training import train_and_die
 from slotscope.checks.problems.saving import Course, course_of, formats
 from slotscope.checks.problems.steps import Run
 from slotscope.checks.problems.warnings_and_logs import listening
-from slotscope.checks.subjects.subject import Subject, builtin
+from slotscope.checks.subjects.given import builtin
+from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.subjects.variants import FEATURES
 from slotscope.checks.verdict import LeftOut, NotApplicable, NotReproducible, Violation
 

@@ -18,6 +18,7 @@ from slotscope.checks.problems.exact_problems import (
     initial_values,
 )
 from slotscope.checks.problems.paired_runs import only_local
+from slotscope.checks.problems.rounding import EPSILON
 from slotscope.checks.problems.state import State, state_of
 from slotscope.checks.problems.steps import Run, reproducible, state_after, trajectory
 from slotscope.checks.problems.warnings_and_logs import listening
@@ -73,7 +74,9 @@ def check_every_argument_changes_something(subject: Subject, case: str) -> None:
     tried = 0
     for beside in _circumstances(case, others, needed):
         with contextlib.suppress(ValueError, TypeError, NotApplicable):
-            plain = _of_parameters(subject, beside)
+            plain = subject.once(
+                f"varied steps with {beside}", functools.partial(_of_parameters, subject, beside)
+            )
             changed = _of_parameters(subject, {**beside, case: _telling(others[case])})
             if difference(plain, changed):
                 return
@@ -209,9 +212,8 @@ _DECAYS = ("wd", "l1", "l2", "lambda_")
 @check(quick=True)
 def check_a_gradient_of_zero_moves_nothing(subject: Subject) -> None:
     """Where every gradient was zero, and no weight decays, no parameter has moved."""
-    with subject.engine.scope():
-        cls = type(subject.make())
-    known = config_arguments.arguments(cls, subject.engine.shared_arguments)
+    shared = subject.engine.shared_arguments
+    known = config_arguments.arguments(subject.made_class(), shared)
     off: dict[str, Any] = {n: 0.0 for n in known if n in _DECAYS or "weight_decay" in n}
     with contextlib.suppress(ValueError, TypeError):
         subject.make(**off)
@@ -309,15 +311,15 @@ def check_small_gradients_move_low_precision_alike(subject: Subject, case: str) 
 
 
 def _moved_alike(expected: State, found: State, start: list[np.ndarray], dtype: str) -> None:
-    rounding = {"float16": 2.0**-11, "bfloat16": 2.0**-8}[dtype]
+    epsilon = EPSILON[dtype]
     for number, before in enumerate(start):
         name = f"p{number}"
         due, moved = (state[name] - before for state in (expected, found))
-        tells = np.abs(due) > 16 * rounding * np.abs(before)
+        tells = np.abs(due) > 8 * epsilon * np.abs(before)
         with np.errstate(divide="ignore", invalid="ignore"):
             factor = moved / due
         wrong = (tells & ~((factor > 0.25) & (factor < 4.0))) | (
-            ~tells & (np.abs(moved) > 64 * rounding * np.abs(before))
+            ~tells & (np.abs(moved) > 32 * epsilon * np.abs(before))
         )
         if wrong.any():
             place = tuple(int(i) for i in np.argwhere(wrong)[0])

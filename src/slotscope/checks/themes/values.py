@@ -18,6 +18,7 @@ from slotscope.checks.problems.exact_problems import (
 )
 from slotscope.checks.problems.rounding import EPSILON
 from slotscope.checks.problems.steps import Run, multiplied, reproducible, trajectory
+from slotscope.checks.subjects.given import builtin
 from slotscope.checks.subjects.other_hyperparameters import changed_values
 from slotscope.checks.subjects.requirements import (
     needs_arguments,
@@ -25,7 +26,7 @@ from slotscope.checks.subjects.requirements import (
     needs_schedules,
     takes_schedule,
 )
-from slotscope.checks.subjects.subject import Subject, builtin
+from slotscope.checks.subjects.subject import Subject
 from slotscope.checks.subjects.variants import from_config, with_arguments
 from slotscope.checks.verdict import NotApplicable, Violation
 from slotscope.rules.training import DIALECTS, FEATURES, Each, Training
